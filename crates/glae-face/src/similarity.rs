@@ -1,0 +1,147 @@
+//! Straightening a face: the similarity transform between landmarks and a template.
+
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+
+/// x' = a x - b y + tx, y' = b x + a y + ty: rotation, uniform scale and shift, no reflection.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Similarity {
+    /// scale * cos(angle)
+    pub a: f32,
+    /// scale * sin(angle)
+    pub b: f32,
+    /// Shift along x, in target pixels.
+    pub tx: f32,
+    /// Shift along y, in target pixels.
+    pub ty: f32,
+}
+
+impl Similarity {
+    /// The least-squares similarity that maps `from` onto `to` (Umeyama 1991, without reflection; for points in the
+    /// plane its singular value decomposition has this closed form).
+    ///
+    /// `None` where there are fewer than two points, the lists differ in length, or the points coincide.
+    pub fn between(from: &[[f32; 2]], to: &[[f32; 2]]) -> Option<Self> {
+        if from.len() != to.len() || from.len() < 2 {
+            return None;
+        }
+        let (mean_from, mean_to) = (centroid(from), centroid(to));
+        let (mut dot, mut cross, mut spread) = (0f64, 0f64, 0f64);
+        for (p, q) in from.iter().zip(to) {
+            let (px, py) = (f64::from(p[0]) - mean_from[0], f64::from(p[1]) - mean_from[1]);
+            let (qx, qy) = (f64::from(q[0]) - mean_to[0], f64::from(q[1]) - mean_to[1]);
+            dot += px * qx + py * qy;
+            cross += px * qy - py * qx;
+            spread += px * px + py * py;
+        }
+        if spread <= f64::EPSILON {
+            return None;
+        }
+        let (a, b) = (dot / spread, cross / spread);
+        Some(Self {
+            a: a as f32,
+            b: b as f32,
+            tx: (mean_to[0] - a * mean_from[0] + b * mean_from[1]) as f32,
+            ty: (mean_to[1] - b * mean_from[0] - a * mean_from[1]) as f32,
+        })
+    }
+
+    /// Maps a point.
+    pub fn apply(&self, [x, y]: [f32; 2]) -> [f32; 2] {
+        [self.a * x - self.b * y + self.tx, self.b * x + self.a * y + self.ty]
+    }
+
+    /// Target pixels per source pixel.
+    pub fn scale(&self) -> f32 {
+        self.a.hypot(self.b)
+    }
+
+    /// The transform back. `None` if the scale is 0.
+    pub fn inverse(&self) -> Option<Self> {
+        let squared = self.a * self.a + self.b * self.b;
+        if squared <= f32::EPSILON {
+            return None;
+        }
+        let (a, b) = (self.a / squared, -self.b / squared);
+        Some(Self { a, b, tx: -(a * self.tx - b * self.ty), ty: -(b * self.tx + a * self.ty) })
+    }
+
+    /// Draws the photograph through the transform into a `size` x `size` RGB8 crop; the photograph's border repeats
+    /// outside it. Where the transform shrinks, each output pixel averages a grid of samples, so nothing aliases.
+    ///
+    /// `None` if the transform cannot be inverted.
+    pub fn warp(&self, photo: &RgbImage, size: u32) -> Option<RgbImage> {
+        let back = self.inverse()?;
+        let grid = back.scale().ceil().clamp(1.0, 16.0) as u32;
+        let step = 1.0 / grid as f32;
+        Some(RgbImage::from_fn(size, size, |x, y| {
+            let mut sum = [0f32; 3];
+            for (i, j) in (0..grid).flat_map(|i| (0..grid).map(move |j| (i, j))) {
+                let target = [x as f32 + (i as f32 + 0.5) * step, y as f32 + (j as f32 + 0.5) * step];
+                let sample = bilinear(photo, back.apply(target));
+                sum.iter_mut().zip(sample).for_each(|(s, v)| *s += v);
+            }
+            image::Rgb(sum.map(|s| (s * step * step).round().clamp(0.0, 255.0) as u8))
+        }))
+    }
+}
+
+fn centroid(points: &[[f32; 2]]) -> [f64; 2] {
+    let n = points.len() as f64;
+    [0, 1].map(|axis| points.iter().map(|p| f64::from(p[axis])).sum::<f64>() / n)
+}
+
+/// The colour at a point; the middle of pixel (0, 0) is (0.5, 0.5).
+fn bilinear(photo: &RgbImage, [x, y]: [f32; 2]) -> [f32; 3] {
+    let (x, y) = (x - 0.5, y - 0.5);
+    let (fx, fy) = (x - x.floor(), y - y.floor());
+    let at = |dx: i64, dy: i64| {
+        let column = (x.floor() as i64 + dx).clamp(0, i64::from(photo.width()) - 1) as u32;
+        let row = (y.floor() as i64 + dy).clamp(0, i64::from(photo.height()) - 1) as u32;
+        photo.get_pixel(column, row).0.map(f32::from)
+    };
+    let (p00, p10, p01, p11) = (at(0, 0), at(1, 0), at(0, 1), at(1, 1));
+    std::array::from_fn(|c| (p00[c] * (1.0 - fx) + p10[c] * fx) * (1.0 - fy) + (p01[c] * (1.0 - fx) + p11[c] * fx) * fy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FACE: [[f32; 2]; 5] = [[60.0, 55.0], [138.0, 58.0], [102.0, 99.0], [62.0, 131.0], [125.0, 134.0]];
+
+    #[test]
+    fn a_known_transform_is_found_again() {
+        // Scale 2, turned by 30°, shifted by (5, -7).
+        let (sin, cos) = 30f32.to_radians().sin_cos();
+        let truth = Similarity { a: 2.0 * cos, b: 2.0 * sin, tx: 5.0, ty: -7.0 };
+        let found = Similarity::between(&FACE, &FACE.map(|p| truth.apply(p))).unwrap();
+        for (f, t) in [(found.a, truth.a), (found.b, truth.b), (found.tx, truth.tx), (found.ty, truth.ty)] {
+            assert!((f - t).abs() < 1e-3, "{found:?}");
+        }
+        let there_and_back = truth.inverse().unwrap().apply(truth.apply([3.0, 4.0]));
+        assert!((there_and_back[0] - 3.0).abs() < 1e-4 && (there_and_back[1] - 4.0).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_mirrored_face_is_not_reflected_into_place() {
+        let mirrored = FACE.map(|[x, y]| [-x, y]);
+        let found = Similarity::between(&mirrored, &FACE).unwrap();
+        assert!(found.a * found.a + found.b * found.b >= 0.0 && found.scale() < 1.0);
+    }
+
+    #[test]
+    fn points_without_extent_have_no_transform() {
+        assert!(Similarity::between(&[[1.0, 1.0]; 5], &FACE).is_none());
+        assert!(Similarity::between(&FACE[..1], &FACE[..1]).is_none());
+    }
+
+    #[test]
+    fn a_shift_by_whole_pixels_moves_pixels() {
+        let photo = RgbImage::from_fn(6, 6, |x, y| image::Rgb([(x * 10) as u8, (y * 10) as u8, 0]));
+        let shift = Similarity { a: 1.0, b: 0.0, tx: -2.0, ty: -1.0 };
+        let warped = shift.warp(&photo, 3).unwrap();
+        assert_eq!(warped.get_pixel(0, 0).0, [20, 10, 0]);
+        assert_eq!(warped.get_pixel(2, 2).0, [40, 30, 0]);
+    }
+}

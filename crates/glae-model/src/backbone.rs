@@ -1,0 +1,142 @@
+//! ResNet-18 and ResNet-50 without their last layer.
+//!
+//! Field names are torchvision's (`conv1`, `bn1`, `layer1.0.conv1`, ...), so that a state dict of either loads by name;
+//! `weights` maps the few names that differ (`bn1.gamma` is `bn1.weight`, `downsample.conv` is `downsample.0`).
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+
+use crate::config::{self, NetworkConfig};
+
+/// The backbone f^b.
+#[derive(Module, Debug)]
+pub struct ResNet {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    layer1: Vec<Block>,
+    layer2: Vec<Block>,
+    layer3: Vec<Block>,
+    layer4: Vec<Block>,
+}
+
+impl ResNet {
+    /// A freshly initialised backbone: He-normal convolutions (fan out), as in torchvision.
+    pub fn new(config: &NetworkConfig, device: &Device) -> Self {
+        let blocks = config.backbone.blocks();
+        let mut channels = config.width;
+        let mut layer = |stage: usize| -> Vec<Block> {
+            let inner = config.width << stage;
+            (0..blocks[stage])
+                .map(|index| {
+                    let stride = if stage > 0 && index == 0 { 2 } else { 1 };
+                    let block = Block::new(config.backbone, channels, inner, stride, device);
+                    channels = inner * config.backbone.expansion();
+                    block
+                })
+                .collect()
+        };
+        Self {
+            conv1: conv(3, config.width, 7, 2, device),
+            bn1: BatchNormConfig::new(config.width).init(device),
+            layer1: layer(0),
+            layer2: layer(1),
+            layer3: layer(2),
+            layer4: layer(3),
+        }
+    }
+
+    /// Normalised pixels to the last feature map F.
+    ///
+    /// # Shapes
+    /// - `input`: `[batch, 3, size, size]`
+    /// - output: `[batch, channels, size/32, size/32]`
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let mut x = relu(self.bn1.forward(self.conv1.forward(input)));
+        x = max_pool(x);
+        for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten() {
+            x = block.forward(x);
+        }
+        x
+    }
+}
+
+/// The 3x3 stride-2 pooling behind the stem.
+pub(crate) fn max_pool(x: Tensor<4>) -> Tensor<4> {
+    burn::nn::pool::MaxPool2dConfig::new([3, 3])
+        .with_strides([2, 2])
+        .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+        .init()
+        .forward(x)
+}
+
+/// A residual block: basic (two 3x3) or bottleneck (1x1, 3x3, 1x1).
+#[derive(Module, Debug)]
+pub struct Block {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    conv2: Conv2d,
+    bn2: BatchNorm,
+    conv3: Option<Conv2d>,
+    bn3: Option<BatchNorm>,
+    downsample: Option<Downsample>,
+}
+
+/// The shortcut where the shape changes.
+#[derive(Module, Debug)]
+pub struct Downsample {
+    conv: Conv2d,
+    bn: BatchNorm,
+}
+
+impl Block {
+    fn new(kind: config::Backbone, channels: usize, inner: usize, stride: usize, device: &Device) -> Self {
+        let norm = |channels| BatchNormConfig::new(channels).init(device);
+        let out = inner * kind.expansion();
+        let (conv1, conv2, conv3) = match kind {
+            config::Backbone::ResNet18 => {
+                (conv(channels, inner, 3, stride, device), conv(inner, inner, 3, 1, device), None)
+            }
+            config::Backbone::ResNet50 => (
+                conv(channels, inner, 1, 1, device),
+                conv(inner, inner, 3, stride, device),
+                Some(conv(inner, out, 1, 1, device)),
+            ),
+        };
+        Self {
+            conv1,
+            bn1: norm(inner),
+            conv2,
+            bn2: norm(inner),
+            bn3: conv3.is_some().then(|| norm(out)),
+            conv3,
+            downsample: (stride != 1 || channels != out)
+                .then(|| Downsample { conv: conv(channels, out, 1, stride, device), bn: norm(out) }),
+        }
+    }
+
+    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let shortcut = match &self.downsample {
+            Some(down) => down.bn.forward(down.conv.forward(input.clone())),
+            None => input.clone(),
+        };
+        let mut x = relu(self.bn1.forward(self.conv1.forward(input)));
+        x = self.bn2.forward(self.conv2.forward(x));
+        if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
+            x = bn3.forward(conv3.forward(relu(x)));
+        }
+        relu(x + shortcut)
+    }
+}
+
+fn conv(from: usize, to: usize, kernel: usize, stride: usize, device: &Device) -> Conv2d {
+    let pad = kernel / 2;
+    Conv2dConfig::new([from, to], [kernel, kernel])
+        .with_stride([stride, stride])
+        .with_padding(PaddingConfig2d::Explicit(pad, pad, pad, pad))
+        .with_bias(false)
+        .with_initializer(Initializer::KaimingNormal { gain: f64::sqrt(2.0), fan_out_only: true })
+        .init(device)
+}

@@ -1,0 +1,173 @@
+//! What a network looks like, as written in a run's TOML and in the weights' manifest.
+
+use serde::{Deserialize, Serialize};
+
+/// Architecture of backbone and classifiers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// The residual network.
+    pub backbone: Backbone,
+    /// Channels of the first stage; torchvision's networks have 64. Smaller is quicker.
+    #[serde(default = "default_width")]
+    pub width: usize,
+    /// Side of the square input in pixels.
+    pub input_size: usize,
+    /// Feature rearrangement and its convolution.
+    #[serde(default)]
+    pub rearrange: Rearrange,
+    /// From a map of logits to one vector of logits.
+    #[serde(default)]
+    pub projection: Projection,
+}
+
+/// Depth of the residual network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Backbone {
+    /// 2, 2, 2, 2 basic blocks.
+    #[serde(rename = "resnet18")]
+    ResNet18,
+    /// 3, 4, 6, 3 bottleneck blocks, stride on the 3x3 convolution.
+    #[serde(rename = "resnet50")]
+    ResNet50,
+}
+
+impl Backbone {
+    /// Blocks in each of the four stages.
+    pub fn blocks(self) -> [usize; 4] {
+        match self {
+            Backbone::ResNet18 => [2, 2, 2, 2],
+            Backbone::ResNet50 => [3, 4, 6, 3],
+        }
+    }
+
+    /// Output channels of a block per inner channel.
+    pub fn expansion(self) -> usize {
+        match self {
+            Backbone::ResNet18 => 1,
+            Backbone::ResNet50 => 4,
+        }
+    }
+}
+
+/// Feature rearrangement: r^2 neighbouring channels become one r x r patch, then a convolution reads the patches.
+/// `[GLAE] III-B, Table III`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rearrange {
+    /// Side r of the patch.
+    pub r: usize,
+    /// Side of the convolution's kernel: r or 2r.
+    pub kernel: usize,
+    /// Stride of the convolution: r or r/2.
+    pub stride: usize,
+}
+
+impl Default for Rearrange {
+    fn default() -> Self {
+        Self { r: 16, kernel: 16, stride: 16 }
+    }
+}
+
+/// Holistic projection, `[GLAE] eq. (8)`, in place of global average pooling.
+///
+/// CHOICE: the paper does not publish widths. Depth 0 is `pool`; depths 1 and 2 are `flatten` with one and two hidden
+/// layers, whose widths 144 and 256 come closest to Table IV's parameter counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Projection {
+    /// One linear map H'W' -> 1 shared by all classes; starts as average pooling.
+    #[default]
+    Pool,
+    /// The flattened map through hidden layers with BatchNorm and ReLU.
+    Flatten {
+        /// Widths of the hidden layers; their number is the depth.
+        hidden: Vec<usize>,
+    },
+}
+
+fn default_width() -> usize {
+    64
+}
+
+/// Why an architecture cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl NetworkConfig {
+    /// The paper's network at 224 x 224: (16, 16) rearrangement, projection depth 0.
+    pub fn paper(backbone: Backbone) -> Self {
+        Self {
+            backbone,
+            width: default_width(),
+            input_size: 224,
+            rearrange: Rearrange::default(),
+            projection: Projection::default(),
+        }
+    }
+
+    /// Channels of the backbone's last feature map.
+    pub fn channels(&self) -> usize {
+        self.width * 8 * self.backbone.expansion()
+    }
+
+    /// Side of the backbone's last feature map: five halvings, each rounded up.
+    pub fn feature_side(&self) -> usize {
+        (0..5).fold(self.input_size, |side, _| side.div_ceil(2))
+    }
+
+    /// Side of the map of logits F' behind the rearrangement's convolution.
+    pub fn map_side(&self) -> usize {
+        let Rearrange { r, kernel, stride } = self.rearrange;
+        (self.feature_side() * r - kernel) / stride + 1
+    }
+
+    /// Checks that the parts fit together.
+    ///
+    /// # Errors
+    /// Names the field that does not fit, and what would.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let Rearrange { r, kernel, stride } = self.rearrange;
+        let problem = if r == 0 || stride == 0 || self.width == 0 || self.input_size < 32 {
+            Some("`r`, `stride` and `width` must be at least 1 and `input_size` at least 32".to_owned())
+        } else if !self.channels().is_multiple_of(r * r) {
+            let channels = self.channels();
+            Some(format!("r = {r} needs a multiple of {} channels, the backbone has {channels}: change `width`", r * r))
+        } else if ![r, 2 * r].contains(&kernel) || !(stride == r || stride * 2 == r) {
+            Some(format!("kernel {kernel} and stride {stride} are not of Table III: kernel r or 2r, stride r or r/2"))
+        } else if kernel > self.feature_side() * r {
+            Some(format!("kernel {kernel} is larger than the rearranged map: raise `input_size`"))
+        } else if matches!(&self.projection, Projection::Flatten { hidden } if hidden.contains(&0)) {
+            Some("a hidden layer of `projection` has width 0".to_owned())
+        } else {
+            None
+        };
+        problem.map_or(Ok(()), |text| Err(ConfigError(text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_iii_settings_give_their_map_sides() {
+        for (kernel, stride, side) in [(16, 16, 7), (16, 8, 13), (32, 16, 6), (32, 8, 11)] {
+            let mut config = NetworkConfig::paper(Backbone::ResNet18);
+            config.rearrange = Rearrange { r: 16, kernel, stride };
+            config.check().unwrap();
+            assert_eq!(config.map_side(), side);
+        }
+    }
+
+    #[test]
+    fn parts_that_do_not_fit_are_named() {
+        let mut config = NetworkConfig::paper(Backbone::ResNet18);
+        config.width = 24;
+        assert!(config.check().unwrap_err().to_string().contains("`width`"));
+        config.width = 64;
+        config.rearrange.stride = 5;
+        assert!(config.check().unwrap_err().to_string().contains("Table III"));
+    }
+}

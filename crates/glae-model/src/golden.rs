@@ -1,0 +1,132 @@
+//! The golden check: a generated input whose answer the manifest knows.
+//!
+//! A shader that fails to compile on some device is only logged, and the numbers come out wrong. So each device proves
+//! itself at start.
+
+use serde::{Deserialize, Serialize};
+
+use crate::estimator::Estimate;
+
+/// A generated input and the answer our native CPU path gave for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Golden {
+    /// Seed of the generated picture.
+    pub seed: u32,
+    /// What the exported weights answer on the CPU.
+    pub estimate: Estimate,
+    /// Largest allowed difference of any probability and, relative to 1 nat, of a divergence. Years may differ by a
+    /// hundred times as much.
+    pub tolerance: f32,
+}
+
+/// The device computes what it should.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GoldenOutcome {
+    /// Largest difference of any probability.
+    pub probability_error: f32,
+    /// Largest difference of the two classifiers' ages, in years.
+    pub years_error: f32,
+}
+
+/// The device computes something else.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error(
+    "This device computed wrong numbers in a check with a known answer (off by {years_error:.3} years, {probability_error:.5} in a probability)."
+)]
+pub struct GoldenError {
+    /// Largest difference of any probability.
+    pub probability_error: f32,
+    /// Largest difference of the two classifiers' ages, in years.
+    pub years_error: f32,
+}
+
+impl Golden {
+    /// Compares an answer with the known one.
+    ///
+    /// # Errors
+    /// They differ by more than the tolerance, or a number is not finite.
+    pub fn compare(&self, found: &Estimate) -> Result<GoldenOutcome, GoldenError> {
+        let known = &self.estimate;
+        let heads = [(&known.vanilla, &found.vanilla), (&known.balanced, &found.balanced)];
+        let probabilities = heads.iter().flat_map(|(a, b)| a.distribution.iter().zip(&b.distribution));
+        let divergences = [(&known.kl_vanilla, &found.kl_vanilla), (&known.kl_balanced, &found.kl_balanced)];
+        let probability_error = largest(probabilities.chain(divergences));
+        let years_error = largest(heads.iter().map(|(a, b)| (&a.years, &b.years)));
+        if probability_error <= self.tolerance && years_error <= 100.0 * self.tolerance {
+            Ok(GoldenOutcome { probability_error, years_error })
+        } else {
+            Err(GoldenError { probability_error, years_error })
+        }
+    }
+}
+
+/// The largest difference; NaN counts as infinite.
+fn largest<'a>(pairs: impl Iterator<Item = (&'a f32, &'a f32)>) -> f32 {
+    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, |worst, d| if d.is_nan() { f32::INFINITY } else { worst.max(d) })
+}
+
+/// The generated picture: RGB8, `size` x `size`, from integers only, so that every platform draws the same. A coarse
+/// grid of hashed colours is interpolated, which gives the smooth gradients and edges of a photograph.
+pub fn picture(size: usize, seed: u32) -> Vec<u8> {
+    let cell = (size / 7).max(1);
+    let mut pixels = Vec::with_capacity(size * size * 3);
+    for y in 0..size {
+        for x in 0..size {
+            let (column, row, fx, fy) = (x / cell, y / cell, x % cell, y % cell);
+            for channel in 0..3 {
+                let at = |c, r| hash(seed, [channel, c, r]) as usize;
+                let top = at(column, row) * (cell - fx) + at(column + 1, row) * fx;
+                let bottom = at(column, row + 1) * (cell - fx) + at(column + 1, row + 1) * fx;
+                pixels.push(((top * (cell - fy) + bottom * fy) / (cell * cell)) as u8);
+            }
+        }
+    }
+    pixels
+}
+
+/// A byte from a seed and three coordinates (xorshift-multiply, as in murmur3's finaliser).
+fn hash(seed: u32, coordinates: [usize; 3]) -> u8 {
+    let mut h =
+        coordinates.iter().fold(seed ^ 0x9E37_79B9, |h, c| (h ^ *c as u32).wrapping_mul(0x85EB_CA6B).rotate_left(13));
+    h = (h ^ (h >> 16)).wrapping_mul(0xC2B2_AE35);
+    (h ^ (h >> 15)) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routing::{Answer, Route};
+
+    fn estimate(years: f32) -> Estimate {
+        let answer = Answer { years, distribution: vec![0.25; 4] };
+        Estimate {
+            years,
+            route: Route::Balanced,
+            kl_vanilla: 0.1,
+            kl_balanced: 0.05,
+            vanilla: answer.clone(),
+            balanced: answer,
+            distribution: vec![0.25; 4],
+        }
+    }
+
+    #[test]
+    fn a_wrong_device_is_found_out() {
+        let golden = Golden { seed: 1, estimate: estimate(30.0), tolerance: 1e-3 };
+        assert!(golden.compare(&estimate(30.05)).is_ok());
+        assert!(golden.compare(&estimate(30.2)).is_err());
+        assert!(golden.compare(&estimate(f32::NAN)).is_err());
+        let mut off = estimate(30.0);
+        off.balanced.distribution[2] = 0.26;
+        assert!(golden.compare(&off).is_err());
+    }
+
+    #[test]
+    fn the_picture_never_changes() {
+        let pixels = picture(32, 1);
+        assert_eq!(pixels.len(), 32 * 32 * 3);
+        let checksum = pixels.iter().fold(0u32, |sum, p| sum.wrapping_mul(31).wrapping_add(u32::from(*p)));
+        assert_eq!(checksum, picture(32, 1).iter().fold(0u32, |s, p| s.wrapping_mul(31).wrapping_add(u32::from(*p))));
+        assert_ne!(picture(32, 1), picture(32, 2));
+    }
+}

@@ -1,0 +1,43 @@
+//! The GLAE network: pixels in, a distribution over the ages 0 to 100 out.
+//!
+//! Source: "General vs. Long-Tailed Age Estimation", cited as `[GLAE] eq. (n)`.
+//!
+//! | step | where |
+//! |---|---|
+//! | ResNet-18/50 with torchvision's names and shapes | [`backbone`] |
+//! | feature rearrangement + convolution (III-B) | [`rearrange`] |
+//! | holistic projection, eq. 8 | [`projection`] |
+//! | vanilla and balanced classifiers on one backbone | [`network`] |
+//! | label distribution and losses, eq. 1-10 (feature `loss`) | `loss` |
+//! | adaptive routing, eq. 11 | [`routing`] |
+//! | folding for inference | [`fold`] |
+//! | weights on disk and their manifest | [`weights`], [`manifest`] |
+//! | all of inference in one type | [`Estimator`] |
+//!
+//! No backend is named here: every function takes a [`burn::tensor::Device`] or tensors that live on one. The crate
+//! opens no files; callers pass bytes.
+
+pub mod backbone;
+pub mod config;
+mod estimator;
+pub mod fold;
+pub mod golden;
+#[cfg(feature = "loss")]
+pub mod loss;
+pub mod manifest;
+pub mod network;
+pub mod projection;
+pub mod rearrange;
+pub mod routing;
+pub mod weights;
+
+pub use config::NetworkConfig;
+pub use estimator::{Estimate, EstimateError, Estimator, Inference};
+pub use golden::{GoldenError, GoldenOutcome};
+pub use manifest::Manifest;
+pub use network::AgeNet;
+pub use routing::{Answer, Route, Routing};
+pub use weights::{StateDict, WeightsError};
+
+/// Number of age classes: 0, 1, ..., 100 years.
+pub const AGES: usize = 101;

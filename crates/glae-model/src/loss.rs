@@ -1,0 +1,176 @@
+//! Label distribution and losses, `[GLAE] eq. (1)` to `eq. (10)`.
+
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::AGES;
+use crate::network::Logits;
+
+/// `[GLAE] eq. (1)`: z^k = exp(-(k - y)^2 / (2 sigma^2)) / Z for k = 0..=100.
+///
+/// CHOICE: Z makes the distribution sum to 1 over 0..=100. DIFFERENCE: the printed normaliser is that of the whole real
+/// line, under which a newborn's distribution would weigh only 0.70.
+///
+/// # Panics
+/// If sigma is not positive.
+pub fn label_distribution(age: f64, sigma: f64) -> Vec<f32> {
+    assert!(sigma > 0.0, "sigma must be positive");
+    let weights: Vec<f64> = (0..AGES).map(|k| (-(k as f64 - age).powi(2) / (2.0 * sigma * sigma)).exp()).collect();
+    let total: f64 = weights.iter().sum();
+    weights.iter().map(|w| (w / total) as f32).collect()
+}
+
+/// The labels of a batch, on the device.
+#[derive(Clone, Debug)]
+pub struct Labels {
+    /// y, `[batch, 1]`, in years.
+    pub ages: Tensor<2>,
+    /// z, `[batch, 101]`.
+    pub distributions: Tensor<2>,
+}
+
+impl Labels {
+    /// Uploads the ages (in years) and their label distributions.
+    pub fn new(ages: &[f32], sigma: f64, device: &Device) -> Self {
+        let z: Vec<f32> = ages.iter().flat_map(|age| label_distribution(f64::from(*age), sigma)).collect();
+        Self {
+            ages: Tensor::from_data(TensorData::new(ages.to_vec(), [ages.len(), 1]), device),
+            distributions: Tensor::from_data(TensorData::new(z, [ages.len(), AGES]), device),
+        }
+    }
+}
+
+/// The parts of the loss; their sum is what is minimised.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    /// `[GLAE] eq. (7)`: KL + L1 at every pixel of F', averaged. `[1]`
+    pub local: Tensor<1>,
+    /// `[GLAE] eq. (9)`: KL + L1 of the projected answer. `[1]`
+    pub holistic: Tensor<1>,
+}
+
+impl Loss {
+    /// Both branches for one batch.
+    pub fn new(logits: Logits, labels: &Labels) -> Self {
+        let [batch, ages, h, w] = logits.local.dims();
+        let pixels = h * w;
+        // Every pixel is an answer of its own: [batch * pixels, 101], its label repeated.
+        let local = logits.local.reshape([batch, ages, pixels]).swap_dims(1, 2).reshape([batch * pixels, ages]);
+        let repeated = Labels {
+            ages: repeat_rows(labels.ages.clone(), pixels),
+            distributions: repeat_rows(labels.distributions.clone(), pixels),
+        };
+        Self { local: base(local, &repeated), holistic: base(logits.holistic, labels) }
+    }
+
+    /// `[GLAE] eq. (10)`: local + holistic, weights 1:1. `[1]`
+    pub fn total(self) -> Tensor<1> {
+        self.local + self.holistic
+    }
+}
+
+/// `[GLAE] eq. (5)`: KL(z || p) + |y - y^|, with eq. (2), (3) and (4) inside; sum over classes, mean over the rows.
+///
+/// # Shapes
+/// - `logits`: `[rows, 101]`
+/// - output: `[1]`
+pub fn base(logits: Tensor<2>, labels: &Labels) -> Tensor<1> {
+    let log_p = log_softmax(logits, 1);
+    kl_divergence(&labels.distributions, log_p.clone()) + absolute_error(log_p.exp(), &labels.ages)
+}
+
+/// `[GLAE] eq. (2)`: sum_k z^k (ln z^k - ln p^k), mean over the rows. `[1]`
+fn kl_divergence(z: &Tensor<2>, log_p: Tensor<2>) -> Tensor<1> {
+    // z underflows to 0 far from the age, where z ln z -> 0; the clamp keeps ln finite.
+    let log_z = z.clone().clamp_min(1e-30).log();
+    (z.clone() * (log_z - log_p)).sum_dim(1).mean()
+}
+
+/// `[GLAE] eq. (4)`: |y - y^| with y^ = sum_k k p^k (eq. 3), mean over the rows, in years. `[1]`
+fn absolute_error(p: Tensor<2>, ages: &Tensor<2>) -> Tensor<1> {
+    let years = Tensor::<1>::from_data(years().as_slice(), &p.device()).reshape([1, AGES]);
+    ((p * years).sum_dim(1) - ages.clone()).abs().mean()
+}
+
+fn years() -> Vec<f32> {
+    (0..AGES).map(|k| k as f32).collect()
+}
+
+/// `[rows, columns]` to `[rows * times, columns]`, each row `times` times in a row.
+fn repeat_rows(x: Tensor<2>, times: usize) -> Tensor<2> {
+    let [rows, columns] = x.dims();
+    x.reshape([rows, 1, columns]).repeat_dim(1, times).reshape([rows * times, columns])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(x: Tensor<1>) -> f32 {
+        x.into_scalar()
+    }
+
+    #[test]
+    fn eq_1_label_distribution() {
+        let z = label_distribution(30.0, 1.0);
+        // 1/sqrt(2 pi) and exp(-1/2)/sqrt(2 pi): the tails beyond 0..=100 are nil at 30.
+        assert!((z[30] - 0.398_942).abs() < 1e-5 && (z[31] - 0.241_971).abs() < 1e-5);
+        // At 0 the left half is cut off: 1 / (1 + e^-0.5 + e^-2 + e^-4.5 + e^-8) = 1 / 1.753310.
+        let newborn = label_distribution(0.0, 1.0);
+        assert!((newborn[0] - 0.570_35).abs() < 1e-4);
+        assert!((newborn.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn eq_2_kl_of_equal_distributions_is_zero_and_of_uniform_is_known() {
+        let device = Device::flex();
+        let labels = Labels::new(&[40.0], 1.0, &device);
+        let same = labels.distributions.clone().clamp_min(1e-30).log();
+        assert!(value(kl_divergence(&labels.distributions, same)).abs() < 1e-6);
+        // Against uniform: ln 101 - H(z), and H of a unit Gaussian is 0.5 ln(2 pi e) = 1.418939.
+        let uniform = Tensor::zeros([1, AGES], &device).sub_scalar(101f32.ln());
+        assert!((value(kl_divergence(&labels.distributions, uniform)) - (4.615_121 - 1.418_939)).abs() < 1e-4);
+    }
+
+    #[test]
+    fn eq_3_and_4_expectation_and_error() {
+        let device = Device::flex();
+        // Half on 20, half on 60: y^ = 40; the truth is 43.
+        let mut p = vec![0f32; AGES];
+        (p[20], p[60]) = (0.5, 0.5);
+        let p = Tensor::from_data(TensorData::new(p, [1, AGES]), &device);
+        let ages = Tensor::from_data(TensorData::new(vec![43f32], [1, 1]), &device);
+        assert!((value(absolute_error(p, &ages)) - 3.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn eq_5_is_the_sum_of_both() {
+        let device = Device::flex();
+        let labels = Labels::new(&[50.0], 1.0, &device);
+        // Uniform: KL as above, y^ = 50 exactly.
+        let loss = value(base(Tensor::zeros([1, AGES], &device), &labels));
+        assert!((loss - 3.196_182).abs() < 1e-4, "{loss}");
+    }
+
+    #[test]
+    fn eq_6_to_10_local_is_the_mean_of_pixel_errors_not_the_error_of_the_mean() {
+        let device = Device::flex();
+        let labels = Labels::new(&[50.0], 1.0, &device);
+        // Two pixels, sure of 40 and sure of 60: their mean is right, each is 10 years off.
+        let mut map = vec![0f32; AGES * 2];
+        (map[40 * 2], map[60 * 2 + 1]) = (60.0, 60.0);
+        let local: Tensor<4> = Tensor::from_data(TensorData::new(map, [1, AGES, 1, 2]), &device);
+        let holistic = Tensor::zeros([1, AGES], &device);
+        let loss = Loss::new(Logits { local: local.clone(), holistic: holistic.clone() }, &labels);
+        let flat = |age: usize| {
+            let mut row = vec![0f32; AGES];
+            row[age] = 60.0;
+            value(base(Tensor::from_data(TensorData::new(row, [1, AGES]), &device), &labels))
+        };
+        let expected = (flat(40) + flat(60)) / 2.0;
+        assert!((value(loss.local.clone()) - expected).abs() < 1e-3);
+        assert!(expected > 10.0);
+        // eq. (10): 1:1.
+        assert!((value(loss.total()) - expected - 3.196_182).abs() < 1e-3);
+    }
+}

@@ -1,0 +1,163 @@
+//! What travels with every weights file.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::config::NetworkConfig;
+use crate::golden::Golden;
+use crate::routing::Routing;
+use crate::weights::WeightsError;
+
+/// Everything one needs to know to use weights: architecture, input, where they come from, how good they are, and a
+/// known answer. Normalisation and crop stand nowhere else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of this format: 1.
+    pub format: u32,
+    /// Name of the folder.
+    pub name: String,
+    /// Name of the safetensors file beside the manifest.
+    pub file: String,
+    /// SHA-256 of that file, lower-case hex.
+    pub sha256: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Architecture.
+    pub network: NetworkConfig,
+    /// How a photograph becomes an input.
+    pub input: Input,
+    /// Rule that picks the classifier.
+    pub routing: Routing,
+    /// Data the weights were trained on.
+    pub trained_on: String,
+    /// Terms of the weights.
+    pub licence: String,
+    /// SHA-256 of the resolved configuration of the run.
+    pub config_sha256: String,
+    /// Median age of the training set in years: always answering it is the baseline to beat.
+    pub training_median: f32,
+    /// Measured errors; empty for weights that only serve tests.
+    #[serde(default)]
+    pub measured: Vec<Measured>,
+    /// A generated input and its known answer.
+    pub golden: Golden,
+}
+
+/// How a photograph becomes an input.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Input {
+    /// Side of the square crop in pixels.
+    pub size: usize,
+    /// Subtracted from each channel (0..=255).
+    pub mean: f32,
+    /// Divides the difference.
+    pub std: f32,
+    /// Which part of the photograph is looked at.
+    pub crop: Crop,
+}
+
+/// Which part of the photograph is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Crop {
+    /// A square that holds the face: a whole chip of the data set, or what the visitor marks.
+    Square,
+    /// Five landmarks laid onto this template: `[x, y]` in shares of the crop's side, in the order image-left eye,
+    /// image-right eye, nose tip, image-left and image-right corner of the mouth.
+    Landmarks([[f32; 2]; 5]),
+}
+
+/// Errors on one split, in years.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Name of the split, e.g. "UTKFace test".
+    pub split: String,
+    /// Who answered: vanilla, balanced, routed, or a baseline.
+    pub answer: String,
+    /// Number of images.
+    pub samples: usize,
+    /// `[GLAE] eq. (12)`.
+    pub mae: f64,
+    /// `[GLAE] eq. (13)`.
+    pub cmae: f64,
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// Not JSON, a field is missing, or a format of the future.
+    pub fn parse(json: &str) -> Result<Self, WeightsError> {
+        let manifest: Self = serde_json::from_str(json).map_err(|error| WeightsError::Manifest(error.to_string()))?;
+        if manifest.format != 1 {
+            let text = format!("it has format {}, this version reads format 1", manifest.format);
+            return Err(WeightsError::Manifest(text));
+        }
+        if manifest.input.size != manifest.network.input_size {
+            return Err(WeightsError::Manifest("`input.size` and `network.input_size` differ".to_owned()));
+        }
+        Ok(manifest)
+    }
+
+    /// Checks that the bytes are those the manifest speaks of.
+    ///
+    /// # Errors
+    /// Another SHA-256.
+    pub fn verify(&self, weights: &[u8]) -> Result<(), WeightsError> {
+        let found = sha256(weights);
+        if found == self.sha256 {
+            return Ok(());
+        }
+        Err(WeightsError::Checksum { expected: self.sha256.clone(), found })
+    }
+}
+
+impl Input {
+    /// (p - 127.5) / 128, as in the paper.
+    pub fn paper(size: usize) -> Self {
+        Self { size, mean: 127.5, std: 128.0, crop: Crop::Square }
+    }
+
+    /// RGB8 pixels, row by row, to planes: `[3, size, size]`, normalised; mirrored left to right on request.
+    pub fn normalise(&self, rgb: &[u8], mirrored: bool, planes: &mut Vec<f32>) {
+        for channel in 0..3 {
+            for row in rgb.chunks_exact(self.size * 3) {
+                let value = |pixel: &[u8]| (f32::from(pixel[channel]) - self.mean) / self.std;
+                if mirrored {
+                    planes.extend(row.chunks_exact(3).rev().map(value));
+                } else {
+                    planes.extend(row.chunks_exact(3).map(value));
+                }
+            }
+        }
+    }
+}
+
+/// SHA-256 as lower-case hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_become_planes_and_mirror() {
+        let input = Input::paper(2);
+        // Two rows of two pixels; red counts up.
+        let rgb = [0, 9, 9, 1, 9, 9, 2, 9, 9, 3, 9, 9];
+        let (mut plain, mut mirrored) = (Vec::new(), Vec::new());
+        input.normalise(&rgb, false, &mut plain);
+        input.normalise(&rgb, true, &mut mirrored);
+        let red = |planes: &[f32]| planes[..4].iter().map(|v| v * 128.0 + 127.5).collect::<Vec<_>>();
+        assert_eq!(red(&plain), [0.0, 1.0, 2.0, 3.0]);
+        assert_eq!(red(&mirrored), [1.0, 0.0, 3.0, 2.0]);
+        assert_eq!(plain[0], -127.5 / 128.0);
+    }
+
+    #[test]
+    fn sha256_of_nothing_is_the_known_one() {
+        assert!(sha256(b"").starts_with("e3b0c44298fc1c149afb"));
+    }
+}

@@ -1,0 +1,120 @@
+//! One backbone, two classifiers.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use crate::backbone::ResNet;
+use crate::config::NetworkConfig;
+use crate::projection::Projection;
+use crate::rearrange::Rearranged;
+
+/// The whole network, as trained.
+#[derive(Module, Debug)]
+pub struct AgeNet {
+    /// f^b, trained in stage 1, frozen in stage 2.
+    pub backbone: ResNet,
+    /// Classifier of stage 1 (instance-balanced sampling).
+    pub vanilla: Classifier,
+    /// Classifier of stage 2 (class-balanced sampling).
+    pub balanced: Classifier,
+}
+
+impl AgeNet {
+    /// A freshly initialised network. Seed the device first for repeatable weights.
+    pub fn new(config: &NetworkConfig, device: &Device) -> Self {
+        Self {
+            backbone: ResNet::new(config, device),
+            vanilla: Classifier::new(config, device),
+            balanced: Classifier::new(config, device),
+        }
+    }
+}
+
+/// Rearrangement, its convolution and the projection: one answer to "how old?".
+#[derive(Module, Debug)]
+pub struct Classifier {
+    rearranged: Rearranged,
+    projection: Projection,
+}
+
+/// What a classifier says before softmax.
+pub struct Logits {
+    /// Local branch F': `[batch, 101, h', w']`, `[GLAE] eq. (6)`.
+    pub local: Tensor<4>,
+    /// Holistic branch: `[batch, 101]`, `[GLAE] eq. (8)`.
+    pub holistic: Tensor<2>,
+}
+
+impl Classifier {
+    /// Freshly initialised.
+    pub fn new(config: &NetworkConfig, device: &Device) -> Self {
+        Self { rearranged: Rearranged::new(config, device), projection: Projection::new(config, device) }
+    }
+
+    /// # Shapes
+    /// - `features`: `[batch, channels, h, w]`
+    pub fn forward(&self, features: Tensor<4>) -> Logits {
+        let local = self.rearranged.forward(features);
+        Logits { holistic: self.projection.forward(local.clone()), local }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Backbone, Projection, Rearrange};
+
+    fn parameters(module: &impl Module, buffers: usize) -> usize {
+        module.num_params() - buffers
+    }
+
+    #[test]
+    fn backbones_have_their_published_sizes() {
+        // num_params counts BatchNorm's running mean and variance too: 2 per channel of every BatchNorm.
+        let device = Device::flex();
+        let resnet18 = ResNet::new(&NetworkConfig::paper(Backbone::ResNet18), &device);
+        assert_eq!(parameters(&resnet18, 2 * 4_800), 11_176_512);
+        let resnet50 = ResNet::new(&NetworkConfig::paper(Backbone::ResNet50), &device);
+        assert_eq!(parameters(&resnet50, 2 * 26_560), 23_508_032);
+    }
+
+    #[test]
+    fn rearrangement_convolutions_have_their_published_sizes() {
+        let device = Device::flex();
+        for (backbone, kernel, expected) in [
+            (Backbone::ResNet18, 16, 51_813),
+            (Backbone::ResNet18, 32, 206_949),
+            (Backbone::ResNet50, 16, 206_949),
+            (Backbone::ResNet50, 32, 827_493),
+        ] {
+            let mut config = NetworkConfig::paper(backbone);
+            config.rearrange = Rearrange { r: 16, kernel, stride: 16 };
+            assert_eq!(Rearranged::new(&config, &device).num_params(), expected);
+        }
+    }
+
+    #[test]
+    fn depth_0_has_50_parameters_and_starts_as_average_pooling() {
+        let device = Device::flex();
+        let config = NetworkConfig::paper(Backbone::ResNet18);
+        let projection = crate::projection::Projection::new(&config, &device);
+        assert_eq!(projection.num_params(), 50);
+        let map = Tensor::<4>::random([2, 101, 7, 7], burn::tensor::Distribution::Default, &device);
+        let mean = map.clone().mean_dims(&[2, 3]).reshape([2, 101]);
+        let difference: f32 = (projection.forward(map) - mean).abs().max().into_scalar();
+        assert!(difference < 1e-6);
+    }
+
+    #[test]
+    fn all_depths_give_101_logits() {
+        let device = Device::flex();
+        for hidden in [vec![], vec![144], vec![256, 256]] {
+            let mut config = NetworkConfig::paper(Backbone::ResNet18);
+            config.projection = Projection::Flatten { hidden };
+            let classifier = Classifier::new(&config, &device);
+            let logits = classifier.forward(Tensor::zeros([2, 512, 7, 7], &device));
+            assert_eq!(logits.local.dims(), [2, 101, 7, 7]);
+            assert_eq!(logits.holistic.dims(), [2, 101]);
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Weights as named arrays, and the safetensors file they travel in.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Tensor, TensorData};
+use half::f16;
+use serde::{Deserialize, Serialize};
+
+/// Why weights cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// The manifest is not what we write.
+    #[error("the manifest cannot be read: {0}")]
+    Manifest(String),
+    /// Other bytes than the manifest speaks of.
+    #[error("the weights file does not match its manifest (SHA-256 {found}, expected {expected}): download it again")]
+    Checksum {
+        /// What the manifest says.
+        expected: String,
+        /// What the bytes have.
+        found: String,
+    },
+    /// Not a safetensors file, or a damaged one.
+    #[error("the weights file is not a readable safetensors file: {0}")]
+    File(String),
+    /// A tensor of the architecture is not there.
+    #[error("the weights lack the tensor `{0}`: they belong to another architecture")]
+    Missing(String),
+    /// A tensor has another shape.
+    #[error("the tensor `{name}` has shape {found:?}, the architecture needs {expected:?}")]
+    Shape {
+        /// Name of the tensor.
+        name: String,
+        /// Shape in the file.
+        found: Vec<usize>,
+        /// Shape of the architecture.
+        expected: Vec<usize>,
+    },
+}
+
+/// One named array.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values, row-major.
+    pub values: Vec<f32>,
+}
+
+/// All parameters and buffers of a module by name, e.g. `backbone.layer1.0.bn1.running_mean`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StateDict(pub BTreeMap<String, Array>);
+
+impl StateDict {
+    /// Reads a module's state. BatchNorm's running statistics are only up to date in a module taken through
+    /// [`Module::valid`], so pass that.
+    pub fn of(module: &impl Module) -> Self {
+        let mut reader = Reader::default();
+        module.visit(&mut reader);
+        reader.state
+    }
+
+    /// Writes the state into a module of the same architecture.
+    ///
+    /// # Errors
+    /// A tensor is missing or has another shape. Tensors that the module does not have are ignored.
+    pub fn load_into<M: Module>(&self, module: M) -> Result<M, WeightsError> {
+        let mut writer = Writer { state: self, path: Vec::new(), problem: None };
+        let module = module.map(&mut writer);
+        writer.problem.map_or(Ok(module), Err)
+    }
+
+    /// The array of this name.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn get(&self, name: &str) -> Result<&Array, WeightsError> {
+        self.0.get(name).ok_or_else(|| WeightsError::Missing(name.to_owned()))
+    }
+
+    /// The part below a name, without that prefix: `part("backbone")` holds `conv1.weight`.
+    pub fn part(&self, name: &str) -> Self {
+        let prefix = format!("{name}.");
+        let own = self.0.iter().filter_map(|(key, array)| Some((key.strip_prefix(&prefix)?.to_owned(), array.clone())));
+        Self(own.collect())
+    }
+
+    /// A safetensors file. With `half`, all but BatchNorm's arrays are stored as f16.
+    pub fn to_safetensors(&self, half: bool) -> Vec<u8> {
+        let mut header = BTreeMap::new();
+        let mut data = Vec::new();
+        for (name, array) in &self.0 {
+            let start = data.len();
+            let short = half && !is_norm(name);
+            if short {
+                data.extend(array.values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()));
+            } else {
+                data.extend(array.values.iter().flat_map(|v| v.to_le_bytes()));
+            }
+            let dtype = if short { "F16" } else { "F32" }.to_owned();
+            header.insert(name, Entry { dtype, shape: array.shape.clone(), data_offsets: [start, data.len()] });
+        }
+        let mut json = serde_json::to_vec(&header).expect("names and numbers always serialise");
+        json.resize(json.len().next_multiple_of(8), b' ');
+        let mut file = (json.len() as u64).to_le_bytes().to_vec();
+        file.extend(json);
+        file.extend(data);
+        file
+    }
+
+    /// Reads a safetensors file of f16 or f32 arrays.
+    ///
+    /// # Errors
+    /// The file is damaged or holds other types.
+    pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
+        let wrong = |text: &str| WeightsError::File(text.to_owned());
+        let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(|| wrong("it is too short"))?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| wrong("its header is too long"))?;
+        let (json, data) = rest.split_at_checked(length).ok_or_else(|| wrong("its header is cut off"))?;
+        let mut header: BTreeMap<String, serde_json::Value> =
+            serde_json::from_slice(json).map_err(|error| WeightsError::File(error.to_string()))?;
+        header.remove("__metadata__");
+        let mut arrays = BTreeMap::new();
+        for (name, entry) in header {
+            let entry: Entry =
+                serde_json::from_value(entry).map_err(|e| WeightsError::File(format!("`{name}`: {e}")))?;
+            let [from, to] = entry.data_offsets;
+            let raw = data.get(from..to).ok_or_else(|| WeightsError::File(format!("`{name}` is cut off")))?;
+            let values: Vec<f32> = match entry.dtype.as_str() {
+                "F16" => raw.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
+                "F32" => raw.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+                other => return Err(WeightsError::File(format!("`{name}` has the type {other}, not F16 or F32"))),
+            };
+            if values.len() != entry.shape.iter().product::<usize>() {
+                return Err(WeightsError::File(format!("`{name}` has {} values, not its shape's", values.len())));
+            }
+            arrays.insert(name, Array { shape: entry.shape, values });
+        }
+        Ok(Self(arrays))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    dtype: String,
+    shape: Vec<usize>,
+    data_offsets: [usize; 2],
+}
+
+/// BatchNorm's arrays stay in f32: variances span more than f16 holds.
+fn is_norm(name: &str) -> bool {
+    name.contains(".bn") || name.contains("downsample.1") || name.contains("running_")
+}
+
+/// Burn's path of field names to torchvision's name.
+fn torch_name(path: &[String]) -> String {
+    path.join(".")
+        .replace("downsample.conv", "downsample.0")
+        .replace("downsample.bn", "downsample.1")
+        .replace(".gamma", ".weight")
+        .replace(".beta", ".bias")
+}
+
+#[derive(Default)]
+struct Reader {
+    state: StateDict,
+    path: Vec<String>,
+}
+
+impl ModuleVisitor for Reader {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val();
+        let shape = tensor.dims().to_vec();
+        let values = tensor.into_data().convert::<f32>().try_to_vec().expect("converted to f32 above");
+        self.state.0.insert(torch_name(&self.path), Array { shape, values });
+    }
+}
+
+struct Writer<'a> {
+    state: &'a StateDict,
+    path: Vec<String>,
+    problem: Option<WeightsError>,
+}
+
+impl ModuleMapper for Writer<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = torch_name(&self.path);
+        let expected = param.lazy_shape().to_vec();
+        match self.state.get(&name) {
+            Ok(array) if array.shape == expected => {
+                let (device, active) = (param.lazy_device(), param.is_require_grad());
+                let data = TensorData::new(array.values.clone(), array.shape.clone());
+                let value = Tensor::<D>::from_data(data, &device);
+                Param::initialized(param.id, value.set_require_grad(active))
+            }
+            Ok(array) => {
+                let found = array.shape.clone();
+                self.problem.get_or_insert(WeightsError::Shape { name, found, expected });
+                param
+            }
+            Err(missing) => {
+                self.problem.get_or_insert(missing);
+                param
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Backbone, NetworkConfig};
+    use burn::tensor::Device;
+
+    #[test]
+    fn resnet18_has_torchvisions_names_and_shapes() {
+        let backbone = crate::backbone::ResNet::new(&NetworkConfig::paper(Backbone::ResNet18), &Device::flex());
+        let state = StateDict::of(&backbone);
+        // torchvision's resnet18 has 122 entries, of which 20 are num_batches_tracked and 2 are fc.
+        assert_eq!(state.0.len(), 100);
+        assert_eq!(state.get("conv1.weight").unwrap().shape, [64, 3, 7, 7]);
+        assert_eq!(state.get("layer2.0.downsample.0.weight").unwrap().shape, [128, 64, 1, 1]);
+        assert_eq!(state.get("layer4.1.bn2.running_var").unwrap().shape, [512]);
+    }
+
+    #[test]
+    fn a_file_gives_back_what_went_in() {
+        let mut state = StateDict::default();
+        state.0.insert("a.bn1.weight".into(), Array { shape: vec![2], values: vec![1.000_1, -3.0e-6] });
+        state.0.insert("a.conv.weight".into(), Array { shape: vec![2, 1], values: vec![0.5, 1.0 / 3.0] });
+        assert_eq!(StateDict::from_safetensors(&state.to_safetensors(false)).unwrap(), state);
+        let short = StateDict::from_safetensors(&state.to_safetensors(true)).unwrap();
+        assert_eq!(short.0["a.bn1.weight"], state.0["a.bn1.weight"]);
+        assert!((short.0["a.conv.weight"].values[1] - 1.0 / 3.0).abs() < 2e-4);
+    }
+
+    #[test]
+    fn damaged_files_are_refused() {
+        let mut state = StateDict::default();
+        state.0.insert("x".into(), Array { shape: vec![8], values: vec![1.0; 8] });
+        let file = state.to_safetensors(false);
+        for cut in [0, 4, 20, file.len() - 1] {
+            assert!(matches!(StateDict::from_safetensors(&file[..cut]), Err(WeightsError::File(_))), "{cut}");
+        }
+    }
+
+    #[test]
+    fn another_architecture_is_named() {
+        let device = Device::flex();
+        let state = StateDict::of(&burn::nn::LinearConfig::new(3, 2).init(&device));
+        let error = state.load_into(burn::nn::LinearConfig::new(4, 2).init(&device)).unwrap_err();
+        assert!(error.to_string().contains("[3, 2], the architecture needs [4, 2]"), "{error}");
+        let error = state.load_into(burn::nn::BatchNormConfig::new(4).init(&device)).unwrap_err();
+        assert!(matches!(error, WeightsError::Missing(_) | WeightsError::Shape { .. }));
+    }
+}

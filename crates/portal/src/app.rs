@@ -1,0 +1,91 @@
+//! The routes: the built page, `public/`, and a health check.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tower_http::services::{ServeDir, ServeFile};
+
+use crate::{
+    cache, policy,
+    site::{Folders, SiteError},
+};
+
+/// Builds the whole application.
+///
+/// The order in which a path is looked up: `/healthz`; a file of the built page; a file of `public/`; then a page path
+/// such as `/leaderboard` gets `index.html` (the page routes itself), and anything else is 404. A file `x.br` beside
+/// `x` is sent in its place to browsers that accept Brotli. `index.html` is read once, for the hashes of its inline
+/// scripts: start the server again after building the page anew.
+///
+/// # Errors
+/// [`SiteError::Unreadable`] if `index.html` cannot be read as text.
+pub fn router(folders: &Folders) -> Result<Router, SiteError> {
+    let headers = Arc::new(policy::headers(&folders.read_index()?));
+
+    let page = ServeFile::new(folders.index()).precompressed_br();
+    let pages = Router::new().fallback_service(page).layer(middleware::from_fn(only_page_paths));
+    let public = ServeDir::new(&folders.public)
+        .append_index_html_on_directories(false)
+        .redirect_to_trailing_slash(false)
+        .precompressed_br()
+        .fallback(pages);
+    let site = ServeDir::new(&folders.site).redirect_to_trailing_slash(false).precompressed_br().fallback(public);
+
+    Ok(Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .fallback_service(site)
+        .layer(middleware::from_fn_with_state(headers, finish)))
+}
+
+/// Lets page paths through to `index.html` and answers 404 to the rest.
+async fn only_page_paths(request: Request, next: Next) -> Response {
+    if is_page_path(request.uri().path()) {
+        return next.run(request).await;
+    }
+    (StatusCode::NOT_FOUND, "There is no such file here.\n").into_response()
+}
+
+/// Whether a path can be one of the page's own: words of letters, digits, `-` and `_`, outside `/weights`.
+///
+/// A path with a dot names a file: a missing script must be a 404, not a page that the browser then fails to run.
+fn is_page_path(path: &str) -> bool {
+    let word = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let mut parts = path.trim_matches('/').split('/');
+    let first = parts.clone().next().unwrap_or_default();
+    first != "weights" && parts.all(word)
+}
+
+/// Adds the headers that every answer carries.
+async fn finish(State(security): State<Arc<HeaderMap>>, request: Request, next: Next) -> Response<Body> {
+    let path = request.uri().path().to_owned();
+    let mut response = next.run(request).await;
+    let status = response.status();
+    tracing::debug!(%path, %status);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, cache::control(&path, status));
+    headers.extend(security.iter().map(|(name, value)| (name.clone(), value.clone())));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_page_path;
+
+    #[test]
+    fn page_paths_are_plain_words() {
+        for path in ["/", "/leaderboard", "/about/", "/board/utkface-test"] {
+            assert!(is_page_path(path), "{path}");
+        }
+        for path in ["/missing.js", "/weights", "/weights/none", "/../etc/passwd", "/%2e%2e/etc", "/a/b.wasm"] {
+            assert!(!is_page_path(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What no single crate can check. The tests are in `tests/`:
+//!
+//! - `architecture`: which package may use which, and where a backend may be named;
+//! - `tree`: what may lie in the repository (no photographs), and that weights never travel without their manifest;
+//! - `weights`: every shipped network loads and gives its golden answer;
+//! - `browser`: journeys through the built page in a real headless Chromium. `cargo xtask test` builds what they need;
+//!   without it they are skipped, visibly.
+//!
+//! Here are the few things they share.
+
+pub mod picture;
+
+use std::path::{Path, PathBuf};
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("the package lies in the repository").to_path_buf()
+}

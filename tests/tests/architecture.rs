@@ -1,0 +1,198 @@
+//! The arrows between packages, and the two places where a backend may be named.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+};
+
+use serde_json::Value;
+
+/// Which of our packages each of our packages may use. One that is not in this table fails the test: decide first.
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("glae-metrics", &[]),
+    ("glae-api", &[]),
+    ("glae-face", &[]),
+    ("glae-model", &[]),
+    ("portal", &["glae-metrics", "glae-api"]),
+    ("trainer", &["glae-model", "glae-face", "glae-metrics"]),
+    ("web", &["glae-model", "glae-face", "glae-metrics", "glae-api"]),
+    ("tests", &["glae-metrics", "glae-api", "glae-face", "glae-model", "portal", "trainer", "web"]),
+    ("xtask", &[]),
+];
+
+/// Packages into which no part of Burn may be linked.
+const WITHOUT_BURN: [&str; 5] = ["glae-metrics", "glae-api", "glae-face", "portal", "xtask"];
+
+/// Features of Burn that bring a backend along.
+const BACKEND_FEATURES: [&str; 9] = ["flex", "cuda", "rocm", "vulkan", "wgpu", "webgpu", "metal", "ndarray", "tch"];
+
+/// Words that name a backend in code.
+const BACKEND_WORDS: [&str; 12] = [
+    "Device::flex",
+    "Device::cuda",
+    "Device::rocm",
+    "Device::vulkan",
+    "Device::webgpu",
+    "Device::wgpu",
+    "Device::metal",
+    "Device::enumerate",
+    "DeviceType::",
+    "burn_flex",
+    "burn_wgpu",
+    "burn_cuda",
+];
+
+/// Where they may stand.
+const BACKEND_FILES: [&str; 2] = ["trainer/src/device.rs", "web/src/inference/device.rs"];
+
+/// `cargo metadata` for the machine that runs the tests, from what is already downloaded.
+fn metadata() -> Value {
+    let version = Command::new("rustc").arg("-vV").output().unwrap();
+    let version = String::from_utf8(version.stdout).unwrap();
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", host])
+        .current_dir(tests::root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Our own packages: name and description by Cargo. Cargo lists the workspace's members by id.
+fn ours(metadata: &Value) -> BTreeMap<&str, &Value> {
+    let members: BTreeSet<&str> = list(&metadata["workspace_members"]).iter().map(text).collect();
+    let packages = list(&metadata["packages"]).iter();
+    packages
+        .filter(|package| members.contains(text(&package["id"])))
+        .map(|package| (text(&package["name"]), package))
+        .collect()
+}
+
+#[test]
+fn packages_use_each_other_only_along_the_arrows() {
+    let metadata = metadata();
+    let ours = ours(&metadata);
+    let mut complaints = Vec::new();
+    for (name, package) in &ours {
+        let Some((_, allowed)) = ARROWS.iter().find(|(known, _)| known == name) else {
+            complaints.push(format!("{name} is not in the table of arrows"));
+            continue;
+        };
+        // All kinds count: a development dependency ties two packages together as well.
+        for used in list(&package["dependencies"]).iter().map(|dependency| text(&dependency["name"])) {
+            if ours.contains_key(used) && !allowed.contains(&used) {
+                complaints.push(format!("{name} -> {used}"));
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "against the arrows of ARCHITECTURE.md: {complaints:#?}");
+}
+
+#[test]
+fn burn_is_linked_only_where_numbers_are_computed() {
+    let metadata = metadata();
+    let ours = ours(&metadata);
+    let names: BTreeMap<&str, &str> =
+        list(&metadata["packages"]).iter().map(|package| (text(&package["id"]), text(&package["name"]))).collect();
+    let links: BTreeMap<&str, Vec<&str>> = list(&metadata["resolve"]["nodes"])
+        .iter()
+        .map(|node| {
+            let is_linked =
+                |dependency: &&Value| list(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"].is_null());
+            let linked = list(&node["deps"]).iter().filter(is_linked).map(|dependency| text(&dependency["pkg"]));
+            (text(&node["id"]), linked.collect())
+        })
+        .collect();
+    let reaches_burn = |name: &str| {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![text(&ours[name]["id"])];
+        while let Some(id) = open.pop() {
+            if names[id] == "burn" || names[id].starts_with("burn-") {
+                return true;
+            }
+            if seen.insert(id) {
+                open.extend(&links[id]);
+            }
+        }
+        false
+    };
+    for name in WITHOUT_BURN.into_iter().filter(|name| ours.contains_key(name)) {
+        assert!(!reaches_burn(name), "{name} links Burn");
+    }
+    // The walk itself works: where Burn is meant to be, it is found.
+    assert!(reaches_burn("glae-model") && reaches_burn("trainer"));
+}
+
+#[test]
+fn libraries_choose_no_backend() {
+    let metadata = metadata();
+    for (name, package) in ours(&metadata) {
+        if !name.starts_with("glae-") {
+            continue;
+        }
+        for dependency in list(&package["dependencies"]) {
+            if text(&dependency["name"]) != "burn" || dependency["kind"] == "dev" {
+                continue;
+            }
+            for feature in list(&dependency["features"]).iter().map(text) {
+                assert!(!BACKEND_FEATURES.contains(&feature), "{name} asks Burn for the backend `{feature}`");
+            }
+            assert_eq!(dependency["uses_default_features"], false, "{name} takes Burn's default features");
+        }
+    }
+}
+
+#[test]
+fn a_backend_is_named_in_two_places() {
+    let root = tests::root();
+    let mut found = Vec::new();
+    for folder in ["crates", "trainer", "web"] {
+        for file in sources(&root.join(folder)) {
+            let relative = file.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
+            // Tests of a package may pick the device they run on.
+            let is_test = relative.contains("/tests/") || relative.ends_with("/tests.rs");
+            if is_test || BACKEND_FILES.contains(&relative.as_str()) {
+                continue;
+            }
+            let code = fs::read_to_string(&file).unwrap();
+            let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+            for (number, line) in code.lines().enumerate() {
+                let is_comment = line.trim_start().starts_with("//");
+                if !is_comment && BACKEND_WORDS.iter().any(|word| line.contains(word)) {
+                    found.push(format!("{relative}:{}: {}", number + 1, line.trim()));
+                }
+            }
+        }
+    }
+    assert!(found.is_empty(), "a backend is named outside {BACKEND_FILES:?}: {found:#?}");
+    for file in BACKEND_FILES {
+        assert!(fs::read_to_string(root.join(file)).unwrap().contains("Device::"), "{file} names no device any more");
+    }
+}
+
+/// All Rust files under a folder.
+fn sources(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            if !path.ends_with("dist") && !path.ends_with("target") {
+                found.extend(sources(&path));
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}

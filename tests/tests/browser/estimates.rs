@@ -1,0 +1,78 @@
+//! The same photograph, the same age: in the browser on either device, in the library, in the trainer.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use tests::picture;
+
+use crate::{
+    page::{CPU_LIMIT, Page, Shown, WEBGPU_LIMIT},
+    reference,
+    session::Session,
+};
+
+pub(crate) async fn tiny_on_cpu(session: &Session) -> Result<()> {
+    tiny(session, "cpu", CPU_LIMIT).await
+}
+
+pub(crate) async fn tiny_on_webgpu(session: &Session) -> Result<()> {
+    tiny(session, "webgpu", WEBGPU_LIMIT).await
+}
+
+pub(crate) async fn shipped_on_cpu(session: &Session) -> Result<()> {
+    shipped(session, "cpu", CPU_LIMIT).await
+}
+
+pub(crate) async fn shipped_on_webgpu(session: &Session) -> Result<()> {
+    shipped(session, "webgpu", WEBGPU_LIMIT).await
+}
+
+/// A tiny seeded network against the library: every number of the card.
+async fn tiny(session: &Session, device: &str, limit: Duration) -> Result<()> {
+    let file = session.file("drawn-0.png", &picture::png(&picture::face(0))?)?;
+    let right = reference::native(&session.weights("golden-tiny"), &file).await?;
+    let mut page = Page::open(session, Some("golden-tiny"), &format!("device={device}")).await?;
+    let shown = page.estimate(&file, limit).await?;
+    for (what, found, expected) in [
+        ("years", shown.years, right.years),
+        ("kl_vanilla", shown.kl_vanilla, right.kl_vanilla),
+        ("kl_balanced", shown.kl_balanced, right.kl_balanced),
+    ] {
+        ensure!((found - expected).abs() <= 1e-3, "{what}: {found} in the browser, {expected} natively");
+    }
+    ensure!(shown.route == right.route.as_str(), "routed to {}, natively to {}", shown.route, right.route.as_str());
+    check_device(&page, &shown, device).await
+}
+
+/// The shipped network against `trainer predict`: two drawn faces, and a chip of the test set where it is at hand.
+async fn shipped(session: &Session, device: &str, limit: Duration) -> Result<()> {
+    let mut files = vec![
+        session.file("drawn-0.png", &picture::png(&picture::face(0))?)?,
+        session.file("drawn-1.png", &picture::png(&picture::face(1))?)?,
+    ];
+    match reference::utkface_chip()? {
+        Some(chip) => files.push(chip),
+        None => println!("SKIPPED: the UTKFace chip, because ../shared/data/utkface is not there"),
+    }
+    let weights = session.weights(&session.default_weights()?);
+    let right = reference::trainer_predict(session, &weights, &files).await?;
+    let mut page = Page::open(session, None, &format!("device={device}")).await?;
+    for (file, right) in files.iter().zip(right) {
+        let shown = page.estimate(file, limit).await?;
+        let name = file.file_name().unwrap_or_default().display();
+        let (years, age) = (shown.years, right.age);
+        ensure!((years - age).abs() <= 0.05, "{name}: {years} in the browser on {device}, {age} by the trainer");
+        ensure!(shown.route == right.route, "{name}: routed to {}, by the trainer to {}", shown.route, right.route);
+        check_device(&page, &shown, device).await?;
+        println!("{name} on {device}: {years} in the browser, {age} by the trainer");
+    }
+    Ok(())
+}
+
+async fn check_device(page: &Page<'_>, shown: &Shown, device: &str) -> Result<()> {
+    ensure!(shown.device == device, "computed on {} instead of {device}; {}", shown.device, page.situation().await);
+    ensure!(shown.milliseconds > 0.0, "the card names no time");
+    let line = page.text("device").await.unwrap_or_default();
+    ensure!(line.to_lowercase().contains(device), "the device line does not name {device}: {line:?}");
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! Journeys through the built page, in a real headless Chromium whose WebGPU runs on SwiftShader.
+//!
+//! Each journey is one test. They run one after the other in one browser, because the first answer on SwiftShader takes
+//! ten seconds and a second browser beside it would make it twenty. `cargo xtask test` builds the page and the programs
+//! and names them in the environment (see [`settings`]); a plain `cargo test` has neither and skips the journeys.
+
+mod estimates;
+mod failures;
+mod looks;
+mod page;
+mod reference;
+mod session;
+mod settings;
+mod watcher;
+mod witness;
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use anyhow::Result;
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::{runtime::Runtime, sync::OnceCell};
+
+use session::Session;
+use settings::Settings;
+
+/// The browser and all it needs, started by the first journey.
+struct Stage {
+    runtime: Runtime,
+    settings: Settings,
+    session: OnceCell<Session>,
+}
+
+type Journey = for<'a> fn(&'a Session) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+
+/// The journeys in the order in which they run: cheap ones first; those that look back on all requests last.
+const JOURNEYS: [(&str, Journey); 10] = [
+    ("the_page_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::before_a_photo(session))),
+    ("tiny_network_on_the_cpu_gives_the_native_numbers", |session| Box::pin(estimates::tiny_on_cpu(session))),
+    ("files_that_are_no_photo_get_a_sentence", |session| Box::pin(failures::bad_files(session))),
+    ("without_webgpu_the_cpu_takes_over_and_says_so", |session| Box::pin(failures::no_webgpu(session))),
+    ("shipped_weights_on_the_cpu_agree_with_the_trainer", |session| Box::pin(estimates::shipped_on_cpu(session))),
+    ("a_result_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::with_a_result(session))),
+    ("tiny_network_on_webgpu_gives_the_native_numbers", |session| Box::pin(estimates::tiny_on_webgpu(session))),
+    ("shipped_weights_on_webgpu_agree_with_the_trainer", |session| Box::pin(estimates::shipped_on_webgpu(session))),
+    ("nothing_but_plain_requests_to_our_own_server", |session| Box::pin(witness::privacy(session))),
+    ("the_console_stays_free_of_errors", |session| Box::pin(witness::console(session))),
+];
+
+fn main() -> Result<()> {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let Some(settings) = Settings::from_environment()? else {
+        // `--list` is read by programs; they expect tests and nothing else.
+        if !arguments.list {
+            println!(
+                "SKIPPED: the browser journeys, because GLAE_SITE names no built page (`cargo xtask test` runs them)"
+            );
+        }
+        libtest_mimic::run(&arguments, Vec::new()).exit();
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let stage = Arc::new(Stage { runtime, settings, session: OnceCell::new() });
+    let trials = JOURNEYS.iter().map(|(name, journey)| {
+        let stage = Arc::clone(&stage);
+        Trial::test(*name, move || stage.play(*journey).map_err(|error| Failed::from(format!("{error:#}"))))
+    });
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    if let Some(stage) = Arc::into_inner(stage)
+        && let Some(session) = stage.session.into_inner()
+    {
+        stage.runtime.block_on(session.close())?;
+    }
+    conclusion.exit()
+}
+
+impl Stage {
+    fn play(&self, journey: Journey) -> Result<()> {
+        self.runtime.block_on(async {
+            let session = self.session.get_or_try_init(|| Session::start(&self.settings)).await?;
+            journey(session).await
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! The page as a visitor uses it: open, give a photograph, read the answer.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use thirtyfour::prelude::*;
+
+use crate::session::Session;
+
+/// How often the page is looked at while waiting for it.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Enough for a cold start: wasm, weights, golden check.
+pub(crate) const CPU_LIMIT: Duration = Duration::from_secs(90);
+
+/// SwiftShader computes WebGPU's shaders on this machine's cores, golden check included, and those cores may be busy.
+pub(crate) const WEBGPU_LIMIT: Duration = Duration::from_secs(400);
+
+/// The attributes of the result card.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    pub(crate) years: f32,
+    pub(crate) route: String,
+    pub(crate) kl_vanilla: f32,
+    pub(crate) kl_balanced: f32,
+    pub(crate) device: String,
+    pub(crate) milliseconds: f64,
+    /// `data-years` as it is written, to tell this answer from the next one.
+    pub(crate) years_text: String,
+}
+
+/// The open page, with the time at which it was opened.
+pub(crate) struct Page<'a> {
+    pub(crate) session: &'a Session,
+    opened: Instant,
+    last: Option<Shown>,
+    answers: usize,
+    weights: String,
+}
+
+impl<'a> Page<'a> {
+    /// Opens the page with these weights, and with these further words in its address, such as `device=cpu`.
+    pub(crate) async fn open(session: &'a Session, weights: Option<&str>, wishes: &str) -> Result<Self> {
+        let weights_wish = weights.map(|name| format!("weights={name}&")).unwrap_or_default();
+        let url = format!("{}/?{weights_wish}{wishes}", session.origin);
+        let opened = Instant::now();
+        session.driver.goto(url.trim_end_matches(['?', '&'])).await?;
+        let weights = weights.unwrap_or("default").to_owned();
+        let page = Self { session, opened, last: None, answers: 0, weights };
+        page.wait_for("[data-testid=photo-input]", CPU_LIMIT).await?;
+        Ok(page)
+    }
+
+    /// Waits for an element.
+    pub(crate) async fn wait_for(&self, css: &str, limit: Duration) -> Result<WebElement> {
+        let found = self.session.driver.query(By::Css(css)).wait(limit, LOOK).first().await;
+        match found {
+            Ok(element) => Ok(element),
+            Err(_) => bail!("no `{css}` after {} s; {}", limit.as_secs(), self.situation().await),
+        }
+    }
+
+    /// Gives the page a file, as the file chooser does.
+    pub(crate) async fn give(&self, file: &Path) -> Result<()> {
+        let input = self.session.driver.find(By::Css("[data-testid=photo-input]")).await?;
+        input.send_keys(file.to_string_lossy().into_owned()).await.context("the file input took no file")
+    }
+
+    /// Gives the page a photograph and waits for its answer.
+    pub(crate) async fn estimate(&mut self, file: &Path, limit: Duration) -> Result<Shown> {
+        let given = Instant::now();
+        self.give(file).await?;
+        let old = self.last.as_ref().map(|shown| shown.years_text.as_str()).unwrap_or_default();
+        let card = format!("[data-testid=estimate][data-years]:not([data-years='{old}'])");
+        let found = self.wait_for(&format!("{card}, [data-testid=error]"), limit).await?;
+        let is_error = found.attr("data-testid").await?.as_deref() == Some("error");
+        ensure!(!is_error, "the page shows an error instead of an answer; {}", self.situation().await);
+        let shown = self.read_card(&card).await?;
+        let (cold, warm) = (self.opened.elapsed().as_millis(), given.elapsed().as_millis());
+        self.answers += 1;
+        let line =
+            format!("{},{},{},{cold},{warm},{:.0}", self.weights, shown.device, self.answers, shown.milliseconds);
+        self.session.times.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line);
+        self.last = Some(shown.clone());
+        Ok(shown)
+    }
+
+    /// Reads all attributes at one moment: the page may draw the card anew between two questions.
+    async fn read_card(&self, css: &str) -> Result<Shown> {
+        let script = "const card = document.querySelector(arguments[0]); return card ? { ...card.dataset } : null;";
+        let answer = self.session.driver.execute(script, vec![css.into()]).await?;
+        let data = answer.json();
+        let word = |name: &str| {
+            data[name].as_str().map(str::to_owned).with_context(|| format!("the card has no data-{name}: {data}"))
+        };
+        let number = |name: &str| -> Result<f64> {
+            let text = word(name)?;
+            text.parse().with_context(|| format!("`{name}` of the card is no number: {text}"))
+        };
+        Ok(Shown {
+            years: number("years")? as f32,
+            route: word("route")?,
+            kl_vanilla: number("klVanilla")? as f32,
+            kl_balanced: number("klBalanced")? as f32,
+            device: word("device")?,
+            milliseconds: number("milliseconds")?,
+            years_text: word("years")?,
+        })
+    }
+
+    /// The text of a hook, if it is on the page.
+    pub(crate) async fn text(&self, hook: &str) -> Option<String> {
+        let found = self.session.driver.find(By::Css(format!("[data-testid={hook}]"))).await.ok()?;
+        found.text().await.ok().filter(|text| !text.is_empty())
+    }
+
+    /// What the page says about itself, for messages of failed tests.
+    pub(crate) async fn situation(&self) -> String {
+        // A record that is not up to date is better than none.
+        let _ = self.session.watcher.catch_up().await;
+        let mut parts = Vec::new();
+        for hook in ["error", "notice", "device"] {
+            parts.push(format!("{hook}: {:?}", self.text(hook).await.unwrap_or_default()));
+        }
+        parts.push(format!("console: {:?}", self.session.watcher.record().complaints));
+        parts.join("; ")
+    }
+}

@@ -1,0 +1,146 @@
+//! One server, one browser, one watcher, for all journeys.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Mutex,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+use thirtyfour::prelude::*;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+use crate::{settings::Settings, watcher::Watcher};
+
+/// WebGPU in Chromium on a machine with no GPU, and no requests of the browser's own.
+const FLAGS: [&str; 15] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--enable-unsafe-webgpu",
+    "--enable-features=Vulkan",
+    "--use-vulkan=swiftshader",
+    "--use-webgpu-adapter=swiftshader",
+    "--disable-vulkan-surface",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--force-color-profile=srgb",
+    "--window-size=1440,1000",
+];
+
+/// Everything a journey can use.
+pub(crate) struct Session {
+    pub(crate) settings: Settings,
+    pub(crate) driver: WebDriver,
+    pub(crate) watcher: Watcher,
+    /// The server's address, as in `http://127.0.0.1:41234`.
+    pub(crate) origin: String,
+    /// Lines for `times.csv`.
+    pub(crate) times: Mutex<Vec<String>>,
+    folder: TempDir,
+    // Both programs end when these are dropped.
+    _portal: Child,
+    _chromedriver: Child,
+}
+
+impl Session {
+    pub(crate) async fn start(settings: &Settings) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let mut portal = Command::new(&settings.portal);
+        portal.args(["serve", "--listen", "127.0.0.1:0", "--site"]).arg(&settings.site);
+        portal.arg("--public").arg(&settings.public);
+        let (portal, line) = spawn_and_read(portal, "listening on ").await?;
+        let origin = line.trim_end_matches('/').to_owned();
+
+        let mut chromedriver = Command::new(&settings.driver);
+        chromedriver.arg("--port=0");
+        let (chromedriver, port) = spawn_and_read(chromedriver, "started successfully on port ").await?;
+        let profile = folder.path().join("profile");
+        let mut capabilities = DesiredCapabilities::chrome();
+        capabilities.set_binary(&settings.chromium.to_string_lossy())?;
+        capabilities.add_arg(&format!("--user-data-dir={}", profile.display()))?;
+        for flag in FLAGS {
+            capabilities.add_arg(flag)?;
+        }
+        capabilities.set_browser_log_level(thirtyfour::LoggingPrefsLogLevel::All)?;
+        let url = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
+        // A screenshot has to wait for SwiftShader like everything else.
+        let driver = WebDriver::builder(url, capabilities)
+            .request_timeout(Duration::from_secs(180))
+            .await
+            .context("Chromium did not start")?;
+        let watcher = Watcher::connect(&profile).await?;
+        let (settings, times) = (settings.clone(), Mutex::default());
+        Ok(Self { settings, driver, watcher, origin, times, folder, _portal: portal, _chromedriver: chromedriver })
+    }
+
+    /// Writes a file that can be given to the page.
+    pub(crate) fn file(&self, name: &str, content: &[u8]) -> Result<PathBuf> {
+        let path = self.folder.path().join(name);
+        fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// A path in the session's own folder.
+    pub(crate) fn scratch(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The folder of a network, or of the default one.
+    pub(crate) fn weights(&self, name: &str) -> PathBuf {
+        self.settings.public.join("weights").join(name)
+    }
+
+    /// The name of the network that the page takes when nothing is asked for.
+    pub(crate) fn default_weights(&self) -> Result<String> {
+        let path = self.settings.public.join("weights/index.json");
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let index: serde_json::Value = serde_json::from_str(&text)?;
+        Ok(index["default"].as_str().context("weights/index.json names no default")?.to_owned())
+    }
+
+    /// Ends the browser and leaves the measured times behind.
+    pub(crate) async fn close(self) -> Result<()> {
+        let times = self.times.into_inner().unwrap_or_default();
+        if !times.is_empty() {
+            let table = format!(
+                "weights,device,answer,milliseconds_since_opening,milliseconds_since_photo,milliseconds_shown\n{}\n",
+                times.join("\n")
+            );
+            println!("Times to an answer (also in times.csv):\n{table}");
+            fs::write(self.settings.artifacts.join("times.csv"), table)?;
+        }
+        self.driver.quit().await.context("Chromium did not end well")
+    }
+}
+
+/// Starts a program and returns what follows `marker` in the first line of its output that has it.
+async fn spawn_and_read(mut command: Command, marker: &str) -> Result<(Child, String)> {
+    let program = Path::new(command.as_std().get_program()).display().to_string();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("cannot start {program}"))?;
+    let output = child.stdout.take().context("its output is piped")?;
+    let mut lines = BufReader::new(output).lines();
+    while let Some(line) = lines.next_line().await? {
+        if let Some((_, rest)) = line.split_once(marker) {
+            let rest = rest.trim().to_owned();
+            // Somebody must go on reading, or the program stops when the pipe is full.
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return Ok((child, rest));
+        }
+    }
+    bail!("{program} ended before it was ready: {}", child.wait().await?)
+}

@@ -1,0 +1,59 @@
+//! Looking back on all journeys: what left the browser, and what it complained about.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+
+use crate::session::Session;
+
+/// The longest path of a request: a file's name fits, the bytes of a picture do not.
+const LONGEST_PATH: usize = 160;
+
+/// Image bytes never leave the browser: there were only plain GET requests to our own server, each for a file that it
+/// has, and no other channel.
+pub(crate) async fn privacy(session: &Session) -> Result<()> {
+    session.watcher.catch_up().await?;
+    let record = session.watcher.record();
+    ensure!(record.channels.is_empty(), "other ways out were opened: {:?}", record.channels);
+    let mut counted = 0;
+    for request in &record.requests {
+        let url = &request.url;
+        // Both stay inside the browser: a blob is its own memory, a data URL carries its content.
+        if url.starts_with("blob:") || url.starts_with("data:") {
+            continue;
+        }
+        let Some(path) = url.strip_prefix(&session.origin) else {
+            anyhow::bail!("a request left for another server: {request:?}");
+        };
+        ensure!(request.method == "GET", "not a GET: {request:?}");
+        ensure!(!request.has_body, "a request with a body: {request:?}");
+        ensure!(path.len() <= LONGEST_PATH, "a path long enough to carry something: {request:?}");
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        // Only the address that we opened ourselves has a query.
+        ensure!(query.is_empty() || path == "/", "a request with a query: {request:?}");
+        ensure!(path == "/" || is_file(session, path), "a request for what the server does not have: {request:?}");
+        counted += 1;
+    }
+    // Had nothing been seen, nothing would be proven: the page itself, and the weights that only the worker fetches.
+    let seen = |sender: &str, part: &str| record.requests.iter().any(|r| r.sender == sender && r.url.contains(part));
+    ensure!(seen("page", "/?"), "the watcher did not see the page being opened: {:?}", record.requests);
+    ensure!(seen("worker", ".safetensors"), "the watcher did not see the worker fetch weights: {:?}", record.requests);
+    println!("{counted} requests, all of them GET to our own server");
+    Ok(())
+}
+
+fn is_file(session: &Session, path: &str) -> bool {
+    let relative = Path::new(path.trim_start_matches('/'));
+    [&session.settings.site, &session.settings.public].iter().any(|folder| folder.join(relative).is_file())
+}
+
+/// No error on the console of the page or of a worker, by our own watcher and by ChromeDriver's log.
+pub(crate) async fn console(session: &Session) -> Result<()> {
+    session.watcher.catch_up().await?;
+    let complaints = session.watcher.record().complaints.clone();
+    ensure!(complaints.is_empty(), "{complaints:#?}");
+    let severe: Vec<_> =
+        session.driver.browser_log().await?.into_iter().filter(|entry| entry.level == "SEVERE").collect();
+    ensure!(severe.is_empty(), "{severe:#?}");
+    Ok(())
+}

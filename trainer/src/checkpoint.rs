@@ -1,0 +1,106 @@
+//! The state of a run on disk: one file, replaced atomically, from which a run continues exactly.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use glae_model::StateDict;
+use glae_model::weights::Array;
+
+/// Name of the file in the run's folder.
+pub const FILE: &str = "checkpoint.safetensors";
+
+/// Where a run stands. The next step to do is `step` of `epoch` of `stage`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// 0: vanilla, 1: balanced, 2: finished.
+    pub stage: usize,
+    /// Epoch in the stage.
+    pub epoch: usize,
+    /// Step in the epoch.
+    pub step: usize,
+}
+
+/// Network, optimizer and progress.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// All parameters and buffers, f32.
+    pub network: StateDict,
+    /// The optimizer's velocities.
+    pub velocities: StateDict,
+    /// Where the run stands.
+    pub progress: Progress,
+}
+
+impl Checkpoint {
+    /// Writes beside the old file, flushes to disk, then renames: a crash leaves the old one or the new one.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn write(&self, run: &Path) -> Result<()> {
+        let mut all = StateDict::default();
+        for (prefix, part) in [("network", &self.network), ("velocities", &self.velocities)] {
+            all.0.extend(part.0.iter().map(|(name, array)| (format!("{prefix}.{name}"), array.clone())));
+        }
+        let Progress { stage, epoch, step } = self.progress;
+        // Small integers: exact in f32.
+        let values = [stage, epoch, step].map(|v| v as f32).to_vec();
+        all.0.insert("progress".to_owned(), Array { shape: vec![3], values });
+        write_atomically(&run.join(FILE), &all.to_safetensors(false))
+    }
+
+    /// Reads the checkpoint of a run.
+    ///
+    /// # Errors
+    /// There is none, or it is damaged.
+    pub fn read(run: &Path) -> Result<Self> {
+        let path = run.join(FILE);
+        let bytes = std::fs::read(&path)
+            .with_context(|| format!("cannot read {}: is this the folder of a run?", path.display()))?;
+        let all = StateDict::from_safetensors(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
+        let values = all.get("progress")?.values.iter().map(|v| *v as usize).collect::<Vec<_>>();
+        let [stage, epoch, step] = values[..] else { anyhow::bail!("{} is damaged: progress", path.display()) };
+        let progress = Progress { stage, epoch, step };
+        Ok(Self { network: all.part("network"), velocities: all.part("velocities"), progress })
+    }
+}
+
+/// Writes a file so that a crash leaves the old content or the new one, never half.
+///
+/// # Errors
+/// The folder cannot be written or the disk is full; the old file is untouched then.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = path.with_extension("tmp");
+    let attempt = || -> std::io::Result<()> {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    };
+    attempt().with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let run = tempfile::tempdir().unwrap();
+        let state = |value: f32| {
+            let array = Array { shape: vec![2, 1], values: vec![value, 0.1] };
+            StateDict([("backbone.conv1.weight".to_owned(), array)].into())
+        };
+        let progress = Progress { stage: 1, epoch: 7, step: 234 };
+        let checkpoint = Checkpoint { network: state(1.0 / 3.0), velocities: state(-2.5e-9), progress };
+        checkpoint.write(run.path()).unwrap();
+        assert_eq!(Checkpoint::read(run.path()).unwrap(), checkpoint);
+    }
+
+    #[test]
+    fn a_folder_without_checkpoint_is_named() {
+        let error = Checkpoint::read(Path::new("no-such-run")).unwrap_err().to_string();
+        assert!(error.contains("no-such-run") && error.contains("folder of a run"), "{error}");
+    }
+}

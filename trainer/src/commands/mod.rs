@@ -1,0 +1,7 @@
+//! One file per command.
+
+pub mod demo;
+pub mod evaluate;
+pub mod export;
+pub mod predict;
+pub mod train;

@@ -1,0 +1,156 @@
+//! One TOML file is one run. Unknown keys are refused.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use glae_model::NetworkConfig;
+use glae_model::manifest::{Crop, Input};
+use serde::{Deserialize, Serialize};
+
+/// Everything a run depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// Name of the run; part of its folder's name.
+    pub name: String,
+    /// Seeds initialisation, order and augmentation.
+    pub seed: u64,
+    /// Architecture.
+    pub network: NetworkConfig,
+    /// Part of the photograph that is looked at.
+    #[serde(default = "whole_square")]
+    pub crop: Crop,
+    /// Where images and truth are.
+    pub data: Data,
+    /// Standard deviation of the label distribution in years, `[GLAE] eq. (1)`.
+    #[serde(default = "one")]
+    pub sigma: f64,
+    /// Random changes to training images.
+    #[serde(default)]
+    pub augment: Augment,
+    /// Backbone and vanilla classifier, images as they come.
+    pub stage1: Stage,
+    /// Balanced classifier on the frozen backbone, ages equally often.
+    pub stage2: Stage,
+}
+
+/// Where images and truth are. Relative paths are relative to the working directory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Folder of the images.
+    pub images: PathBuf,
+    /// Training truth: CSV with `file,age` (or `id,age`).
+    pub train: PathBuf,
+    /// Truth on which choices are made.
+    pub val: PathBuf,
+    /// Truth that is only touched for reported numbers.
+    pub test: Option<PathBuf>,
+    /// Landmarks of all images, for `crop = { landmarks = ... }`.
+    pub landmarks: Option<PathBuf>,
+    /// What the data is, for the manifest.
+    pub description: String,
+    /// Terms under which weights trained on it may be used, for the manifest.
+    pub licence: String,
+    /// Largest share of unusable training images that is tolerated.
+    #[serde(default = "one_percent")]
+    pub max_bad_share: f64,
+}
+
+/// Random changes to training images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Augment {
+    /// Mirror every other image. CHOICE: the paper does not name it, and routing's signal depends on it.
+    pub flip: bool,
+    /// Brightness, contrast and saturation change by up to this share.
+    pub colour: f32,
+    /// The crop moves by up to this share of its side.
+    pub shift: f32,
+    /// The crop's side changes by up to this share.
+    pub scale: f32,
+}
+
+impl Default for Augment {
+    fn default() -> Self {
+        Self { flip: true, colour: 0.2, shift: 0.06, scale: 0.1 }
+    }
+}
+
+/// One stage of training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// Passes over as many images as the training set has.
+    pub epochs: usize,
+    /// Images per step.
+    pub batch: usize,
+    /// Highest learning rate of OneCycle.
+    pub learning_rate: f64,
+    /// Share of the steps in which the rate rises.
+    #[serde(default = "rising")]
+    pub warmup: f64,
+    /// Weight decay, added to the gradient.
+    #[serde(default = "weight_decay")]
+    pub weight_decay: f64,
+    /// Largest norm of the gradient of all parameters together.
+    #[serde(default = "clip")]
+    pub clip: f64,
+}
+
+fn whole_square() -> Crop {
+    Crop::Square
+}
+fn one() -> f64 {
+    1.0
+}
+fn one_percent() -> f64 {
+    0.01
+}
+fn rising() -> f64 {
+    0.3
+}
+fn weight_decay() -> f64 {
+    5e-4
+}
+fn clip() -> f64 {
+    5.0
+}
+
+impl RunConfig {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// The file is unreadable, a key is unknown or missing, or values do not fit together.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let config: Self = toml::from_str(&text).with_context(|| format!("{} is not a valid run", path.display()))?;
+        config.check().with_context(|| format!("{} is not a valid run", path.display()))?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<()> {
+        self.network.check()?;
+        ensure!(self.sigma > 0.0, "`sigma` must be positive");
+        for (name, stage) in [("stage1", &self.stage1), ("stage2", &self.stage2)] {
+            ensure!(stage.batch >= 2, "`{name}.batch` must be at least 2: BatchNorm needs more than one image");
+            ensure!((0.0..1.0).contains(&stage.warmup), "`{name}.warmup` must lie in 0..1");
+        }
+        let aligned = matches!(self.crop, Crop::Landmarks(_));
+        ensure!(aligned == self.data.landmarks.is_some(), "`crop` by landmarks and `data.landmarks` belong together");
+        Ok(())
+    }
+
+    /// How a photograph becomes an input.
+    pub fn input(&self) -> Input {
+        Input { crop: self.crop, ..Input::paper(self.network.input_size) }
+    }
+
+    /// The resolved configuration as TOML.
+    ///
+    /// # Errors
+    /// Never for a configuration that was read.
+    pub fn to_toml(&self) -> Result<String> {
+        Ok(toml::to_string_pretty(self)?)
+    }
+}

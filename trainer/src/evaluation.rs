@@ -1,0 +1,143 @@
+//! Scoring a network on a set of crops.
+
+use std::fmt;
+
+use anyhow::Result;
+use burn::tensor::Device;
+use glae_face::RgbImage;
+use glae_metrics::{Band, Report, Sample};
+use glae_model::manifest::{Input, Measured};
+use glae_model::{Estimate, Inference, Manifest, NetworkConfig, Routing, StateDict};
+use serde::{Deserialize, Serialize};
+
+/// Images per forward pass; each goes through twice, as itself and as its mirror image.
+const BATCH: usize = 16;
+
+/// Estimates all crops.
+///
+/// # Errors
+/// The device fails.
+pub fn estimates(inference: &Inference, crops: &[RgbImage], mut done: impl FnMut(usize)) -> Result<Vec<Estimate>> {
+    let mut all = Vec::with_capacity(crops.len());
+    for chunk in crops.chunks(BATCH) {
+        let pixels: Vec<&[u8]> = chunk.iter().map(|crop| crop.as_raw().as_slice()).collect();
+        all.extend(burn::tensor::read_sync(inference.estimate(&pixels))?);
+        done(chunk.len());
+    }
+    Ok(all)
+}
+
+/// A network in training, as it answers at inference.
+///
+/// # Errors
+/// The state belongs to another architecture.
+pub fn inference(config: &NetworkConfig, state: &StateDict, input: Input, device: &Device) -> Result<Inference> {
+    Ok(Inference::new(config, state, input, Routing::default(), device)?)
+}
+
+/// The scores of each way to answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// The classifier of stage 1 alone.
+    pub vanilla: Report,
+    /// The classifier of stage 2 alone.
+    pub balanced: Report,
+    /// Adaptive routing between them, `[GLAE] eq. (11)`.
+    pub routed: Report,
+    /// Always answering the median age of the training set.
+    pub median: Report,
+    /// That median, in years.
+    pub training_median: f32,
+    /// Share of images that were routed to the vanilla classifier.
+    pub routed_to_vanilla: f64,
+}
+
+impl Scores {
+    /// Scores estimates against the true ages, which run in parallel.
+    ///
+    /// # Errors
+    /// There are none.
+    pub fn new(estimates: &[Estimate], ages: &[f32], training_median: f32) -> Result<Self> {
+        let score = |answer: &dyn Fn(&Estimate) -> f32| {
+            let sample =
+                |(e, age): (&Estimate, &f32)| Sample { age: f64::from(*age), prediction: f64::from(answer(e)) };
+            Report::new(&estimates.iter().zip(ages).map(sample).collect::<Vec<_>>())
+        };
+        let to_vanilla = estimates.iter().filter(|e| e.route == glae_model::Route::Vanilla).count();
+        Ok(Self {
+            vanilla: score(&|e| e.vanilla.years)?,
+            balanced: score(&|e| e.balanced.years)?,
+            routed: score(&|e| e.years)?,
+            median: score(&|_| training_median)?,
+            training_median,
+            routed_to_vanilla: to_vanilla as f64 / estimates.len() as f64,
+        })
+    }
+
+    /// Name and report of each way to answer.
+    pub fn rows(&self) -> [(&'static str, &Report); 4] {
+        let Self { vanilla, balanced, routed, median, .. } = self;
+        [("vanilla", vanilla), ("balanced", balanced), ("routed", routed), ("median", median)]
+    }
+
+    /// For the manifest.
+    pub fn measured(&self, split: &str) -> Vec<Measured> {
+        let row = |(answer, report): (&str, &Report)| Measured {
+            split: split.to_owned(),
+            answer: answer.to_owned(),
+            samples: report.samples,
+            mae: report.mae,
+            cmae: report.cmae,
+        };
+        self.rows().map(row).to_vec()
+    }
+}
+
+impl fmt::Display for Scores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} images, {} ages; MAE / CMAE in years", self.routed.samples, self.routed.ages)?;
+        write!(f, "{:<10} {:>15}", "", "all")?;
+        Band::ALL.iter().try_for_each(|band| write!(f, " {:>15}", band.label()))?;
+        for (name, report) in self.rows() {
+            write!(f, "\n{name:<10} {:>7.2} {:>7.2}", report.mae, report.cmae)?;
+            for band in Band::ALL {
+                match report.bands.iter().find(|b| b.band == band) {
+                    Some(b) => write!(f, " {:>7.2} {:>7.2}", b.mae, b.cmae)?,
+                    None => write!(f, " {:>7} {:>7}", "–", "–")?,
+                }
+            }
+        }
+        write!(
+            f,
+            "\n(median: always answering {} years; {:.0} % of images were routed to vanilla)",
+            self.training_median,
+            100.0 * self.routed_to_vanilla
+        )
+    }
+}
+
+/// The median of ages in years.
+pub fn median(ages: &[f32]) -> f32 {
+    let mut sorted = ages.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// The part of an exported network that evaluation needs: its manifest and weights, read from a folder or a manifest
+/// file.
+///
+/// # Errors
+/// A file is missing, damaged, or does not match its manifest.
+pub fn load_weights(path: &std::path::Path, device: &Device) -> Result<(Manifest, Inference)> {
+    use anyhow::Context;
+    let manifest_path = if path.is_dir() { path.join("manifest.json") } else { path.to_owned() };
+    let json = std::fs::read_to_string(&manifest_path)
+        .with_context(|| format!("cannot read {}: give a folder of exported weights", manifest_path.display()))?;
+    let manifest = Manifest::parse(&json).with_context(|| manifest_path.display().to_string())?;
+    let weights_path = manifest_path.with_file_name(&manifest.file);
+    let bytes = std::fs::read(&weights_path).with_context(|| format!("cannot read {}", weights_path.display()))?;
+    manifest.verify(&bytes).with_context(|| weights_path.display().to_string())?;
+    let state = StateDict::from_safetensors(&bytes)?;
+    let inference = Inference::new(&manifest.network, &state, manifest.input, manifest.routing, device)?;
+    Ok((manifest, inference))
+}

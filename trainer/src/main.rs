@@ -1,0 +1,53 @@
+//! Command line of the trainer.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use trainer::commands::{demo, evaluate, export, predict, train};
+use trainer::device::Choice;
+
+/// Trains, evaluates, predicts and exports the GLAE age network. Without a command: a complete small run on drawn faces.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t = Choice::Auto, global = true)]
+    device: Choice,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train both stages of a configuration; leaves runs/<time>-<name>/.
+    Train {
+        /// The run's TOML file (with --resume: not needed).
+        #[arg(required_unless_present = "resume")]
+        config: Option<PathBuf>,
+        /// Folder of the run; default runs/<time>-<name>.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// Continue the run in this folder from its checkpoint.
+        #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "out"])]
+        resume: Option<PathBuf>,
+    },
+    /// MAE and CMAE of vanilla, balanced and routed answers against a truth file.
+    Evaluate(evaluate::Arguments),
+    /// Write a predictions file for images.
+    Predict(predict::Arguments),
+    /// Turn a finished run into weights and manifest for the page.
+    Export(export::Arguments),
+}
+
+fn main() -> Result<()> {
+    let Arguments { device, command } = Arguments::parse();
+    let device = device.open()?;
+    match command {
+        None => demo::run(&device),
+        Some(Command::Train { config, out, resume }) => train::run(config.as_deref(), out, resume, &device),
+        Some(Command::Evaluate(arguments)) => evaluate::run(&arguments, &device),
+        Some(Command::Predict(arguments)) => predict::run(&arguments, &device),
+        Some(Command::Export(arguments)) => export::run(&arguments),
+    }
+}

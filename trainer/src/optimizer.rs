@@ -1,0 +1,138 @@
+//! SGD with Nesterov momentum, weight decay and a clipped gradient, meaning what PyTorch means (dampening 0).
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use glae_model::StateDict;
+use glae_model::weights::Array;
+
+use crate::schedule::Rates;
+
+/// The optimizer's state: one velocity per parameter, by name.
+#[derive(Debug, Default)]
+pub struct Sgd {
+    velocities: BTreeMap<String, Tensor<1>>,
+}
+
+impl Sgd {
+    /// One step: g is scaled so that the norm over all parameters is at most `clip`; then g += decay w, v = m v + g,
+    /// w -= rate (g + m v). Parameters without gradient stay as they are.
+    pub fn step<M: Module>(&mut self, module: M, gradients: Gradients, rates: Rates, decay: f64, clip: f64) -> M {
+        let mut norm = Norm { gradients: &gradients, squares: None };
+        module.visit(&mut norm);
+        let Some(squares) = norm.squares else { return module };
+        let shrink = squares.sqrt().add_scalar(1e-6).recip().mul_scalar(clip).clamp_max(1.0);
+        let mut update = Update { gradients, shrink, rates, decay, sgd: self, path: Vec::new() };
+        module.map(&mut update)
+    }
+
+    /// The velocities, for a checkpoint.
+    pub fn state(&self) -> StateDict {
+        let array = |v: &Tensor<1>| Array {
+            shape: v.dims().to_vec(),
+            values: v.to_data().convert::<f32>().try_to_vec().expect("converted to f32"),
+        };
+        StateDict(self.velocities.iter().map(|(name, v)| (name.clone(), array(v))).collect())
+    }
+
+    /// Velocities from a checkpoint.
+    pub fn restore(state: &StateDict, device: &Device) -> Self {
+        let tensor = |a: &Array| Tensor::from_data(TensorData::new(a.values.clone(), a.shape.clone()), device);
+        Self { velocities: state.0.iter().map(|(name, array)| (name.clone(), tensor(array))).collect() }
+    }
+}
+
+/// Sums the squares of all gradients on the device.
+struct Norm<'a> {
+    gradients: &'a Gradients,
+    squares: Option<Tensor<1>>,
+}
+
+impl ModuleVisitor for Norm<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = param.val().grad(self.gradients) {
+            let own = gradient.clone().mul(gradient).sum();
+            self.squares = Some(match self.squares.take() {
+                Some(sum) => sum + own,
+                None => own,
+            });
+        }
+    }
+}
+
+struct Update<'a> {
+    gradients: Gradients,
+    shrink: Tensor<1>,
+    rates: Rates,
+    decay: f64,
+    sgd: &'a mut Sgd,
+    path: Vec<String>,
+}
+
+impl ModuleMapper for Update<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(gradient) = param.val().grad_remove(&mut self.gradients) else { return param };
+        let (id, weight, mapper) = param.consume();
+        let weight = weight.inner();
+        let shape = weight.dims();
+        let flat = weight.flatten::<1>(0, D - 1);
+        let mut gradient = gradient.flatten::<1>(0, D - 1) * self.shrink.clone();
+        gradient = gradient + flat.clone().mul_scalar(self.decay);
+        let name = self.path.join(".");
+        let velocity = match self.sgd.velocities.remove(&name) {
+            Some(velocity) => velocity.mul_scalar(self.rates.momentum) + gradient.clone(),
+            None => gradient.clone(),
+        };
+        let step = gradient + velocity.clone().mul_scalar(self.rates.momentum);
+        self.sgd.velocities.insert(name, velocity);
+        let weight = (flat - step.mul_scalar(self.rates.learning_rate)).reshape(shape);
+        Param::from_mapped_value(id, Tensor::from_inner(weight).require_grad(), mapper)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::nn::LinearConfig;
+
+    #[test]
+    fn two_steps_worked_by_hand() {
+        // One weight w = 1, loss 3w, so g = 3. Decay 0.1, momentum 0.5, rate 0.1, no clipping.
+        // Step 1: g = 3.1, v = 3.1, w = 1 - 0.1 (3.1 + 1.55) = 0.535.
+        // Step 2: g = 3.0535, v = 1.55 + 3.0535 = 4.6035, w = 0.535 - 0.1 (3.0535 + 2.30175) = -0.000525.
+        let device = crate::device::cpu().autodiff();
+        let mut layer = LinearConfig::new(1, 1).with_bias(false).init(&device);
+        layer.weight = Param::from_tensor(Tensor::ones([1, 1], &device).require_grad());
+        let mut sgd = Sgd::default();
+        let rates = Rates { learning_rate: 0.1, momentum: 0.5 };
+        for expected in [0.535, -0.000_525] {
+            let loss = layer.forward(Tensor::<2>::full([1, 1], 3.0, &device)).sum();
+            layer = sgd.step(layer, loss.backward(), rates, 0.1, 1e9);
+            let weight: f32 = layer.weight.val().into_scalar();
+            assert!((weight - expected).abs() < 1e-5, "{weight}");
+        }
+    }
+
+    #[test]
+    fn a_long_gradient_is_cut_to_the_clip() {
+        let device = crate::device::cpu().autodiff();
+        let mut layer = LinearConfig::new(2, 1).with_bias(false).init(&device);
+        layer.weight = Param::from_tensor(Tensor::zeros([2, 1], &device).require_grad());
+        // Gradient (30, 40), norm 50, clipped to 5: (3, 4).
+        let input = Tensor::<2>::from_data([[30.0f32, 40.0]], &device);
+        let loss = layer.forward(input).sum();
+        let rates = Rates { learning_rate: 1.0, momentum: 0.0 };
+        layer = Sgd::default().step(layer, loss.backward(), rates, 0.0, 5.0);
+        let weight: Vec<f32> = layer.weight.val().into_data().try_to_vec().unwrap();
+        assert!((weight[0] + 3.0).abs() < 1e-4 && (weight[1] + 4.0).abs() < 1e-4, "{weight:?}");
+    }
+}

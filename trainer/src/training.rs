@@ -1,0 +1,249 @@
+//! The two stages, `[GLAE] III`: the whole loop in [`Run::train`].
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use anyhow::{Context, Result, ensure};
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+use glae_model::loss::{Labels, Loss};
+use glae_model::{AgeNet, StateDict};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::augment::augment;
+use crate::checkpoint::{Checkpoint, Progress, write_atomically};
+use crate::config::{RunConfig, Stage};
+use crate::data::Set;
+use crate::evaluation::{Scores, estimates, inference, median};
+use crate::optimizer::Sgd;
+use crate::sampler::{class_balanced, generator, instance_balanced};
+use crate::schedule::one_cycle;
+
+/// Which classifier is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageKind {
+    /// Backbone and vanilla classifier; images as they come.
+    Vanilla = 0,
+    /// Balanced classifier on the frozen backbone; ages equally often.
+    Balanced = 1,
+}
+
+/// A run: its configuration, folder, data and device.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// What to do.
+    pub config: &'a RunConfig,
+    /// Where to leave checkpoints and logs.
+    pub folder: PathBuf,
+    /// Images to learn from.
+    pub train: &'a Set,
+    /// Images to choose on.
+    pub val: &'a Set,
+    /// Where to compute.
+    pub device: &'a Device,
+    /// Set to stop at the next step, leaving a checkpoint.
+    pub stop: &'a AtomicBool,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Both stages are done.
+    Finished(Box<Checkpoint>),
+    /// It was stopped; the checkpoint is written.
+    Stopped(Progress),
+}
+
+/// One batch on its way from the preparing thread to the device.
+struct Batch {
+    planes: Vec<f32>,
+    ages: Vec<f32>,
+}
+
+impl Run<'_> {
+    /// Trains from the start, or from a checkpoint.
+    ///
+    /// # Errors
+    /// The loss is no longer finite, or the folder cannot be written; the last checkpoint stays.
+    pub fn train(&self, resumed: Option<Checkpoint>) -> Result<Outcome> {
+        let training = self.device.clone().autodiff();
+        self.device.seed(self.config.seed);
+        let mut net = AgeNet::new(&self.config.network, &training);
+        let (mut sgd, mut at) = (Sgd::default(), Progress::default());
+        if let Some(checkpoint) = resumed {
+            net = checkpoint.network.load_into(net)?;
+            sgd = Sgd::restore(&checkpoint.velocities, self.device);
+            at = checkpoint.progress;
+        }
+        while at.stage < 2 {
+            let (kind, stage) = match at.stage {
+                0 => (StageKind::Vanilla, &self.config.stage1),
+                _ => (StageKind::Balanced, &self.config.stage2),
+            };
+            let per_epoch = (self.train.crops.len() / stage.batch).max(1);
+            let steps = per_epoch * stage.epochs;
+            while at.epoch < stage.epochs {
+                let bar = progress_bar(kind, at.epoch, stage.epochs, per_epoch, at.step);
+                let mut sum = 0.0;
+                let first = at.step;
+                let stopped = std::thread::scope(|scope| -> Result<bool> {
+                    let batches = self.batches(scope, kind, stage, at, per_epoch);
+                    for batch in batches {
+                        let rates = one_cycle(at.epoch * per_epoch + at.step, steps, stage.learning_rate, stage.warmup);
+                        let loss;
+                        (net, loss) = self.step(net.clone(), &mut sgd, kind, stage, rates, batch, &training)?;
+                        at.step += 1;
+                        sum += loss;
+                        bar.set_message(format!("loss {:.3}", sum / (at.step - first) as f64));
+                        bar.inc(1);
+                        if self.stop.load(Ordering::Relaxed) {
+                            return Ok(true);
+                        }
+                    }
+                    Ok(false)
+                })?;
+                bar.finish_and_clear();
+                if stopped {
+                    self.checkpoint(&net, &sgd, at)?.write(&self.folder)?;
+                    return Ok(Outcome::Stopped(at));
+                }
+                let mean_loss = sum / (at.step - first).max(1) as f64;
+                at = Progress { epoch: at.epoch + 1, step: 0, ..at };
+                let checkpoint = self.checkpoint(&net, &sgd, at)?;
+                checkpoint.write(&self.folder)?;
+                self.log(kind, at.epoch, mean_loss, &checkpoint.network)?;
+            }
+            (sgd, at) = (Sgd::default(), Progress { stage: at.stage + 1, epoch: 0, step: 0 });
+            if at.stage == 1 {
+                // The balanced classifier starts from its own fresh initialisation, made with the network above.
+                self.checkpoint(&net, &sgd, at)?.write(&self.folder)?;
+            }
+        }
+        let checkpoint = self.checkpoint(&net, &sgd, at)?;
+        checkpoint.write(&self.folder)?;
+        Ok(Outcome::Finished(Box::new(checkpoint)))
+    }
+
+    /// Forward, backward, update. Returns the network and the loss.
+    #[expect(clippy::too_many_arguments, reason = "one step needs all of it, and is called once")]
+    fn step(
+        &self,
+        mut net: AgeNet,
+        sgd: &mut Sgd,
+        kind: StageKind,
+        stage: &Stage,
+        rates: crate::schedule::Rates,
+        batch: Batch,
+        training: &Device,
+    ) -> Result<(AgeNet, f64)> {
+        let size = self.config.network.input_size;
+        let shape = [batch.ages.len(), 3, size, size];
+        let data = TensorData::new(batch.planes, shape);
+        let labels = Labels::new(&batch.ages, self.config.sigma, training);
+        let logits = match kind {
+            StageKind::Vanilla => {
+                let features = net.backbone.forward(Tensor::from_data(data, training));
+                net.vanilla.forward(features)
+            }
+            StageKind::Balanced => {
+                // Without autodiff the backbone's BatchNorm runs on its statistics and keeps them: the vanilla
+                // classifier's answers stay bit-identical.
+                let features = net.backbone.valid().forward(Tensor::from_data(data, self.device));
+                net.balanced.forward(Tensor::from_inner(features))
+            }
+        };
+        let loss = Loss::new(logits, &labels).total();
+        let gradients = loss.backward();
+        let loss = f64::from(loss.into_scalar::<f32>());
+        ensure!(
+            loss.is_finite(),
+            "the loss became {loss}: lower `learning_rate` in the configuration; the last checkpoint in {} is good",
+            self.folder.display()
+        );
+        net = sgd.step(net, gradients, rates, stage.weight_decay, stage.clip);
+        Ok((net, loss))
+    }
+
+    /// Prepares the epoch's batches on a thread of its own, two ahead.
+    fn batches<'scope, 'env>(
+        &'env self,
+        scope: &'scope std::thread::Scope<'scope, 'env>,
+        kind: StageKind,
+        stage: &'env Stage,
+        at: Progress,
+        per_epoch: usize,
+    ) -> Receiver<Batch> {
+        let (sender, receiver) = sync_channel(2);
+        scope.spawn(move || {
+            let mut order = generator(self.config.seed, kind, at.epoch, None);
+            let order = match kind {
+                StageKind::Vanilla => instance_balanced(self.train.crops.len(), &mut order),
+                StageKind::Balanced => class_balanced(&self.train.ages, &mut order),
+            };
+            let batch = stage.batch.min(order.len());
+            for step in at.step..per_epoch {
+                let positions = step * batch..(step + 1) * batch;
+                if sender.send(self.batch(kind, at.epoch, &order, positions)).is_err() {
+                    return; // The loop was stopped.
+                }
+            }
+        });
+        receiver
+    }
+
+    fn batch(&self, kind: StageKind, epoch: usize, order: &[usize], positions: std::ops::Range<usize>) -> Batch {
+        let input = self.config.input();
+        let mut batch = Batch { planes: Vec::new(), ages: Vec::new() };
+        for position in positions {
+            let index = order[position];
+            let mut random = generator(self.config.seed, kind, epoch, Some(position));
+            let crop = augment(&self.train.crops[index], &self.config.augment, &mut random);
+            input.normalise(crop.as_raw(), false, &mut batch.planes);
+            batch.ages.push(self.train.ages[index]);
+        }
+        batch
+    }
+
+    fn checkpoint(&self, net: &AgeNet, sgd: &Sgd, progress: Progress) -> Result<Checkpoint> {
+        Ok(Checkpoint { network: StateDict::of(&net.valid()), velocities: sgd.state(), progress })
+    }
+
+    /// Scores the validation split and adds a line to `metrics.jsonl`.
+    fn log(&self, kind: StageKind, epoch: usize, loss: f64, state: &StateDict) -> Result<()> {
+        let inference = inference(&self.config.network, state, self.config.input(), self.device)?;
+        let answers = estimates(&inference, &self.val.crops, |_| {})?;
+        let scores = Scores::new(&answers, &self.val.ages, median(&self.train.ages))?;
+        let own = if kind == StageKind::Vanilla { &scores.vanilla } else { &scores.balanced };
+        eprintln!(
+            "stage {} epoch {epoch}: loss {loss:.3}, val MAE {:.2} CMAE {:.2}{}",
+            kind as usize + 1,
+            own.mae,
+            own.cmae,
+            if kind == StageKind::Balanced {
+                format!(", routed MAE {:.2} CMAE {:.2}", scores.routed.mae, scores.routed.cmae)
+            } else {
+                String::new()
+            }
+        );
+        let line = serde_json::json!({
+            "stage": kind as usize + 1, "epoch": epoch, "loss": loss, "val_mae": own.mae, "val_cmae": own.cmae,
+            "val_routed_mae": scores.routed.mae, "val_routed_cmae": scores.routed.cmae,
+        });
+        let path = self.folder.join("metrics.jsonl");
+        let mut text = std::fs::read_to_string(&path).unwrap_or_default();
+        text.push_str(&format!("{line}\n"));
+        write_atomically(&path, text.as_bytes()).context("cannot log the metrics")
+    }
+}
+
+fn progress_bar(kind: StageKind, epoch: usize, epochs: usize, steps: usize, done: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg} {eta} left");
+    let bar = ProgressBar::new(steps as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_prefix(format!("stage {} epoch {}/{epochs}", kind as usize + 1, epoch + 1));
+    bar.set_position(done as u64);
+    bar
+}
+
+#[cfg(test)]
+mod tests;

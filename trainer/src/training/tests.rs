@@ -1,0 +1,122 @@
+use std::sync::atomic::AtomicBool;
+
+use glae_face::RgbImage;
+use glae_model::NetworkConfig;
+use glae_model::config::{Backbone, Projection, Rearrange};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+use crate::config::{Augment, Data};
+use crate::data::faces;
+
+fn config(epochs: [usize; 2]) -> RunConfig {
+    let stage = |epochs| Stage { epochs, batch: 4, learning_rate: 0.02, warmup: 0.3, weight_decay: 5e-4, clip: 5.0 };
+    RunConfig {
+        name: "test".into(),
+        seed: 3,
+        network: NetworkConfig {
+            backbone: Backbone::ResNet18,
+            width: 8,
+            input_size: 64,
+            rearrange: Rearrange { r: 4, kernel: 4, stride: 4 },
+            projection: Projection::Pool,
+        },
+        crop: glae_model::manifest::Crop::Square,
+        data: Data {
+            images: PathBuf::new(),
+            train: PathBuf::new(),
+            val: PathBuf::new(),
+            test: None,
+            landmarks: None,
+            description: String::new(),
+            licence: String::new(),
+            max_bad_share: 0.0,
+        },
+        sigma: 1.0,
+        augment: Augment::default(),
+        stage1: stage(epochs[0]),
+        stage2: stage(epochs[1]),
+    }
+}
+
+fn eight_faces() -> Set {
+    let ages = [2u32, 8, 20, 30, 30, 40, 60, 85];
+    let draw = |age: &u32| -> RgbImage { faces::draw(*age, &mut ChaCha8Rng::seed_from_u64(u64::from(*age))) };
+    Set {
+        ids: ages.iter().map(ToString::to_string).collect(),
+        crops: ages.iter().map(draw).collect(),
+        ages: ages.iter().map(|age| *age as f32).collect(),
+    }
+}
+
+fn train(config: &RunConfig, stop: &AtomicBool, folder: &std::path::Path, from: Option<Checkpoint>) -> Outcome {
+    let (set, device) = (eight_faces(), crate::device::cpu());
+    let run = Run { config, folder: folder.to_owned(), train: &set, val: &set, device: &device, stop };
+    run.train(from).unwrap()
+}
+
+fn finished(outcome: Outcome) -> Checkpoint {
+    match outcome {
+        Outcome::Finished(checkpoint) => *checkpoint,
+        Outcome::Stopped(at) => panic!("stopped at {at:?}"),
+    }
+}
+
+fn losses(folder: &std::path::Path, stage: u64) -> Vec<f64> {
+    let text = std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    lines.filter(|line| line["stage"] == stage).map(|line| line["loss"].as_f64().unwrap()).collect()
+}
+
+#[test]
+fn the_loss_falls_on_eight_faces_and_stage_2_leaves_the_vanilla_answers_alone() {
+    let (folder, go) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
+    let one = config([20, 0]);
+    let stage1 = finished(train(&one, &go, folder.path(), None));
+    let fallen = losses(folder.path(), 1);
+    assert!(fallen[19] < 0.5 * fallen[0], "{fallen:?}");
+
+    let both = config([20, 5]);
+    let resumed = Checkpoint { progress: Progress { stage: 1, epoch: 0, step: 0 }, ..stage1.clone() };
+    let stage2 = finished(train(&both, &go, folder.path(), Some(resumed)));
+    let fallen = losses(folder.path(), 2);
+    assert!(fallen[4] < fallen[0], "{fallen:?}");
+    for part in ["backbone", "vanilla"] {
+        assert_eq!(stage1.network.part(part), stage2.network.part(part), "{part} changed in stage 2");
+    }
+    let (before, after) = (stage1.network.part("balanced"), stage2.network.part("balanced"));
+    assert!(before.0.iter().all(|(name, array)| after.0[name] != *array), "a parameter got no gradient");
+}
+
+#[test]
+fn every_parameter_of_stage_1_gets_a_gradient() {
+    let (folder, go) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
+    let before = finished(train(&config([0, 0]), &go, folder.path(), None)).network;
+    let after = finished(train(&config([1, 0]), &go, folder.path(), None)).network;
+    for part in ["backbone", "vanilla"] {
+        let (before, after) = (before.part(part), after.part(part));
+        let same: Vec<_> = before.0.iter().filter(|(name, array)| after.0[*name] == **array).collect();
+        assert!(same.is_empty(), "{part}: {:?}", same.iter().map(|(name, _)| name).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_stopped_and_resumed_run_gives_the_weights_of_an_unbroken_one() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (go, stop) = (AtomicBool::new(false), AtomicBool::new(true));
+    let config = config([2, 2]);
+    let unbroken = finished(train(&config, &go, folders[0].path(), None));
+    // With the flag up, a run does one step and stops: eight steps, in the middle and at the end of epochs and stages.
+    let mut checkpoint = None;
+    for _ in 0..20 {
+        match train(&config, &stop, folders[1].path(), checkpoint.take()) {
+            Outcome::Stopped(_) => checkpoint = Some(Checkpoint::read(folders[1].path()).unwrap()),
+            Outcome::Finished(broken) => {
+                assert_eq!(broken.network, unbroken.network);
+                return;
+            }
+        }
+    }
+    panic!("the run did not end");
+}

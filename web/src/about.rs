@@ -1,0 +1,146 @@
+//! The page "About".
+
+use glae_model::manifest::Measured;
+use leptos::prelude::*;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::Response;
+
+use crate::engine::Engine;
+
+/// Route `/about`.
+#[component]
+pub fn AboutPage() -> impl IntoView {
+    document().set_title("GLAE · About");
+    view! {
+        <article class="prose">
+            <h1>"About"</h1>
+            <p class="lead">
+                "GLAE looks at a face and says how old it looks. Everything it needs runs in your browser, on your
+                graphics card or processor."
+            </p>
+
+            <h2>"Your photo never leaves this device"</h2>
+            <p>
+                "The photo is read, cropped and measured on this device, and forgotten when you close the page. Nothing is
+                uploaded, nothing is counted, there are no cookies. The page fetches only itself and the network's weights;
+                the browser keeps the weights, so the next visit starts sooner."
+            </p>
+
+            <h2>"How it decides"</h2>
+            <ol>
+                <li>"The square you mark is resized to the network's input."</li>
+                <li>"The network looks at the square and at its mirror image."</li>
+                <li>
+                    "Two classifiers answer, each with a probability for every age from 0 to 100. The "
+                    <em>"vanilla"</em>" one learned from photos as they come, where most people are between 20 and 40. The "
+                    <em>"balanced"</em>" one learned with every age equally often, so it knows children and the old better."
+                </li>
+                <li>
+                    "A face is as old in the mirror. The classifier whose answer the mirror image disturbs less is believed;
+                    the disturbance is a Kullback-Leibler divergence, in nats."
+                </li>
+                <li>"The age shown is the mean of that classifier's distribution, over both images."</li>
+            </ol>
+            <p>
+                "Before the first estimate, each device computes an input with a known answer. A device that gets it wrong is
+                not used."
+            </p>
+            <p>"The method is that of the article “General vs. Long-Tailed Age Estimation: An Approach to Kill Two Birds With One Stone”."</p>
+
+            <h2>"Limits"</h2>
+            <ul>
+                <li>"It sees one picture, not a person. Being wrong by several years is normal."</li>
+                <li>"Light, make-up, glasses, blur and an unusual angle move the answer."</li>
+                <li>"Faces that were rare in the training photos are estimated worse."</li>
+                <li>"It answers for whatever lies in the square, face or not."</li>
+                <li>"Do not decide anything about a person with it: no admission, no sale, no proof of age."</li>
+            </ul>
+
+            <h2>"The weights"</h2>
+            <Weights/>
+
+            <h2>"The program"</h2>
+            <p>"The source code is free to use under the MIT licence or the Apache licence 2.0. The weights carry their own terms, above."</p>
+        </article>
+    }
+}
+
+/// What a manifest says that belongs on this page.
+#[derive(Clone, Debug, Deserialize)]
+struct Weighed {
+    name: String,
+    bytes: u64,
+    trained_on: String,
+    licence: String,
+    #[serde(default)]
+    measured: Vec<Measured>,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    default: String,
+}
+
+/// Read from the manifest of the weights in use; the weights themselves are not touched.
+#[component]
+fn Weights() -> impl IntoView {
+    let wanted = expect_context::<Engine>().wanted_weights();
+    let manifest = LocalResource::new(move || manifest(wanted.clone()));
+    move || match manifest.get() {
+        None => view! { <p class="hint">"Reading the manifest"</p> }.into_any(),
+        Some(None) => view! { <p>"The manifest could not be read. Check the connection and reload the page."</p> }.into_any(),
+        Some(Some(weights)) => view! { <Terms weights/> }.into_any(),
+    }
+}
+
+#[component]
+fn Terms(weights: Weighed) -> impl IntoView {
+    let measured = weights.measured;
+    view! {
+        <dl class="facts stacked">
+            <div><dt>"Name"</dt><dd>{format!("{} ({:.1} MB)", weights.name, weights.bytes as f64 / 1e6)}</dd></div>
+            <div><dt>"Trained on"</dt><dd>{weights.trained_on}</dd></div>
+            <div><dt>"Licence"</dt><dd>{weights.licence}</dd></div>
+        </dl>
+        {(!measured.is_empty()).then(|| view! {
+            <div class="scroll-x">
+                <table>
+                    <caption>"Measured errors, in years. MAE: mean over photos. CMAE: mean over ages."</caption>
+                    <thead>
+                        <tr>
+                            <th scope="col">"Answer"</th><th scope="col">"Photos"</th>
+                            <th scope="col">"MAE"</th><th scope="col">"CMAE"</th>
+                        </tr>
+                    </thead>
+                    <tbody>
+                        {measured.into_iter().map(|row| view! {
+                            <tr>
+                                <th scope="row">{format!("{}, {}", row.answer, row.split)}</th>
+                                <td>{row.samples}</td>
+                                <td>{format!("{:.2}", row.mae)}</td>
+                                <td>{format!("{:.2}", row.cmae)}</td>
+                            </tr>
+                        }).collect_view()}
+                    </tbody>
+                </table>
+            </div>
+        })}
+    }
+}
+
+async fn manifest(wanted: Option<String>) -> Option<Weighed> {
+    let name = match wanted {
+        Some(name) => name,
+        None => json::<Index>("/weights/index.json").await?.default,
+    };
+    json(&format!("/weights/{name}/manifest.json")).await
+}
+
+async fn json<T: DeserializeOwned>(url: &str) -> Option<T> {
+    let response: Response = JsFuture::from(window().fetch_with_str(url)).await.ok()?.unchecked_into();
+    let value = JsFuture::from(response.ok().then(|| response.json())?.ok()?).await.ok()?;
+    serde_wasm_bindgen::from_value(value).ok()
+}

@@ -1,0 +1,75 @@
+//! Arithmetic of the distribution chart. A distribution holds one probability per year of age, from 0 on.
+
+use std::fmt::Write as _;
+
+/// Height of the drawing in its own units; its width is one unit per year of age.
+pub const HEIGHT: f32 = 100.0;
+
+/// The top of the probability axis: the smallest of 1, 2 or 5 times a power of ten that no value exceeds.
+pub fn ceiling(distributions: &[&[f32]]) -> f32 {
+    let peak = distributions.iter().copied().flatten().copied().fold(f32::MIN_POSITIVE, f32::max);
+    let decade = 10f32.powf(peak.log10().floor());
+    [1.0, 2.0, 5.0, 10.0].map(|step| step * decade).into_iter().find(|top| *top >= peak * 0.999).unwrap_or(peak)
+}
+
+/// An SVG path through (age, probability), with probability 0 at the bottom and `ceiling` at the top of [`HEIGHT`].
+pub fn line(distribution: &[f32], ceiling: f32) -> String {
+    let mut path = String::with_capacity(distribution.len() * 10);
+    for (age, probability) in distribution.iter().enumerate() {
+        let command = if age == 0 { 'M' } else { 'L' };
+        let y = HEIGHT * (1.0 - probability / ceiling);
+        write!(path, "{command}{age} {y:.2}").expect("writing to a string cannot fail");
+    }
+    path
+}
+
+/// [`line`], closed along the bottom.
+pub fn area(distribution: &[f32], ceiling: f32) -> String {
+    let last = distribution.len().saturating_sub(1);
+    format!("{}L{last} {HEIGHT}L0 {HEIGHT}Z", line(distribution, ceiling))
+}
+
+/// The narrowest pair of whole ages found by cutting the same probability off both ends, so that at least `share` of the
+/// distribution lies between them (both included).
+pub fn central_ages(distribution: &[f32], share: f32) -> (usize, usize) {
+    let total: f32 = distribution.iter().sum();
+    let tail = total * (1.0 - share) / 2.0;
+    let end = |ages: &mut dyn Iterator<Item = (usize, &f32)>| {
+        let mut sum = 0.0;
+        ages.find(|(_, p)| {
+            sum += **p;
+            sum > tail
+        })
+        .map_or(0, |(age, _)| age)
+    };
+    let low = end(&mut distribution.iter().enumerate());
+    let high = end(&mut distribution.iter().enumerate().rev());
+    (low, high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_axis_ends_at_a_round_number() {
+        assert_eq!(ceiling(&[&[0.01, 0.04], &[0.03, 0.02]]), 0.05);
+        assert_eq!(ceiling(&[&[0.2]]), 0.2);
+        assert_eq!(ceiling(&[&[0.51]]), 1.0);
+        assert!((ceiling(&[&[0.0]])).is_finite());
+    }
+
+    #[test]
+    fn a_path_goes_through_every_age() {
+        assert_eq!(line(&[0.0, 0.5, 1.0], 1.0), "M0 100.00L1 50.00L2 0.00");
+        assert_eq!(area(&[0.0, 1.0], 1.0), "M0 100.00L1 0.00L1 100L0 100Z");
+    }
+
+    #[test]
+    fn the_middle_eighty_percent() {
+        // 5 % at ages 0 and 6 stay outside, 15 % at 1 and 5 straddle the tenths.
+        let p = [0.05, 0.15, 0.2, 0.2, 0.2, 0.15, 0.05];
+        assert_eq!(central_ages(&p, 0.8), (1, 5));
+        assert_eq!(central_ages(&[0.0, 1.0, 0.0], 0.8), (1, 1));
+    }
+}

@@ -1,0 +1,41 @@
+//! The device, and how far the start has got.
+
+use leptos::prelude::*;
+
+use super::wording::{self, Stage};
+use crate::engine::Engine;
+
+/// The device line, and under it the progress until everything is ready.
+#[component]
+pub(super) fn Status() -> impl IntoView {
+    let engine = expect_context::<Engine>();
+    let device = move || engine.device.get().map_or_else(|| "not started yet".to_owned(), |report| wording::device(&report));
+    let kind = move || engine.device.get().map(|report| report.kind.as_str());
+    let under_way = Memo::new(move |_| !matches!(engine.stage.get(), Stage::Asleep | Stage::Ready | Stage::Failed(_)));
+    // Without a value the bar says "working" instead of "so far".
+    let value = move || match engine.stage.get() {
+        Stage::Loading { received, total } => Some((received as f64 / total.max(1) as f64).to_string()),
+        _ => None,
+    };
+    let stage = move || match engine.stage.get() {
+        Stage::Asleep => "asleep",
+        Stage::Waking => "waking",
+        Stage::Loading { .. } => "loading",
+        Stage::Checking(_) => "checking",
+        Stage::Ready => "ready",
+        Stage::Failed(_) => "failed",
+    };
+    view! {
+        <div class="status" data-testid="status" data-stage=stage>
+            <p>
+                <span class="label">"Computes on"</span>
+                " "
+                <span data-testid="device" data-device=kind>{device}</span>
+            </p>
+            <Show when=move || under_way.get()>
+                <progress max="1" value=value aria-label="Start of the estimator"></progress>
+                <p class="hint">{move || engine.stage.with(wording::status)}</p>
+            </Show>
+        </div>
+    }
+}

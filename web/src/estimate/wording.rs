@@ -1,0 +1,189 @@
+//! Numbers and sentences as the visitor reads them.
+
+use glae_model::Route;
+
+use crate::inference::protocol::{DeviceKind, DeviceReport};
+
+/// What the worker is doing, as far as the visitor is concerned.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stage {
+    /// Not started yet.
+    Asleep,
+    /// The program is being fetched and compiled.
+    Waking,
+    /// Weights are arriving, in bytes.
+    Loading {
+        /// So far.
+        received: u64,
+        /// In all.
+        total: u64,
+    },
+    /// The golden input is being computed.
+    Checking(DeviceKind),
+    /// Ready for photographs.
+    Ready,
+    /// It cannot go on; why and what to do.
+    Failed(String),
+}
+
+/// The line under the progress bar.
+pub fn status(stage: &Stage) -> String {
+    match stage {
+        Stage::Asleep => "Starts when you choose a photo".into(),
+        Stage::Waking => "Loading the estimator".into(),
+        Stage::Loading { received, total } => format!("Loading weights, {}", of_megabytes(*received, *total)),
+        Stage::Checking(DeviceKind::WebGpu) => "Checking that WebGPU computes correctly".into(),
+        Stage::Checking(DeviceKind::Cpu) => "Checking that the CPU computes correctly".into(),
+        Stage::Ready => "Ready".into(),
+        Stage::Failed(_) => "Not available".into(),
+    }
+}
+
+fn of_megabytes(received: u64, total: u64) -> String {
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    format!("{:.1} of {:.1} MB", megabytes(received), megabytes(total))
+}
+
+/// "WebGPU · Apple metal-3", "CPU · this browser offers no WebGPU".
+pub fn device(report: &DeviceReport) -> String {
+    let kind = match report.kind {
+        DeviceKind::WebGpu => "WebGPU",
+        DeviceKind::Cpu => "CPU",
+    };
+    if report.detail.is_empty() { kind.into() } else { format!("{kind} · {}", report.detail) }
+}
+
+/// A readable adapter name from what WebGPU tells: browsers fill in some of the four, never all.
+pub fn adapter(vendor: &str, architecture: &str, device: &str, description: &str) -> String {
+    if !description.is_empty() {
+        return description.into();
+    }
+    let parts: Vec<String> = [vendor, if device.is_empty() { architecture } else { device }]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .map(proper_name)
+        .collect();
+    if parts.is_empty() { "adapter not named by the browser".into() } else { parts.join(" ") }
+}
+
+fn proper_name(word: &str) -> String {
+    match word {
+        "amd" => "AMD".into(),
+        "apple" => "Apple".into(),
+        "arm" => "Arm".into(),
+        "google" => "Google".into(),
+        "intel" => "Intel".into(),
+        "nvidia" => "NVIDIA".into(),
+        "qualcomm" => "Qualcomm".into(),
+        "swiftshader" => "SwiftShader".into(),
+        other => other.into(),
+    }
+}
+
+/// Years with one decimal.
+pub fn years(years: f32) -> String {
+    format!("{years:.1}")
+}
+
+/// A probability as a percentage with one decimal.
+pub fn percent(probability: f32) -> String {
+    format!("{:.1} %", probability * 100.0)
+}
+
+/// Two divergences with as many decimals as tell them apart: three, at most six.
+pub fn nats(a: f32, b: f32) -> (String, String) {
+    (3..=6)
+        .map(|digits| (format!("{a:.digits$}"), format!("{b:.digits$}")))
+        .find(|(a, b)| a != b)
+        .unwrap_or_else(|| (format!("{a:.3}"), format!("{b:.3}")))
+}
+
+/// A duration for reading: "0.4 ms", "43 ms", "1.2 s".
+pub fn duration(milliseconds: f64) -> String {
+    match milliseconds {
+        ms if ms < 9.95 => format!("{ms:.1} ms"),
+        ms if ms < 999.5 => format!("{ms:.0} ms"),
+        ms => format!("{:.1} s", ms / 1000.0),
+    }
+}
+
+/// The name of a classifier in a sentence.
+pub fn classifier(route: Route) -> &'static str {
+    match route {
+        Route::Vanilla => "vanilla",
+        Route::Balanced => "balanced",
+    }
+}
+
+/// Why this classifier's answer is shown, in one sentence.
+pub fn why_routed(route: Route, kl_vanilla: f32, kl_balanced: f32) -> String {
+    let (vanilla, balanced) = nats(kl_vanilla, kl_balanced);
+    let (chosen, other) = match route {
+        Route::Vanilla => (vanilla, balanced),
+        Route::Balanced => (balanced, vanilla),
+    };
+    if chosen == other {
+        return format!(
+            "The mirror image disturbed both classifiers alike ({chosen} nats), so the balanced one, which decides ties, is shown."
+        );
+    }
+    // Only weights whose manifest asks for another rule than the paper's come here.
+    let calmer = if kl_vanilla < kl_balanced { Route::Vanilla } else { Route::Balanced };
+    if calmer != route {
+        return format!(
+            "These weights' own rule picked the {} classifier ({chosen} against {other} nats).",
+            classifier(route)
+        );
+    }
+    format!(
+        "The mirror image disturbed the {} classifier less ({chosen} against {other} nats), so its answer is shown.",
+        classifier(route)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_routing_sentence_names_the_calmer_classifier_first() {
+        assert_eq!(
+            why_routed(Route::Balanced, 0.034, 0.012),
+            "The mirror image disturbed the balanced classifier less (0.012 against 0.034 nats), so its answer is shown."
+        );
+        assert!(why_routed(Route::Vanilla, 0.2, 0.3).contains("vanilla classifier less (0.200 against 0.300 nats)"));
+        assert!(why_routed(Route::Vanilla, 0.3, 0.2).contains("own rule picked the vanilla classifier (0.300"));
+        assert!(why_routed(Route::Balanced, 0.1, 0.1).contains("alike (0.100 nats)"));
+    }
+
+    #[test]
+    fn close_divergences_get_more_digits() {
+        assert_eq!(nats(0.0121, 0.0124), ("0.0121".into(), "0.0124".into()));
+        assert_eq!(nats(0.01, 0.01), ("0.010".into(), "0.010".into()));
+    }
+
+    #[test]
+    fn durations_are_short() {
+        assert_eq!([0.42, 9.96, 42.6, 999.6, 8721.0].map(duration), ["0.4 ms", "10 ms", "43 ms", "1.0 s", "8.7 s"]);
+    }
+
+    #[test]
+    fn an_adapter_is_named_from_what_there_is() {
+        assert_eq!(adapter("google", "swiftshader", "", ""), "Google SwiftShader");
+        assert_eq!(adapter("apple", "metal-3", "", ""), "Apple metal-3");
+        assert_eq!(adapter("nvidia", "ada", "", "NVIDIA RTX 4090"), "NVIDIA RTX 4090");
+        assert_eq!(adapter("", "", "", ""), "adapter not named by the browser");
+    }
+
+    #[test]
+    fn the_device_line_says_why() {
+        let cpu = DeviceReport { kind: DeviceKind::Cpu, detail: "this browser offers no WebGPU".into() };
+        assert_eq!(device(&cpu), "CPU · this browser offers no WebGPU");
+        assert_eq!(device(&DeviceReport { kind: DeviceKind::WebGpu, detail: String::new() }), "WebGPU");
+    }
+
+    #[test]
+    fn progress_is_in_megabytes() {
+        assert_eq!(status(&Stage::Loading { received: 1_250_000, total: 22_400_000 }), "Loading weights, 1.2 of 22.4 MB");
+    }
+}

@@ -1,0 +1,45 @@
+//! The few things the worker asks of the browser.
+
+use js_sys::{Array, Function, Promise, Reflect};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::DedicatedWorkerGlobalScope;
+
+use super::protocol::Reply;
+
+/// The worker's global object.
+pub(crate) fn scope() -> DedicatedWorkerGlobalScope {
+    js_sys::global().unchecked_into()
+}
+
+/// Sends a reply to the page.
+pub(crate) fn post(reply: &Reply) {
+    let message = serde_wasm_bindgen::to_value(reply).expect("every reply is plain data");
+    // Posting fails only for values that cannot be cloned, and these are plain data.
+    let _ = scope().post_message(&Array::of1(&message));
+}
+
+/// Milliseconds since the worker began.
+pub(crate) fn now() -> f64 {
+    scope().performance().map_or(0.0, |clock| clock.now())
+}
+
+/// Lets messages that already wait in the event queue be handled before going on.
+pub(crate) async fn next_turn() {
+    let promise = Promise::new(&mut |resolve: Function, _| {
+        // A timer of zero is queued behind the messages that have arrived. It cannot fail with a function as handler.
+        let _ = scope().set_timeout_with_callback(&resolve);
+    });
+    let _ = JsFuture::from(promise).await;
+}
+
+/// A property of an object that web-sys knows only behind its "unstable" switch, or `undefined`.
+pub(crate) fn property(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
+}
+
+/// What a rejected promise or thrown exception says, for a sentence.
+pub(crate) fn reason(error: &JsValue) -> String {
+    let message = property(error, "message").as_string().filter(|text| !text.is_empty());
+    message.or_else(|| error.as_string()).unwrap_or_else(|| "the browser gave no reason".into())
+}

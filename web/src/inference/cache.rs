@@ -1,0 +1,48 @@
+//! Weights kept in Cache Storage, under an address that carries their SHA-256.
+//!
+//! Everything here may fail quietly: in private windows, or on a full disk, there is no cache, and the weights are fetched
+//! anew.
+
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Cache, Request, Response};
+
+use super::browser::scope;
+
+const NAME: &str = "glae-weights";
+
+async fn open() -> Option<Cache> {
+    let promise = scope().caches().ok()?.open(NAME);
+    JsFuture::from(promise).await.ok()?.dyn_into().ok()
+}
+
+/// The bytes kept under `url`.
+pub(crate) async fn get(url: &str) -> Option<Vec<u8>> {
+    let response: Response = JsFuture::from(open().await?.match_with_str(url)).await.ok()?.dyn_into().ok()?;
+    let buffer = JsFuture::from(response.array_buffer().ok()?).await.ok()?;
+    Some(Uint8Array::new(&buffer).to_vec())
+}
+
+/// Keeps the bytes under `url`, and forgets every other entry for which `outdated` holds.
+pub(crate) async fn put(url: &str, bytes: &[u8], outdated: impl Fn(&str) -> bool) {
+    let Some(cache) = open().await else { return };
+    let body = Uint8Array::from(bytes);
+    if let Ok(response) = Response::new_with_opt_js_u8_array(Some(&body)) {
+        let _ = JsFuture::from(cache.put_with_str(url, &response)).await;
+    }
+    let Ok(keys) = JsFuture::from(cache.keys()).await else { return };
+    for key in keys.unchecked_into::<Array>() {
+        let key: Request = key.unchecked_into();
+        if !key.url().ends_with(url) && outdated(&key.url()) {
+            let _ = JsFuture::from(cache.delete_with_request(&key)).await;
+        }
+    }
+}
+
+/// Forgets what is kept under `url`.
+pub(crate) async fn remove(url: &str) {
+    if let Some(cache) = open().await {
+        let _ = JsFuture::from(cache.delete_with_str(url)).await;
+    }
+}

@@ -1,0 +1,75 @@
+//! What the address bar may ask for: `?device=cpu|webgpu` and `?weights=NAME`.
+
+use crate::inference::protocol::DeviceChoice;
+
+/// The visitor's wishes, read once when the page opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Which device may compute.
+    pub device: DeviceChoice,
+    /// Which folder under `/weights/` to use; `None` means the default of `/weights/index.json`.
+    pub weights: Option<String>,
+    /// What in the address was not understood, as a sentence.
+    pub complaint: Option<String>,
+}
+
+impl Settings {
+    /// Reads the values of `device` and `weights`, each as it stands in the address after percent-decoding.
+    pub fn read(device: Option<&str>, weights: Option<&str>) -> Self {
+        let mut complaint = None;
+        let device = match device {
+            None | Some("") => DeviceChoice::Auto,
+            Some("cpu") => DeviceChoice::Cpu { because: "chosen in the address".into() },
+            Some("webgpu") => DeviceChoice::WebGpu,
+            Some(other) => {
+                complaint =
+                    Some(format!("“{other}” in the address is not a device; use cpu or webgpu. Choosing by itself."));
+                DeviceChoice::Auto
+            }
+        };
+        let weights = match weights {
+            None | Some("") => None,
+            Some(name) if is_folder_name(name) => Some(name.to_owned()),
+            Some(name) => {
+                complaint = Some(format!("“{name}” in the address cannot be the name of weights. Using the default."));
+                None
+            }
+        };
+        Self { device, weights, complaint }
+    }
+}
+
+/// One path segment of plain characters: the name becomes part of a URL, and must not climb out of `/weights/`.
+fn is_folder_name(name: &str) -> bool {
+    name.len() <= 100
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        && !name.starts_with('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_asked_means_automatic() {
+        let settings = Settings::read(None, Some(""));
+        assert_eq!(settings, Settings { device: DeviceChoice::Auto, weights: None, complaint: None });
+    }
+
+    #[test]
+    fn both_wishes_are_read() {
+        let settings = Settings::read(Some("webgpu"), Some("golden-tiny"));
+        assert_eq!(settings.device, DeviceChoice::WebGpu);
+        assert_eq!(settings.weights.as_deref(), Some("golden-tiny"));
+        assert!(matches!(Settings::read(Some("cpu"), None).device, DeviceChoice::Cpu { .. }));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_said() {
+        assert!(Settings::read(Some("tpu"), None).complaint.is_some_and(|c| c.contains("tpu")));
+        for name in ["../secrets", "a/b", ".hidden", "a?b", "ä"] {
+            let settings = Settings::read(None, Some(name));
+            assert!(settings.weights.is_none() && settings.complaint.is_some(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `cargo xtask`: every chore of the project as one command that does its own set-up.
+
+mod browser;
+mod check;
+mod compress;
+mod dist;
+mod page;
+mod project;
+mod serve;
+mod step;
+mod test;
+mod tools;
+
+use anyhow::{Result, bail};
+use project::Project;
+use step::Steps;
+
+const HELP: &str = "\
+cargo xtask COMMAND: each command does its own set-up and says what it does and why.
+
+  serve [--listen ADDR]   builds the page and serves it (ADDR: 127.0.0.1:8080)
+  test                    all tests: native, then in a real headless Chromium
+  check                   everything that must pass, cheapest first: format, clippy, docs, dependencies, test
+  dist                    the static site and the server's program, for publishing, into dist/
+  help                    this text
+
+What it needs and does not find it installs into the target folder (Trunk, wasm-bindgen) or says how to get (Chromium).
+
+Environment:
+  CARGO_TARGET_DIR   where compiled files go; default: target/, and with CI=true a folder in ~/.cache that outlives
+                     the clone
+  CHROMIUM, CHROMEDRIVER   which browser and driver the tests use; default: the ones on PATH
+";
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (command, rest) = words.split_first().map_or(("help", [].as_slice()), |(first, rest)| (*first, rest));
+    if matches!(command, "help" | "--help" | "-h") || rest.iter().any(|word| matches!(*word, "--help" | "-h")) {
+        print!("{HELP}");
+        return Ok(());
+    }
+
+    let project = Project::find()?;
+    let mut steps = Steps::new();
+    match (command, rest) {
+        ("serve", []) => serve::run(&project, &mut steps, "127.0.0.1:8080"),
+        ("serve", ["--listen", address]) => serve::run(&project, &mut steps, address),
+        ("test", []) => test::run(&project, &mut steps).inspect(|()| steps.summary()),
+        ("check", []) => check::run(&project, &mut steps).inspect(|()| steps.summary()),
+        ("dist", []) => dist::run(&project, &mut steps).inspect(|()| steps.summary()),
+        ("serve" | "test" | "check" | "dist", rest) => {
+            bail!("`cargo xtask {command}` does not know `{}`: see `cargo xtask help`", rest.join(" "))
+        }
+        (unknown, _) => bail!("there is no `cargo xtask {unknown}`: see `cargo xtask help`"),
+    }
+}
