@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use glae_face::photo;
 use tests::picture;
+use thirtyfour::prelude::ElementQueryable;
 
 use crate::{
     page::{CPU_LIMIT, Page},
@@ -18,7 +19,7 @@ pub(crate) async fn bad_files(session: &Session) -> Result<()> {
         ("poster.png", picture::png_that_claims(10_000, 6_000)?),
         ("half.png", whole[..whole.len() / 2].to_vec()),
     ];
-    let mut page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
+    let page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
     let mut previous = String::new();
     for (name, content) in files {
         let Err(right) = photo::decode(&content) else { anyhow::bail!("{name} can be decoded after all") };

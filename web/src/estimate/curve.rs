@@ -32,19 +32,20 @@ pub fn area(distribution: &[f32], ceiling: f32) -> String {
 /// The narrowest pair of whole ages found by cutting the same probability off both ends, so that at least `share` of the
 /// distribution lies between them (both included).
 pub fn central_ages(distribution: &[f32], share: f32) -> (usize, usize) {
-    let total: f32 = distribution.iter().sum();
-    let tail = total * (1.0 - share) / 2.0;
-    let end = |ages: &mut dyn Iterator<Item = (usize, &f32)>| {
-        let mut sum = 0.0;
-        ages.find(|(_, p)| {
-            sum += **p;
-            sum > tail
-        })
-        .map_or(0, |(age, _)| age)
-    };
-    let low = end(&mut distribution.iter().enumerate());
-    let high = end(&mut distribution.iter().enumerate().rev());
+    let tail = distribution.iter().sum::<f32>() * (1.0 - share) / 2.0;
+    let low = first_beyond(distribution.iter().enumerate(), tail);
+    let high = first_beyond(distribution.iter().enumerate().rev(), tail);
     (low, high)
+}
+
+/// The age at which the probabilities added up so far exceed `tail`.
+fn first_beyond<'a>(mut ages: impl Iterator<Item = (usize, &'a f32)>, tail: f32) -> usize {
+    let mut sum = 0.0;
+    let found = ages.find(|(_, probability)| {
+        sum += **probability;
+        sum > tail
+    });
+    found.map_or(0, |(age, _)| age)
 }
 
 #[cfg(test)]

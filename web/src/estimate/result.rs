@@ -81,7 +81,7 @@ fn card(engine: Engine, shown: Shown) -> impl IntoView {
     }
 }
 
-fn row(name: &'static str, answer: &Answer, divergence: String, chosen: bool) -> impl IntoView {
+fn row(name: &'static str, answer: &Answer, divergence: String, chosen: bool) -> impl IntoView + use<> {
     view! {
         <tr class:chosen=chosen>
             <th scope="row">
