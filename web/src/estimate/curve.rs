@@ -8,8 +8,9 @@ pub const HEIGHT: f32 = 100.0;
 /// The top of the probability axis: the smallest of 1, 2 or 5 times a power of ten that no value exceeds.
 pub fn ceiling(distributions: &[&[f32]]) -> f32 {
     let peak = distributions.iter().copied().flatten().copied().fold(f32::MIN_POSITIVE, f32::max);
-    let decade = 10f32.powf(peak.log10().floor());
-    [1.0, 2.0, 5.0, 10.0].map(|step| step * decade).into_iter().find(|top| *top >= peak * 0.999).unwrap_or(peak)
+    // In f64, so that 5 hundredths come out as the nearest f32 to 0.05.
+    let decade = 10f64.powf(f64::from(peak).log10().floor());
+    [1.0, 2.0, 5.0, 10.0].map(|step| (step * decade) as f32).into_iter().find(|top| *top >= peak * 0.999).unwrap_or(peak)
 }
 
 /// An SVG path through (age, probability), with probability 0 at the bottom and `ceiling` at the top of [`HEIGHT`].
