@@ -9,22 +9,38 @@ use crate::{
     page::{CPU_LIMIT, Page, Shown, WEBGPU_LIMIT},
     reference,
     session::Session,
+    watcher::COUNT_DISPATCHES,
 };
 
 pub(crate) async fn tiny_on_cpu(session: &Session) -> Result<()> {
-    tiny(session, "cpu", CPU_LIMIT).await
+    witnessed(session, "cpu", tiny(session, "cpu", CPU_LIMIT)).await
 }
 
 pub(crate) async fn tiny_on_webgpu(session: &Session) -> Result<()> {
-    tiny(session, "webgpu", WEBGPU_LIMIT).await
+    witnessed(session, "webgpu", tiny(session, "webgpu", WEBGPU_LIMIT)).await
 }
 
 pub(crate) async fn shipped_on_cpu(session: &Session) -> Result<()> {
-    shipped(session, "cpu", CPU_LIMIT).await
+    witnessed(session, "cpu", shipped(session, "cpu", CPU_LIMIT)).await
 }
 
 pub(crate) async fn shipped_on_webgpu(session: &Session) -> Result<()> {
-    shipped(session, "webgpu", WEBGPU_LIMIT).await
+    witnessed(session, "webgpu", shipped(session, "webgpu", WEBGPU_LIMIT)).await
+}
+
+/// Plays a journey while the GPU's work is counted: WebGPU must have computed, the CPU must have left it alone.
+async fn witnessed(session: &Session, device: &str, journey: impl Future<Output = Result<()>>) -> Result<()> {
+    session.watcher.catch_up().await?;
+    let before = session.watcher.record().gpu_dispatches;
+    session.watcher.set_worker_prelude(Some(COUNT_DISPATCHES));
+    let outcome = journey.await;
+    session.watcher.set_worker_prelude(None);
+    outcome?;
+    session.watcher.catch_up().await?;
+    let dispatches = session.watcher.record().gpu_dispatches - before;
+    println!("{device}: {dispatches} compute dispatches");
+    ensure!((dispatches > 0) == (device == "webgpu"), "{dispatches} dispatches to the GPU on {device}");
+    Ok(())
 }
 
 /// A tiny seeded network against the library: every number of the card.

@@ -18,6 +18,14 @@ pub(crate) async fn before_a_photo(session: &Session) -> Result<()> {
     look(&page, "estimate-start").await
 }
 
+pub(crate) async fn about(session: &Session) -> Result<()> {
+    session.driver.goto(format!("{}/about", session.origin)).await?;
+    let page = Page::on_screen(session);
+    // The static page has no such element: the program has taken over.
+    page.wait_for("#content h1", CPU_LIMIT).await?;
+    look(&page, "about").await
+}
+
 pub(crate) async fn with_a_result(session: &Session) -> Result<()> {
     let file = session.file("drawn-0.png", &picture::png(&picture::face(0))?)?;
     let mut page = Page::open(session, None, "device=cpu").await?;

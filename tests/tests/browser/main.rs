@@ -33,8 +33,9 @@ struct Stage {
 type Journey = for<'a> fn(&'a Session) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 /// The journeys in the order in which they run: cheap ones first; those that look back on all requests last.
-const JOURNEYS: [(&str, Journey); 10] = [
+const JOURNEYS: [(&str, Journey); 11] = [
     ("the_page_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::before_a_photo(session))),
+    ("about_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::about(session))),
     ("tiny_network_on_the_cpu_gives_the_native_numbers", |session| Box::pin(estimates::tiny_on_cpu(session))),
     ("files_that_are_no_photo_get_a_sentence", |session| Box::pin(failures::bad_files(session))),
     ("without_webgpu_the_cpu_takes_over_and_says_so", |session| Box::pin(failures::no_webgpu(session))),

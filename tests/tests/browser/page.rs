@@ -49,9 +49,14 @@ impl<'a> Page<'a> {
         let opened = Instant::now();
         session.driver.goto(url.trim_end_matches(['?', '&'])).await?;
         let weights = weights.unwrap_or("default").to_owned();
-        let page = Self { session, opened, last: None, answers: 0, weights };
+        let page = Self { opened, weights, ..Self::on_screen(session) };
         page.wait_for("[data-testid=photo-input]", CPU_LIMIT).await?;
         Ok(page)
+    }
+
+    /// Whatever page the browser shows now.
+    pub(crate) fn on_screen(session: &'a Session) -> Self {
+        Self { session, opened: Instant::now(), last: None, answers: 0, weights: String::new() }
     }
 
     /// Waits for an element.

@@ -78,6 +78,8 @@ impl Session {
             .request_timeout(Duration::from_secs(180))
             .await
             .context("Chromium did not start")?;
+        // Chromium's own start tab loads chrome:// files; the watcher is to see nothing but our page.
+        driver.goto("about:blank").await?;
         let watcher = Watcher::connect(&profile).await?;
         let (settings, times) = (settings.clone(), Mutex::default());
         Ok(Self { settings, driver, watcher, origin, times, folder, _portal: portal, _chromedriver: chromedriver })

@@ -18,6 +18,22 @@ use tokio::{
 };
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
 
+/// A worker's prelude that reports each compute dispatch. What a page says of its device is a label; this is the work.
+/// WebGPU's interfaces are not there yet when a worker waits for its first line, so it waits for the first import.
+pub(crate) const COUNT_DISPATCHES: &str = "
+    const load = self.importScripts;
+    self.importScripts = function (...files) {
+        self.importScripts = load;
+        for (const name of ['dispatchWorkgroups', 'dispatchWorkgroupsIndirect']) {
+            const original = GPUComputePassEncoder.prototype[name];
+            GPUComputePassEncoder.prototype[name] = function (...rest) {
+                console.debug('gpu-dispatch');
+                return original.apply(this, rest);
+            };
+        }
+        return load.apply(self, files);
+    };";
+
 /// One request that the page or a worker sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
@@ -36,6 +52,8 @@ pub(crate) struct Record {
     pub(crate) channels: Vec<String>,
     /// Errors on the console, uncaught exceptions, complaints of the browser about the page.
     pub(crate) complaints: Vec<String>,
+    /// Compute dispatches that workers sent to the GPU while [`COUNT_DISPATCHES`] was their prelude.
+    pub(crate) gpu_dispatches: usize,
     /// Kind of each target by its session ("page", "worker").
     kinds: HashMap<String, String>,
     /// Runs in each new worker before its own code.
@@ -140,6 +158,10 @@ impl Connection {
             let _ = told.send(());
             return Ok(());
         }
+        // A prelude that fails must not look like one that saw nothing.
+        if let Some(failure) = message["result"]["exceptionDetails"]["exception"]["description"].as_str() {
+            lock(&self.record).complaints.push(format!("our own prelude: {failure}"));
+        }
         let params = &message["params"];
         if message["method"] == "Target.attachedToTarget" {
             return self.welcome(params).await;
@@ -194,6 +216,7 @@ fn note(record: &mut Record, sender: &str, method: &str, params: &Value) {
                 .collect();
             record.complaints.push(format!("{sender}: {}", words.join(" ")));
         }
+        "Runtime.consoleAPICalled" if params["args"][0]["value"] == "gpu-dispatch" => record.gpu_dispatches += 1,
         "Runtime.exceptionThrown" => {
             let details = &params["exceptionDetails"];
             let what = details["exception"]["description"].as_str().or(details["text"].as_str()).unwrap_or("…");

@@ -22,6 +22,10 @@ pub(crate) async fn privacy(session: &Session) -> Result<()> {
         if url.starts_with("blob:") || url.starts_with("data:") {
             continue;
         }
+        // Chromium's own window, which is no page, loads the icons built into the program.
+        if request.sender == "browser_ui" && url.starts_with("chrome://") {
+            continue;
+        }
         let Some(path) = url.strip_prefix(&session.origin) else {
             anyhow::bail!("a request left for another server: {request:?}");
         };
@@ -29,8 +33,10 @@ pub(crate) async fn privacy(session: &Session) -> Result<()> {
         ensure!(!request.has_body, "a request with a body: {request:?}");
         ensure!(path.len() <= LONGEST_PATH, "a path long enough to carry something: {request:?}");
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        // Only the address that we opened ourselves has a query.
-        ensure!(query.is_empty() || path == "/", "a request with a query: {request:?}");
+        // A query could carry something: only the address that we opened ourselves has a free one. Weights are asked for
+        // with the hash that their own manifest publishes, to the letter.
+        let known = query.is_empty() || path == "/" || published_hash(session, path)?.is_some_and(|own| own == query);
+        ensure!(known, "a request with a query: {request:?}");
         ensure!(path == "/" || is_file(session, path), "a request for what the server does not have: {request:?}");
         counted += 1;
     }
@@ -45,6 +51,17 @@ pub(crate) async fn privacy(session: &Session) -> Result<()> {
 fn is_file(session: &Session, path: &str) -> bool {
     let relative = Path::new(path.trim_start_matches('/'));
     [&session.settings.site, &session.settings.public].iter().any(|folder| folder.join(relative).is_file())
+}
+
+/// The query `sha256=...` that belongs to a weights file, from the manifest beside it.
+fn published_hash(session: &Session, path: &str) -> Result<Option<String>> {
+    let file = session.settings.public.join(path.trim_start_matches('/'));
+    let manifest = file.with_file_name("manifest.json");
+    if file.extension().is_none_or(|extension| extension != "safetensors") || !manifest.is_file() {
+        return Ok(None);
+    }
+    let manifest: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(manifest)?)?;
+    Ok(manifest["sha256"].as_str().map(|hash| format!("sha256={hash}")))
 }
 
 /// No error on the console of the page or of a worker, by our own watcher and by ChromeDriver's log.
