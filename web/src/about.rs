@@ -91,7 +91,9 @@ fn Weights() -> impl IntoView {
     let manifest = LocalResource::new(move || manifest(wanted.clone()));
     move || match manifest.get() {
         None => view! { <p class="hint">"Reading the manifest"</p> }.into_any(),
-        Some(None) => view! { <p>"The manifest could not be read. Check the connection and reload the page."</p> }.into_any(),
+        Some(None) => {
+            view! { <p>"The manifest could not be read. Check the connection and reload the page."</p> }.into_any()
+        }
         Some(Some(weights)) => view! { <Terms weights/> }.into_any(),
     }
 }

@@ -9,6 +9,9 @@ use crate::session::Session;
 /// The longest path of a request: a file's name fits, the bytes of a picture do not.
 const LONGEST_PATH: usize = 160;
 
+/// Addresses that are answered with index.html; the program draws the page.
+const PAGES: [&str; 2] = ["/", "/about"];
+
 /// Image bytes never leave the browser: there were only plain GET requests to our own server, each for a file that it
 /// has, and no other channel.
 pub(crate) async fn privacy(session: &Session) -> Result<()> {
@@ -37,7 +40,10 @@ pub(crate) async fn privacy(session: &Session) -> Result<()> {
         // with the hash that their own manifest publishes, to the letter.
         let known = query.is_empty() || path == "/" || published_hash(session, path)?.is_some_and(|own| own == query);
         ensure!(known, "a request with a query: {request:?}");
-        ensure!(path == "/" || is_file(session, path), "a request for what the server does not have: {request:?}");
+        ensure!(
+            PAGES.contains(&path) || is_file(session, path),
+            "a request for what the server does not have: {request:?}"
+        );
         counted += 1;
     }
     // Had nothing been seen, nothing would be proven: the page itself, and the weights that only the worker fetches.

@@ -132,7 +132,9 @@ impl Engine {
         self.clear();
         if file.size() > MAX_FILE_BYTES {
             let megabytes = file.size() / 1e6;
-            self.refuse(format!("This file has {megabytes:.0} MB; the limit is 256 MB. Save a smaller copy and choose that."));
+            self.refuse(format!(
+                "This file has {megabytes:.0} MB; the limit is 256 MB. Save a smaller copy and choose that."
+            ));
             return;
         }
         if let Ok(preview) = Url::create_object_url_with_blob(&file) {
@@ -204,11 +206,12 @@ impl Engine {
     }
 
     fn next_id(self) -> u32 {
-        self.inner.try_update_value(|inner| {
-            inner.last_id += 1;
-            inner.last_id
-        })
-        .unwrap_or_default()
+        self.inner
+            .try_update_value(|inner| {
+                inner.last_id += 1;
+                inner.last_id
+            })
+            .unwrap_or_default()
     }
 
     fn open_worker(self, choice: DeviceChoice) {

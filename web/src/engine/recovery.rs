@@ -18,12 +18,7 @@ pub enum Recovery {
 
 /// Decides, from what the worker was started with, the device it was on when it broke (`None`: it had not got that far, or
 /// even to its first message when `listening` is false), and the reason it gave.
-pub fn after_breaking(
-    choice: &DeviceChoice,
-    listening: bool,
-    device: Option<DeviceKind>,
-    reason: &str,
-) -> Recovery {
+pub fn after_breaking(choice: &DeviceChoice, listening: bool, device: Option<DeviceKind>, reason: &str) -> Recovery {
     if !listening {
         return Recovery::GiveUp(format!(
             "The estimator could not be loaded ({reason}). Check the connection, or try a current browser, then reload the page."

@@ -108,7 +108,9 @@ fn take_drops_and_pastes(engine: Engine, dragging: RwSignal<bool>) {
         dragging.set(false);
         match first_file(event.data_transfer().and_then(|data| data.files())) {
             Some(file) => engine.show(file),
-            None => engine.refuse("That was not a file. Save the picture to this device first, then drop it here.".into()),
+            None => {
+                engine.refuse("That was not a file. Save the picture to this device first, then drop it here.".into())
+            }
         }
     });
     let paste = window_event_listener(ev::paste, move |event| {

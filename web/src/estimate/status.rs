@@ -9,7 +9,8 @@ use crate::engine::Engine;
 #[component]
 pub(super) fn Status() -> impl IntoView {
     let engine = expect_context::<Engine>();
-    let device = move || engine.device.get().map_or_else(|| "not started yet".to_owned(), |report| wording::device(&report));
+    let device =
+        move || engine.device.get().map_or_else(|| "not started yet".to_owned(), |report| wording::device(&report));
     let kind = move || engine.device.get().map(|report| report.kind.as_str());
     let under_way = Memo::new(move |_| !matches!(engine.stage.get(), Stage::Asleep | Stage::Ready | Stage::Failed(_)));
     // Without a value the bar says "working" instead of "so far".

@@ -184,6 +184,9 @@ mod tests {
 
     #[test]
     fn progress_is_in_megabytes() {
-        assert_eq!(status(&Stage::Loading { received: 1_250_000, total: 22_400_000 }), "Loading weights, 1.2 of 22.4 MB");
+        assert_eq!(
+            status(&Stage::Loading { received: 1_250_000, total: 22_400_000 }),
+            "Loading weights, 1.2 of 22.4 MB"
+        );
     }
 }

@@ -57,7 +57,8 @@ async fn on_cpu(source: &Source, bytes: &[u8], because: String) -> Result<(Estim
     post(&Reply::Checking(report.clone()));
     let estimator = Estimator::load(source.manifest.clone(), bytes, &device::cpu()).map_err(damaged)?;
     let checked = estimator.golden_check().await;
-    checked.map_err(|error| format!("The CPU cannot be used either. {error} Update the browser, or try another one."))?;
+    checked
+        .map_err(|error| format!("The CPU cannot be used either. {error} Update the browser, or try another one."))?;
     Ok((estimator, report))
 }
 

@@ -41,10 +41,7 @@ pub(crate) async fn find(wanted: Option<String>) -> Result<Source, String> {
         .map_err(|error| format!("The list of weights on this site is damaged ({error}). {RETRY}"))?;
     let name = wanted.unwrap_or(index.default);
     if !index.weights.contains(&name) {
-        return Err(format!(
-            "This site has no weights called “{name}”. Use one of: {}.",
-            index.weights.join(", ")
-        ));
+        return Err(format!("This site has no weights called “{name}”. Use one of: {}.", index.weights.join(", ")));
     }
     let manifest = text(&format!("/weights/{name}/manifest.json")).await?;
     let manifest = Manifest::parse(&manifest).map_err(|error| format!("{error}. {RETRY}"))?;
@@ -128,8 +125,9 @@ async fn get(url: &str, cache: RequestCache) -> Result<Response, String> {
     let init = RequestInit::new();
     init.set_cache(cache);
     let response = JsFuture::from(scope().fetch_with_str_and_init(url, &init)).await;
-    let response: Response =
-        response.map_err(|error| format!("“{url}” could not be fetched ({}). {RETRY}", reason(&error)))?.unchecked_into();
+    let response: Response = response
+        .map_err(|error| format!("“{url}” could not be fetched ({}). {RETRY}", reason(&error)))?
+        .unchecked_into();
     if !response.ok() {
         return Err(format!("“{url}” could not be fetched (the server answered {}). {RETRY}", response.status()));
     }

@@ -32,8 +32,8 @@ pub fn run() {
     let on_rejection = Closure::<dyn FnMut(PromiseRejectionEvent)>::new(|event: PromiseRejectionEvent| {
         post(&Reply::Broken(reason(&event.reason())));
     });
-    let _ = scope()
-        .add_event_listener_with_callback("unhandledrejection", on_rejection.into_js_value().unchecked_ref());
+    let _ =
+        scope().add_event_listener_with_callback("unhandledrejection", on_rejection.into_js_value().unchecked_ref());
     post(&Reply::Listening);
 }
 
