@@ -36,7 +36,7 @@ pub fn AboutPage() -> impl IntoView {
                 <li>
                     "Two classifiers answer, each with a probability for every age from 0 to 100. The "
                     <em>"vanilla"</em>" one learned from photos as they come, where most people are between 20 and 40. The "
-                    <em>"balanced"</em>" one learned with every age equally often, so it knows children and the old better."
+                    <em>"balanced"</em>" one learned with every age equally often, so that rare ages count as much as common ones."
                 </li>
                 <li>
                     "A face is as old in the mirror. The classifier whose answer the mirror image disturbs less is believed;
