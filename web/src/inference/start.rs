@@ -1,5 +1,6 @@
 //! From nothing to a checked network on a device.
 
+use glae_model::manifest::Crop;
 use glae_model::{Estimator, WeightsError};
 
 use super::browser::post;
@@ -13,6 +14,12 @@ use super::weights::{self, Origin, Source};
 /// Why there is no estimator, as a sentence with its remedy.
 pub(super) async fn start(choice: DeviceChoice, wanted: Option<String>) -> Result<(Estimator, DeviceReport), String> {
     let source = weights::find(wanted).await?;
+    if source.manifest.input.crop != Crop::Square {
+        return Err(format!(
+            "The weights “{}” need faces aligned by landmarks, which this page cannot do yet. Choose other weights.",
+            source.manifest.name
+        ));
+    }
     let bytes = checked_bytes(&source).await?;
     let because = match choice {
         DeviceChoice::Cpu { because } => because,
