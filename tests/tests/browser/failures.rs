@@ -7,6 +7,7 @@ use thirtyfour::prelude::ElementQueryable;
 
 use crate::{
     page::{CPU_LIMIT, Page},
+    reference,
     session::Session,
 };
 
@@ -50,16 +51,66 @@ pub(crate) async fn bad_files(session: &Session) -> Result<()> {
 
 /// A browser without WebGPU: the CPU answers, and the page says why.
 pub(crate) async fn no_webgpu(session: &Session) -> Result<()> {
-    session.watcher.set_worker_prelude(Some(
-        "Object.defineProperty(WorkerNavigator.prototype, 'gpu', { get: () => undefined, configurable: true });",
-    ));
+    let prelude =
+        "Object.defineProperty(WorkerNavigator.prototype, 'gpu', { get: () => undefined, configurable: true });";
+    the_cpu_takes_over(session, prelude, "no WebGPU").await
+}
+
+/// A graphics processor that goes away while it computes: the CPU answers, and the page says why.
+pub(crate) async fn lost_device(session: &Session) -> Result<()> {
+    let prelude = when_loading(
+        "const submit = GPUQueue.prototype.submit;
+        const request = GPUAdapter.prototype.requestDevice;
+        let device;
+        GPUAdapter.prototype.requestDevice = async function (...rest) {
+            return device = await request.apply(this, rest);
+        };
+        GPUQueue.prototype.submit = function (...rest) {
+            submit.apply(this, rest);
+            device.destroy();
+        };",
+    );
+    the_cpu_takes_over(session, &prelude, "stopped working").await
+}
+
+/// A graphics processor that computes wrong numbers: the golden check finds out, the CPU answers, the page says why.
+pub(crate) async fn wrong_numbers(session: &Session) -> Result<()> {
+    let prelude = when_loading(
+        "const read = GPUBuffer.prototype.getMappedRange;
+        GPUBuffer.prototype.getMappedRange = function (...rest) {
+            const range = read.apply(this, rest);
+            // Buffers that the program writes are mapped as well; those it reads carry the flag MAP_READ.
+            if (this.usage & GPUBufferUsage.MAP_READ) new Float32Array(range).fill(0.25);
+            return range;
+        };",
+    );
+    the_cpu_takes_over(session, &prelude, "cannot be used").await
+}
+
+/// A script that runs in a worker once WebGPU's interfaces are there: at its first import.
+fn when_loading(script: &str) -> String {
+    format!(
+        "const load = self.importScripts;
+        self.importScripts = function (...files) {{
+            self.importScripts = load;
+            {script}
+            return load.apply(self, files);
+        }};"
+    )
+}
+
+/// With `prelude` in the worker, the CPU gives the right answer and the notice has these `words`.
+async fn the_cpu_takes_over(session: &Session, prelude: &str, words: &str) -> Result<()> {
+    session.watcher.set_worker_prelude(Some(prelude));
     let outcome = async {
         let file = session.file("drawn-0.png", &picture::png(&picture::face(0))?)?;
+        let right = reference::native(&session.weights("golden-tiny"), &file).await?;
         let mut page = Page::open(session, Some("golden-tiny"), "").await?;
         let shown = page.estimate(&file, CPU_LIMIT).await?;
-        ensure!(shown.device == "cpu", "computed on {}, although the browser has no WebGPU", shown.device);
+        ensure!(shown.device == "cpu", "computed on {}; {}", shown.device, page.situation().await);
+        ensure!((shown.years - right.years).abs() <= 1e-3, "{} instead of {}", shown.years, right.years);
         let notice = page.text("notice").await.unwrap_or_default();
-        ensure!(notice.contains("WebGPU") && notice.contains("CPU"), "the notice does not say it: {notice:?}");
+        ensure!(notice.contains(words) && notice.contains("CPU"), "the notice does not say it: {notice:?}");
         Ok(())
     }
     .await;

@@ -6,6 +6,7 @@
 
 mod estimates;
 mod failures;
+mod hands;
 mod looks;
 mod page;
 mod reference;
@@ -33,11 +34,16 @@ struct Stage {
 type Journey = for<'a> fn(&'a Session) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 /// The journeys in the order in which they run: cheap ones first; those that look back on all requests last.
-const JOURNEYS: [(&str, Journey); 11] = [
+const JOURNEYS: [(&str, Journey); 16] = [
     ("the_page_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::before_a_photo(session))),
     ("about_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::about(session))),
     ("tiny_network_on_the_cpu_gives_the_native_numbers", |session| Box::pin(estimates::tiny_on_cpu(session))),
     ("files_that_are_no_photo_get_a_sentence", |session| Box::pin(failures::bad_files(session))),
+    ("dropped_and_pasted_photos_are_estimated", |session| Box::pin(hands::drop_and_paste(session))),
+    ("the_square_follows_keys_and_pointer", |session| Box::pin(hands::crop(session))),
+    ("weights_are_fetched_once", |session| Box::pin(hands::second_visit(session))),
+    ("a_lost_gpu_is_replaced_by_the_cpu", |session| Box::pin(failures::lost_device(session))),
+    ("a_gpu_with_wrong_numbers_is_replaced_by_the_cpu", |session| Box::pin(failures::wrong_numbers(session))),
     ("without_webgpu_the_cpu_takes_over_and_says_so", |session| Box::pin(failures::no_webgpu(session))),
     ("shipped_weights_on_the_cpu_agree_with_the_trainer", |session| Box::pin(estimates::shipped_on_cpu(session))),
     ("a_result_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::with_a_result(session))),

@@ -78,17 +78,23 @@ impl<'a> Page<'a> {
     pub(crate) async fn estimate(&mut self, file: &Path, limit: Duration) -> Result<Shown> {
         let given = Instant::now();
         self.give(file).await?;
+        let shown = self.answer(limit).await?;
+        let (cold, warm) = (self.opened.elapsed().as_millis(), given.elapsed().as_millis());
+        self.answers += 1;
+        let line =
+            format!("{},{},{},{cold},{warm},{:.0}", self.weights, shown.device, self.answers, shown.milliseconds);
+        self.session.times.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line);
+        Ok(shown)
+    }
+
+    /// Waits for an answer other than the last one.
+    pub(crate) async fn answer(&mut self, limit: Duration) -> Result<Shown> {
         let old = self.last.as_ref().map(|shown| shown.years_text.as_str()).unwrap_or_default();
         let card = format!("[data-testid=estimate][data-years]:not([data-years='{old}'])");
         let found = self.wait_for(&format!("{card}, [data-testid=error]"), limit).await?;
         let is_error = found.attr("data-testid").await?.as_deref() == Some("error");
         ensure!(!is_error, "the page shows an error instead of an answer; {}", self.situation().await);
         let shown = self.read_card(&card).await?;
-        let (cold, warm) = (self.opened.elapsed().as_millis(), given.elapsed().as_millis());
-        self.answers += 1;
-        let line =
-            format!("{},{},{},{cold},{warm},{:.0}", self.weights, shown.device, self.answers, shown.milliseconds);
-        self.session.times.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line);
         self.last = Some(shown.clone());
         Ok(shown)
     }

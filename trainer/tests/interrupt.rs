@@ -1,0 +1,82 @@
+//! The program itself under Ctrl-C: it stops with a checkpoint, and `--resume` goes on from there.
+
+#![cfg(unix)]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use trainer::data::faces;
+
+/// A network and a set so small that an epoch takes a second, and so many epochs that nobody waits for the end.
+fn config(data: &Path, epochs: usize) -> String {
+    let data = data.display();
+    format!(
+        r#"
+        name = "interrupted"
+        seed = 1
+        sigma = 1.0
+        [network]
+        backbone = "resnet18"
+        width = 8
+        input_size = 64
+        rearrange = {{ r = 4, kernel = 4, stride = 4 }}
+        projection = {{ kind = "pool" }}
+        [data]
+        images = "{data}/images"
+        train = "{data}/train.csv"
+        val = "{data}/val.csv"
+        description = "drawn faces"
+        licence = "MIT OR Apache-2.0"
+        [stage1]
+        epochs = {epochs}
+        batch = 8
+        learning_rate = 0.05
+        [stage2]
+        epochs = 1
+        batch = 8
+        learning_rate = 0.05
+        "#
+    )
+}
+
+fn trainer() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trainer"));
+    command.args(["--device", "cpu", "train"]);
+    command
+}
+
+#[test]
+fn ctrl_c_leaves_a_checkpoint_and_resume_continues_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run, file) = (folder.path().join("data"), folder.path().join("run"), folder.path().join("run.toml"));
+    faces::write_set(&data, 40, 5).unwrap();
+    fs::write(&file, config(&data, 100_000)).unwrap();
+
+    let mut child =
+        trainer().arg(&file).arg("--out").arg(&run).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    // After the first epoch it is certain that the loop runs and listens.
+    assert!(lines.by_ref().any(|line| line.unwrap().starts_with("stage 1 epoch 0")), "it never trained");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let said: Vec<String> = lines.map_while(Result::ok).collect();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{said:?}");
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(out.contains("stopped at") && out.contains("--resume"), "{out}");
+
+    // What is left to do shrinks to what a test can wait for; the checkpoint stays as it is.
+    let done = fs::read_to_string(run.join("metrics.jsonl")).unwrap().lines().count();
+    fs::write(run.join("config.toml"), config(&data, done + 1)).unwrap();
+    let resumed = trainer().arg("--resume").arg(&run).output().unwrap();
+    let said = String::from_utf8_lossy(&resumed.stderr);
+    assert!(resumed.status.success() && said.contains("resuming"), "{said}");
+    assert!(String::from_utf8_lossy(&resumed.stdout).contains("validation:"));
+    let lines = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let again = lines.lines().filter(|line| line.contains("\"stage\":1") && line.contains("\"epoch\":0,")).count();
+    assert_eq!(again, 1, "it began anew instead of going on: {lines}");
+    assert_eq!(lines.lines().count(), done + 2, "{lines}");
+}
