@@ -2,6 +2,7 @@
 //!
 //! - `architecture`: which package may use which, and where a backend may be named;
 //! - `tree`: what may lie in the repository (no photographs), and that weights never travel without their manifest;
+//! - `boards`: the boards that ship hold what they promise, and our rows repeat the recorded errors;
 //! - `weights`: every shipped network loads and gives its golden answer;
 //! - `browser`: journeys through the built page in a real headless Chromium. `cargo xtask test` builds what they need;
 //!   without it they are skipped, visibly.
