@@ -60,7 +60,7 @@ fn ctrl_c_leaves_a_checkpoint_and_resume_continues_it() {
         trainer().arg(&file).arg("--out").arg(&run).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     // After the first epoch it is certain that the loop runs and listens.
-    assert!(lines.by_ref().any(|line| line.unwrap().starts_with("stage 1 epoch 0")), "it never trained");
+    assert!(lines.by_ref().any(|line| line.unwrap().starts_with("stage 1 epoch 1:")), "it never trained");
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let said: Vec<String> = lines.map_while(Result::ok).collect();
     let output = child.wait_with_output().unwrap();
@@ -76,7 +76,7 @@ fn ctrl_c_leaves_a_checkpoint_and_resume_continues_it() {
     assert!(resumed.status.success() && said.contains("resuming"), "{said}");
     assert!(String::from_utf8_lossy(&resumed.stdout).contains("validation:"));
     let lines = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    let again = lines.lines().filter(|line| line.contains("\"stage\":1") && line.contains("\"epoch\":0,")).count();
+    let again = lines.lines().filter(|line| line.contains("\"stage\":1") && line.contains("\"epoch\":1,")).count();
     assert_eq!(again, 1, "it began anew instead of going on: {lines}");
     assert_eq!(lines.lines().count(), done + 2, "{lines}");
 }
