@@ -1,3 +1,5 @@
+//! Boards: what is compared, and how.
+
 use serde::{Deserialize, Serialize};
 
 use crate::row::{Row, Scores};

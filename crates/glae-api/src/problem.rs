@@ -1,3 +1,5 @@
+//! Errors as documents.
+
 use serde::{Deserialize, Serialize};
 
 /// An error as a document (RFC 9457), sent as `application/problem+json`.

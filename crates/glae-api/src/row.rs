@@ -1,3 +1,5 @@
+//! Rows: the methods on a board, and their numbers.
+
 use serde::{Deserialize, Serialize};
 
 /// A method on a board.

@@ -1,3 +1,5 @@
+//! Submissions: how a team's row gets onto a board.
+
 use serde::{Deserialize, Serialize};
 
 use crate::row::{ExternalData, Row, Visibility};

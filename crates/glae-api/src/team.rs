@@ -1,3 +1,5 @@
+//! Teams, their tokens and what they have left today.
+
 use serde::{Deserialize, Serialize};
 
 /// `POST teams`: a name, 2 to 60 characters, not yet taken.
