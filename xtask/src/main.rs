@@ -1,5 +1,6 @@
 //! `cargo xtask`: every chore of the project as one command that does its own set-up.
 
+mod axe;
 mod browser;
 mod check;
 mod compress;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::{
-    browser,
+    axe, browser,
     compress::Quality,
     page,
     project::Project,
@@ -21,6 +21,7 @@ const ALL: [&str; 2] = ["--workspace", "--locked"];
 pub(crate) fn run(project: &Project, steps: &mut Steps) -> Result<()> {
     tools::install(project, steps)?;
     let browser = steps.run("browser", "the page is tested in a real one", || browser::install(project))?;
+    let axe = steps.run("axe-core", "finds what keeps people from using the page", || axe::install(project))?;
     steps.run("native build", "programs and tests, dependencies optimised (many minutes when cold)", || {
         let programs = ["--bin", "portal", "--bin", "trainer", "--lib", "--tests"];
         execute(&mut project.cargo(&[["build"].as_slice(), &ALL, &programs].concat())?)
@@ -42,6 +43,9 @@ pub(crate) fn run(project: &Project, steps: &mut Steps) -> Result<()> {
             .env("GLAE_ARTIFACTS", &artifacts)
             .env("CHROMIUM", &browser.chromium)
             .env("CHROMEDRIVER", &browser.driver);
+        if let Some(script) = &axe {
+            command.env("GLAE_AXE", script);
+        }
         execute(&mut command)
     })?;
     println!("\nScreenshots: {}", artifacts.display());

@@ -6,6 +6,7 @@ use serde_json::json;
 use tests::picture;
 
 use crate::{
+    access,
     page::{CPU_LIMIT, Page},
     session::Session,
 };
@@ -33,7 +34,8 @@ pub(crate) async fn with_a_result(session: &Session) -> Result<()> {
     look(&page, "estimate-result").await
 }
 
-async fn look(page: &Page<'_>, name: &str) -> Result<()> {
+/// Keeps pictures of the page on every screen, and asks axe-core.
+pub(crate) async fn look(page: &Page<'_>, name: &str) -> Result<()> {
     let cdp = page.session.driver.cdp();
     for (screen, width, height, mobile) in SCREENS {
         cdp.send_raw(
@@ -59,7 +61,7 @@ async fn look(page: &Page<'_>, name: &str) -> Result<()> {
     }
     cdp.send_raw("Emulation.clearDeviceMetricsOverride", json!({})).await?;
     cdp.send_raw("Emulation.setEmulatedMedia", json!({ "features": [] })).await?;
-    Ok(())
+    access::check(page.session, name).await
 }
 
 /// Waits for two frames (layout and style of the new screen are then in force) and names what sticks out.

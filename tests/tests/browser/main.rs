@@ -4,6 +4,7 @@
 //! ten seconds and a second browser beside it would make it twenty. `cargo xtask test` builds the page and the programs
 //! and names them in the environment (see [`settings`]); a plain `cargo test` has neither and skips the journeys.
 
+mod access;
 mod estimates;
 mod failures;
 mod hands;

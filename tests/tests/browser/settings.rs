@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) trainer: PathBuf,
     /// `GLAE_ARTIFACTS`: where screenshots and times are left.
     pub(crate) artifacts: PathBuf,
+    /// `GLAE_AXE`: the script of axe-core; without it the accessibility journeys are skipped.
+    pub(crate) axe: Option<PathBuf>,
     /// `CHROMIUM`, else found on PATH.
     pub(crate) chromium: PathBuf,
     /// `CHROMEDRIVER`, else found on PATH.
@@ -39,6 +41,7 @@ impl Settings {
             portal: needed("GLAE_PORTAL_BIN")?,
             trainer: needed("GLAE_TRAINER_BIN")?,
             artifacts: needed("GLAE_ARTIFACTS")?,
+            axe: set("GLAE_AXE").map(PathBuf::from),
             chromium: program("CHROMIUM", "chromium")?,
             driver: program("CHROMEDRIVER", "chromedriver")?,
         };

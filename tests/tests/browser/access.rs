@@ -1,0 +1,35 @@
+//! What axe-core finds that keeps people from using a page.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use crate::session::Session;
+
+/// Runs axe-core in the page that is open and fails on serious and critical findings, light and dark.
+pub(crate) async fn check(session: &Session, name: &str) -> Result<()> {
+    let Some(path) = &session.settings.axe else {
+        println!("SKIPPED: axe-core on {name}, because GLAE_AXE names no script (`cargo xtask test` fetches it)");
+        return Ok(());
+    };
+    // WebDriver scripts do not pass through the page's content security policy.
+    let axe = std::fs::read_to_string(path)?;
+    session.driver.execute(&format!("{axe}; window.axe = axe;"), Vec::new()).await?;
+    for scheme in ["light", "dark"] {
+        let features = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ] });
+        session.driver.cdp().send_raw("Emulation.setEmulatedMedia", features).await?;
+        let script = "
+            const done = arguments[arguments.length - 1];
+            requestAnimationFrame(() => requestAnimationFrame(() => axe.run(document).then(results => done(results.violations
+                .filter(found => ['serious', 'critical'].includes(found.impact))
+                .flatMap(found => found.nodes.map(node => `${found.id} at ${node.target}: ${node.failureSummary}`))
+                .join('\\n')), problem => done(`axe-core itself failed: ${problem}`))));";
+        let found = session.driver.execute_async(script, Vec::new()).await?;
+        let found = found.json().as_str().unwrap_or("axe-core gave no answer").to_owned();
+        ensure!(found.is_empty(), "{name}, {scheme}: {found}");
+    }
+    session.driver.cdp().send_raw("Emulation.setEmulatedMedia", json!({ "features": [] })).await?;
+    Ok(())
+}
