@@ -1,0 +1,76 @@
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
+
+/// Ids one after another in a single buffer: no allocation per row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Ids {
+    text: String,
+    ends: Vec<u32>,
+}
+
+impl Ids {
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn get(&self, row: usize) -> &str {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
+        &self.text[start..self.ends[row] as usize]
+    }
+
+    /// Appends an id; the reader's limits keep the buffer below 4 GiB.
+    pub(crate) fn push(&mut self, id: &str) {
+        self.text.push_str(id);
+        self.ends.push(self.text.len() as u32);
+    }
+}
+
+/// Finds the row of an id.
+///
+/// Strangers choose the ids. SipHash with the standard library's random key keeps them from choosing ids that all fall
+/// into one place; browsers give no random key, but there a stranger only slows down a page of their own.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    rows: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl Index {
+    /// Adds a row of `ids`, unless one with the same id is there: that row is returned.
+    pub(crate) fn add(&mut self, ids: &Ids, row: usize) -> Option<usize> {
+        let id = ids.get(row);
+        let hash = self.hasher.hash_one(id);
+        if let Some(&earlier) = self.rows.find(hash, |&other| ids.get(other as usize) == id) {
+            return Some(earlier as usize);
+        }
+        let hash_of = |&other: &u32| self.hasher.hash_one(ids.get(other as usize));
+        self.rows.insert_unique(hash, row as u32, hash_of);
+        None
+    }
+
+    /// The row of an id among `ids`, all of which were added.
+    pub(crate) fn find(&self, ids: &Ids, id: &str) -> Option<usize> {
+        self.rows.find(self.hasher.hash_one(id), |&row| ids.get(row as usize) == id).map(|&row| row as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_found_where_it_was_added_first() {
+        let mut ids = Ids::default();
+        let mut index = Index::default();
+        let added: Vec<_> = ["a", "", "ab", "a", "ü"]
+            .iter()
+            .map(|id| {
+                ids.push(id);
+                index.add(&ids, ids.len() - 1)
+            })
+            .collect();
+        assert_eq!(added, [None, None, None, Some(0), None]);
+        assert_eq!(["ab", "ü", "", "b"].map(|id| index.find(&ids, id)), [Some(2), Some(4), Some(1), None]);
+    }
+}

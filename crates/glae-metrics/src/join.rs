@@ -1,0 +1,83 @@
+use crate::predictions::Predictions;
+use crate::problems::{ProblemKind, Problems, quoted};
+use crate::sample::Sample;
+use crate::score::Unpredicted;
+use crate::truth::Truth;
+
+/// Which prediction belongs to which image.
+pub(crate) struct Join {
+    /// For each row of the truth the row of its prediction, or [`NONE`].
+    rows: Vec<u32>,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Join {
+    /// Joins by id.
+    ///
+    /// # Errors
+    /// Ids that are unknown, predicted twice or, if they are refused, missing: all of them.
+    pub(crate) fn new(truth: &Truth, predictions: &Predictions, unpredicted: Unpredicted) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let join = Self::with(truth, predictions, &mut problems);
+        if unpredicted == Unpredicted::Refused {
+            for (row, _) in join.rows.iter().enumerate().filter(|(_, prediction)| **prediction == NONE) {
+                let sentence = || format!("no prediction for the id {}", quoted(truth.id_of(row)));
+                problems.add(ProblemKind::MissingId, sentence);
+            }
+        }
+        problems.none_or(join)
+    }
+
+    /// Joins by id and passes over whatever does not fit.
+    pub(crate) fn tolerant(truth: &Truth, predictions: &Predictions) -> Self {
+        Self::with(truth, predictions, &mut Problems::default())
+    }
+
+    /// The prediction's row for a row of the truth.
+    pub(crate) fn of(&self, row: usize) -> Option<usize> {
+        Some(self.rows[row]).filter(|&row| row != NONE).map(|row| row as usize)
+    }
+
+    /// Rows of truth and prediction, in the order of the truth.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.rows.len()).filter_map(|row| Some((row, self.of(row)?)))
+    }
+
+    /// Rows of the truth with their samples, in the order of the truth.
+    pub(crate) fn samples(&self, truth: &Truth, predictions: &Predictions) -> impl Iterator<Item = (usize, Sample)> {
+        self.pairs().map(|(row, own)| (row, Sample { age: truth.age_of(row), prediction: predictions.age(own) }))
+    }
+
+    fn with(truth: &Truth, predictions: &Predictions, problems: &mut Problems) -> Self {
+        let mut rows = vec![NONE; truth.len()];
+        let mut next = 0;
+        for own in 0..predictions.len() {
+            let (id, line) = (predictions.id(own), predictions.lines[own]);
+            if id.is_empty() {
+                continue; // The reader has reported it.
+            }
+            // Most files keep the order of the truth: looking at the next row first saves the search.
+            let expected = (next < truth.len() && truth.id_of(next) == id).then_some(next);
+            let Some(row) = expected.or_else(|| truth.find(id)) else {
+                problems.add(ProblemKind::UnknownId, || {
+                    format!(
+                        "line {line}: the id {} is not in the truth, which has ids like {}",
+                        quoted(id),
+                        quoted(truth.id_of(0))
+                    )
+                });
+                continue;
+            };
+            next = row + 1;
+            if rows[row] == NONE {
+                rows[row] = own as u32;
+            } else {
+                let earlier = predictions.lines[rows[row] as usize];
+                let sentence = || format!("line {line}: the id {} is already on line {earlier}", quoted(id));
+                problems.add(ProblemKind::DuplicateId, sentence);
+            }
+        }
+        Self { rows }
+    }
+}

@@ -1,0 +1,61 @@
+use serde::{Deserialize, Serialize};
+
+use crate::bootstrap::{Bootstrap, Intervals};
+use crate::by_age::ByAge;
+use crate::calibration::Calibration;
+use crate::errors::epsilon_error;
+use crate::join::Join;
+use crate::predictions::Predictions;
+use crate::problems::{ProblemKind, Problems};
+use crate::report::Report;
+use crate::routing::shares;
+use crate::sample::Sample;
+use crate::shots::Shots;
+use crate::truth::Truth;
+
+/// What a report is to hold besides the scores that need only ages.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// What happens to images without a prediction.
+    pub unpredicted: Unpredicted,
+    /// Number of training images at each rounded age from 0, for many, medium and few shots. Empty: not known.
+    pub training_counts: Vec<u32>,
+    /// Bootstrap intervals, which take far longer than all the rest.
+    pub intervals: Option<Bootstrap>,
+}
+
+/// What happens to images without a prediction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unpredicted {
+    /// They are a problem of the file; nothing is scored.
+    #[default]
+    Refused,
+    /// They count 1 in the epsilon-error and are left out elsewhere (ChaLearn's rule).
+    Counted,
+}
+
+/// Scores predictions against the truth, joined by id.
+///
+/// # Errors
+/// Ids that are missing, unknown or predicted twice: all of them. Or nothing to average over.
+pub fn score(truth: &Truth, predictions: &Predictions, options: &Options) -> Result<Report, Problems> {
+    let join = Join::new(truth, predictions, options.unpredicted)?;
+    let samples: Vec<Sample> = join.samples(truth, predictions).map(|(_, sample)| sample).collect();
+    let mut report = Report::new(&samples).map_err(|error| Problems::one(ProblemKind::Empty, error.to_string()))?;
+    report.samples = truth.len();
+    report.epsilon = truth.has_sigma().then(|| {
+        let with_sigma = join.samples(truth, predictions).map(|(row, sample)| (sample, truth.sigma_of(row)));
+        epsilon_error(with_sigma, truth.len() - samples.len())
+    });
+    if !options.training_counts.is_empty() {
+        report.shots = Some(Shots::new(&ByAge::new(&samples), &options.training_counts));
+    }
+    report.intervals = options.intervals.map(|bootstrap| Intervals::new(&samples, bootstrap));
+    let predicted = || join.pairs().map(|(row, prediction)| (truth.age_of(row), prediction));
+    report.calibration =
+        Calibration::new(predicted().filter_map(|(age, row)| Some((age, predictions.distribution(row)?))));
+    let routes: Vec<_> = predicted().filter_map(|(age, row)| Some((age, predictions.route(row)?))).collect();
+    report.routing = (!routes.is_empty()).then(|| shares(&routes));
+    Ok(report)
+}
