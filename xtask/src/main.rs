@@ -1,10 +1,12 @@
 //! `cargo xtask`: every chore of the project as one command that does its own set-up.
 
 mod axe;
+mod bench;
 mod browser;
 mod check;
 mod compress;
 mod dist;
+mod journeys;
 mod page;
 mod project;
 mod serve;
@@ -22,6 +24,7 @@ cargo xtask COMMAND: each command does its own set-up and says what it does and 
   serve [--listen ADDR]   builds the page and serves it (ADDR: 127.0.0.1:8080)
   test                    all tests: native, then in a real headless Chromium
   check                   everything that must pass, cheapest first: format, clippy, docs, dependencies, test
+  bench scoring           a million predictions: natively, in the browser, and with pandas and scikit-learn
   dist                    the static site and the server's program, for publishing, into dist/
   help                    this text
 
@@ -50,7 +53,8 @@ fn main() -> Result<()> {
         ("test", []) => test::run(&project, &mut steps).inspect(|()| steps.summary()),
         ("check", []) => check::run(&project, &mut steps).inspect(|()| steps.summary()),
         ("dist", []) => dist::run(&project, &mut steps).inspect(|()| steps.summary()),
-        ("serve" | "test" | "check" | "dist", rest) => {
+        ("bench", ["scoring"]) => bench::scoring(&project, &mut steps).inspect(|()| steps.summary()),
+        ("serve" | "test" | "check" | "bench" | "dist", rest) => {
             bail!("`cargo xtask {command}` does not know `{}`: see `cargo xtask help`", rest.join(" "))
         }
         (unknown, _) => bail!("there is no `cargo xtask {unknown}`: see `cargo xtask help`"),

@@ -1,0 +1,27 @@
+//! `cargo xtask bench`: side by side with what a user would pick instead, in one run.
+
+use anyhow::Result;
+
+use crate::{
+    compress::Quality,
+    journeys::Stage,
+    page,
+    project::Project,
+    step::{Steps, execute},
+    test, tools,
+};
+
+/// A million predictions parsed and scored: natively and with pandas and scikit-learn, then in the page's worker.
+pub(crate) fn scoring(project: &Project, steps: &mut Steps) -> Result<()> {
+    tools::install(project, steps)?;
+    let stage = Stage::set_up(project, steps)?;
+    steps.run("native", "glae-metrics beside pandas and scikit-learn, alternating", || {
+        let example = ["run", "--locked", "--release", "--package", "glae-metrics", "--example", "bench_scoring"];
+        execute(&mut project.cargo(&example)?)
+    })?;
+    test::build(project, steps)?;
+    let site = page::build(project, steps, Quality::Quick)?;
+    steps.run("browser", "the same number of rows in the page's worker", || {
+        stage.play(project, &site, &["a_million_rows"])
+    })
+}

@@ -1,0 +1,44 @@
+//! Starting the browser tests with everything they need named in their environment.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::{axe, browser, browser::Browser, project::Project, step::Steps, step::execute, test::ALL};
+
+/// What the browser tests need beside the page: found or installed before anything is built for minutes.
+pub(crate) struct Stage {
+    browser: Browser,
+    axe: Option<PathBuf>,
+}
+
+impl Stage {
+    /// Finds or installs it.
+    pub(crate) fn set_up(project: &Project, steps: &mut Steps) -> Result<Self> {
+        let browser = steps.run("browser", "the page is tested in a real one", || browser::install(project))?;
+        let axe = steps.run("axe-core", "finds what keeps people from using the page", || axe::install(project))?;
+        Ok(Self { browser, axe })
+    }
+
+    /// Plays the journeys whose names contain `filter` on the page built in `site`.
+    pub(crate) fn play(&self, project: &Project, site: &Path, filter: &[&str]) -> Result<()> {
+        let artifacts = project.target.join("artifacts");
+        std::fs::create_dir_all(&artifacts)?;
+        let words = [["test"].as_slice(), &ALL, &["--test", "browser", "--"], filter].concat();
+        let mut command = project.cargo(&words)?;
+        command
+            .env("GLAE_SITE", site)
+            .env("GLAE_PUBLIC", project.path("public"))
+            .env("GLAE_PORTAL_BIN", project.program("portal"))
+            .env("GLAE_TRAINER_BIN", project.program("trainer"))
+            .env("GLAE_ARTIFACTS", &artifacts)
+            .env("CHROMIUM", &self.browser.chromium)
+            .env("CHROMEDRIVER", &self.browser.driver);
+        if let Some(script) = &self.axe {
+            command.env("GLAE_AXE", script);
+        }
+        execute(&mut command)?;
+        println!("\nScreenshots: {}", artifacts.display());
+        Ok(())
+    }
+}
