@@ -7,6 +7,7 @@ use leptos_router::path;
 use crate::about::AboutPage;
 use crate::engine::Engine;
 use crate::estimate::EstimatePage;
+use crate::leaderboard::{BoardPage, BoardsPage, Desk};
 use crate::settings::Settings;
 
 /// Takes over from the static page in `index.html`.
@@ -23,12 +24,15 @@ use leptos::wasm_bindgen::JsCast;
 #[component]
 fn App() -> impl IntoView {
     provide_context(Engine::new(settings()));
+    provide_context(Desk::new());
     view! {
         <Router>
             <Header/>
             <main id="content">
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=EstimatePage/>
+                    <Route path=path!("/leaderboard") view=BoardsPage/>
+                    <Route path=path!("/leaderboard/:board") view=BoardPage/>
                     <Route path=path!("/about") view=AboutPage/>
                 </Routes>
             </main>
@@ -58,6 +62,7 @@ fn Header() -> impl IntoView {
             </A>
             <nav aria-label="Pages">
                 <A href="/" exact=true>"Estimate"</A>
+                <A href="/leaderboard">"Leaderboard"</A>
                 <A href="/about">"About"</A>
             </nav>
         </header>

@@ -1,19 +1,18 @@
-//! The few things the worker asks of the browser.
+//! The few things that workers ask of the browser.
 
 use js_sys::{Array, Function, Promise, Reflect};
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::DedicatedWorkerGlobalScope;
-
-use super::protocol::Reply;
 
 /// The worker's global object.
 pub(crate) fn scope() -> DedicatedWorkerGlobalScope {
     js_sys::global().unchecked_into()
 }
 
-/// Sends a reply to the page.
-pub(crate) fn post(reply: &Reply) {
+/// Sends a reply of the worker's protocol to the page.
+pub(crate) fn post(reply: &impl Serialize) {
     let message = serde_wasm_bindgen::to_value(reply).expect("every reply is plain data");
     // Posting fails only for values that cannot be cloned, and these are plain data.
     let _ = scope().post_message(&Array::of1(&message));

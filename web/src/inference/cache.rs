@@ -8,7 +8,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, Request, Response};
 
-use super::browser::scope;
+use crate::browser::scope;
 
 const NAME: &str = "glae-weights";
 

@@ -5,8 +5,8 @@ use js_sys::{Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-use super::browser::{post, property, scope};
 use super::protocol::Reply;
+use crate::browser::{post, property, scope};
 use crate::estimate::wording;
 
 /// The processor: Burn's Flex backend with 128-bit SIMD.

@@ -1,8 +1,6 @@
 //! Everything on the far side of the worker boundary, and the messages that cross it.
 
 #[cfg(target_arch = "wasm32")]
-mod browser;
-#[cfg(target_arch = "wasm32")]
 mod cache;
 #[cfg(target_arch = "wasm32")]
 pub mod device;

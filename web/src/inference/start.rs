@@ -3,10 +3,10 @@
 use glae_model::manifest::Crop;
 use glae_model::{Estimator, WeightsError};
 
-use super::browser::post;
 use super::device;
 use super::protocol::{DeviceChoice, DeviceKind, DeviceReport, Reply};
 use super::weights::{self, Origin, Source};
+use crate::browser::post;
 
 /// Fetches the weights, loads them onto the first device that works, and proves that it computes correctly.
 ///

@@ -7,9 +7,9 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStreamDefaultReader, RequestCache, RequestInit, Response};
 
-use super::browser::{post, property, reason, scope};
 use super::cache;
 use super::protocol::Reply;
+use crate::browser::{post, property, reason, scope};
 
 const RETRY: &str = "Check the connection and reload the page.";
 

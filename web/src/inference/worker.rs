@@ -11,10 +11,10 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{MessageEvent, PromiseRejectionEvent};
 
-use super::browser::{next_turn, now, post, reason, scope};
 use super::protocol::{Reply, Request, Times};
 use super::queue::{Job, Queue};
 use super::start::start;
+use crate::browser::{next_turn, now, post, reason, scope};
 
 /// Sets the worker up and tells the page that it listens.
 pub fn run() {

@@ -1,0 +1,190 @@
+//! One board: what it measures, its ranking, its charts, and the visitor's own file.
+
+use glae_api::{Board, BoardPage as Page, Truth};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use leptos_router::components::A;
+use leptos_router::hooks::use_params_map;
+use web_sys::File;
+
+use super::address::Document;
+use super::charts::Charts;
+use super::compare::Compare;
+use super::desk::Desk;
+use super::format::{counted, truth, truth_sentence, web_address};
+use super::own::OwnRows;
+use super::score::Score;
+use super::submit::Submit;
+use super::table::Ranking;
+use crate::scoring::Scoring;
+
+/// Everything known on a board's page; copies are cheap and all mean the same one.
+#[derive(Clone, Copy)]
+pub(super) struct Here {
+    /// The board's id in addresses.
+    pub(super) id: StoredValue<String>,
+    /// The board with its rows; `None` until it is here.
+    pub(super) page: RwSignal<Option<Page>>,
+    /// Why there is no board.
+    pub(super) failure: RwSignal<Option<String>>,
+    /// Where documents come from, and the visitor's team.
+    pub(super) desk: Desk,
+    /// The scorer of this page.
+    pub(super) scoring: Scoring,
+    /// The visitor's predictions.
+    pub(super) file: RwSignal<Option<File>, LocalStorage>,
+    /// The visitor's own truth.
+    pub(super) own_truth: RwSignal<Option<File>, LocalStorage>,
+    /// The row that the visitor has just submitted.
+    pub(super) submitted: RwSignal<Option<String>>,
+}
+
+impl Here {
+    fn new(id: String) -> Self {
+        Self {
+            id: StoredValue::new(id),
+            page: RwSignal::new(None),
+            failure: RwSignal::new(None),
+            desk: expect_context::<Desk>(),
+            scoring: Scoring::new(),
+            file: RwSignal::new_local(None),
+            own_truth: RwSignal::new_local(None),
+            submitted: RwSignal::new(None),
+        }
+    }
+
+    /// The board itself; what it says of itself stays the same while the page is open.
+    pub(super) fn board(self) -> Board {
+        self.page.with_untracked(|page| page.as_ref().expect("shown only when loaded").board.clone())
+    }
+
+    /// Fetches the board anew. What is on screen stays until the answer is here.
+    pub(super) fn reload(self) {
+        let id = self.id.get_value();
+        spawn_local(async move {
+            match self.desk.read::<Page>(Document::Board(&id)).await {
+                Ok(page) => {
+                    self.failure.try_set(None);
+                    self.page.try_set(Some(page));
+                }
+                Err(failure) if failure.status == 404 => {
+                    self.failure.try_set(Some(format!("There is no board “{id}” here.")));
+                }
+                Err(failure) => {
+                    self.failure.try_set(Some(failure.sentence()));
+                }
+            }
+        });
+    }
+}
+
+/// Route `/leaderboard/:board`.
+#[component]
+pub fn BoardPage() -> impl IntoView {
+    document().set_title("GLAE · Leaderboard");
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.read().get("board").unwrap_or_default());
+    move || view! { <OneBoard id=id.get()/> }
+}
+
+#[component]
+fn OneBoard(
+    /// As in the address.
+    id: String,
+) -> impl IntoView {
+    let here = Here::new(id);
+    provide_context(here);
+    here.reload();
+    // Another team sees other rows.
+    Effect::watch(move || here.desk.team.get(), move |_, _, _| here.reload(), false);
+    let is_here = Memo::new(move |_| here.page.with(Option::is_some));
+    view! {
+        <nav class="back" aria-label="Boards"><A href="/leaderboard">"All boards"</A></nav>
+        <div role="alert">
+            {move || here.failure.get().map(|sentence| view! {
+                <div class="message error">
+                    <p data-testid="error">{sentence}</p>
+                    <button type="button" class="quiet" on:click=move |_| here.reload()>"Try again"</button>
+                </div>
+            })}
+        </div>
+        <Show
+            when=move || is_here.get()
+            fallback=move || here.failure.with(Option::is_none).then(|| view! {
+                <p class="hint" role="status">"Loading the board"</p>
+            })
+        >
+            <Contents/>
+        </Show>
+    }
+}
+
+#[component]
+fn Contents() -> impl IntoView {
+    let here = expect_context::<Here>();
+    let board = here.board();
+    document().set_title(&format!("{} · GLAE Leaderboard", board.title));
+    view! {
+        <article class="board" data-testid="board" data-board=here.id.get_value()>
+            <Head board/>
+            <Ranking/>
+            <OwnRows/>
+            <Charts/>
+            <Score/>
+            <Submit/>
+            <Compare/>
+        </article>
+    }
+}
+
+#[component]
+fn Head(
+    /// What to introduce.
+    board: Board,
+) -> impl IntoView {
+    let source = match web_address(&board.dataset.source) {
+        Some(address) => {
+            view! { <a href=address.to_owned() rel="noopener noreferrer">"Where to ask for it"</a> }.into_any()
+        }
+        None => view! { <span>{board.dataset.source.clone()}</span> }.into_any(),
+    };
+    let images = board.dataset.test_images.map(|images| counted(images.into(), "test image", "test images"));
+    let predictable = if board.truth == Truth::Hidden { "Check and submit your file" } else { "Score your file" };
+    view! {
+        <section class="intro">
+            <h1>{board.title}</h1>
+            <p class="lead">{board.measures}</p>
+            <p class="jump"><a class="button" href="#score" on:click=jump>{predictable}</a></p>
+        </section>
+        <dl class="about-board">
+            <div><dt>"Protocol"</dt><dd>{board.protocol}</dd></div>
+            <div>
+                <dt>"Data"</dt>
+                <dd>
+                    {board.dataset.name}
+                    {images.map(|images| format!(", {images}"))}
+                    ". Licence: " {board.dataset.licence} " " {source}
+                </dd>
+            </div>
+            <div>
+                <dt>"Truth"</dt>
+                <dd>{format!("{}. {}", truth(board.truth), truth_sentence(board.truth))}</dd>
+            </div>
+        </dl>
+    }
+}
+
+/// Goes to the section and takes the keyboard along; the router would treat the link as another page.
+fn jump(event: leptos::ev::MouseEvent) {
+    event.prevent_default();
+    focus("score");
+}
+
+/// Scrolls an element into view and gives it the focus.
+pub(super) fn focus(id: &str) {
+    use wasm_bindgen::JsCast;
+    if let Some(element) = document().get_element_by_id(id) {
+        element.scroll_into_view();
+        let _ = element.unchecked_into::<web_sys::HtmlElement>().focus();
+    }
+}

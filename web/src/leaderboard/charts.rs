@@ -1,0 +1,248 @@
+//! The two charts of a board: MAE against CMAE, and the error at every age.
+
+use std::collections::{BTreeMap, HashMap};
+
+use glae_api::{Origin, Row};
+use glae_metrics::Report;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::address::Document;
+use super::ages::{self, Series};
+use super::board::Here;
+use super::drawing::Drawing;
+use super::format::{UNKNOWN, years};
+use super::scatter::{self, Point};
+use super::scene::{Ink, SERIES};
+
+/// How many methods are drawn from the start.
+const FROM_START: usize = 3;
+
+/// Both charts, each where there is something to draw.
+#[component]
+pub(super) fn Charts() -> impl IntoView {
+    let here = expect_context::<Here>();
+    let points = Memo::new(move |_| points(here));
+    let has_errors = Memo::new(move |_| !with_errors(here).is_empty() || here.scoring.scored.with(Option::is_some));
+    view! {
+        <Show when=move || points.with(|points| points.len() > 1)>
+            <TradeOff points/>
+        </Show>
+        <Show when=move || has_errors.get()>
+            <ErrorByAge/>
+        </Show>
+    }
+}
+
+fn points(here: Here) -> Vec<Point> {
+    let rows = here.page.with(|page| page.as_ref().map(|page| page.board.rows.clone()).unwrap_or_default());
+    let of_row = |row: Row| {
+        let ink = if matches!(row.origin, Origin::Reported { .. }) { Ink::Reported } else { Ink::Computed };
+        Some(Point { mae: row.scores.mae?, cmae: row.scores.cmae?, name: row.method, ink })
+    };
+    let mut points: Vec<Point> = rows.into_iter().filter_map(of_row).collect();
+    here.scoring.scored.with(|scored| {
+        if let Some(scored) = scored {
+            let (mae, cmae) = (scored.report.mae, scored.report.cmae);
+            points.push(Point { name: "Your file".into(), mae, cmae, ink: Ink::Yours });
+        }
+    });
+    points
+}
+
+#[component]
+fn TradeOff(
+    /// The methods.
+    points: Memo<Vec<Point>>,
+) -> impl IntoView {
+    let rows = move || {
+        let mut points = points.get();
+        points.sort_by(|a, b| a.cmae.total_cmp(&b.cmae));
+        let row = |point: Point| {
+            view! { <tr><th scope="row">{point.name}</th><td>{years(point.mae)}</td><td>{years(point.cmae)}</td></tr> }
+        };
+        points.into_iter().map(row).collect_view()
+    };
+    view! {
+        <section aria-labelledby="trade-off-title">
+            <h2 id="trade-off-title">"MAE against CMAE"</h2>
+            <p class="hint">
+                "What a method gains on rare ages and pays on common ones: better is left and low. On the dashed line both
+                errors are equal."
+            </p>
+            <figure class="figure">
+                <Drawing label="MAE against CMAE; the table below holds the numbers" draw=move |width| scatter::scene(&points.get(), width)/>
+                <figcaption class="keys">
+                    <span class="key-mark reported">"reported"</span>
+                    <span class="key-mark computed">"computed here"</span>
+                    {move || points.with(|points| points.iter().any(|point| point.ink == Ink::Yours)).then(|| view! {
+                        <span class="key-mark yours">"your file"</span>
+                    })}
+                </figcaption>
+                <details>
+                    <summary>"The numbers"</summary>
+                    <div class="scroll" tabindex="0" role="region" aria-label="MAE and CMAE of every method">
+                        <table>
+                            <thead>
+                                <tr><th scope="col">"Method"</th><th scope="col">"MAE"</th><th scope="col">"CMAE"</th></tr>
+                            </thead>
+                            <tbody>{rows}</tbody>
+                        </table>
+                    </div>
+                </details>
+            </figure>
+        </section>
+    }
+}
+
+/// Rows whose error at each age can be fetched, best first.
+fn with_errors(here: Here) -> Vec<(String, String)> {
+    here.page.with(|page| {
+        let Some(page) = page.as_ref().filter(|page| !page.test_counts.is_empty()) else { return Vec::new() };
+        let rows = page.board.rows.iter().filter(|row| row.predictions.is_some());
+        rows.map(|row| (row.id.clone(), row.method.clone())).collect()
+    })
+}
+
+#[component]
+fn ErrorByAge() -> impl IntoView {
+    let here = expect_context::<Here>();
+    let methods = Memo::new(move |_| with_errors(here));
+    let chosen = RwSignal::new(Vec::<String>::new());
+    let reports = RwSignal::new(HashMap::<String, Result<Report, String>>::new());
+    let choose = move |id: String, wanted: bool| {
+        chosen.update(|chosen| {
+            chosen.retain(|other| *other != id);
+            if wanted {
+                chosen.push(id.clone());
+            }
+        });
+        if wanted && reports.with_untracked(|reports| !matches!(reports.get(&id), Some(Ok(_)))) {
+            spawn_local(async move {
+                let board = here.id.get_value();
+                let answer = here.desk.read::<Report>(Document::Report(&board, &id)).await;
+                reports.try_update(|reports| reports.insert(id, answer.map_err(|failure| failure.sentence())));
+            });
+        }
+    };
+    for (id, _) in methods.get_untracked().into_iter().take(FROM_START) {
+        choose(id, true);
+    }
+    let series = Memo::new(move |_| {
+        let names: HashMap<String, String> = methods.get().into_iter().collect();
+        let of_row = |id: &String| {
+            reports.with(|reports| {
+                let report = reports.get(id)?.as_ref().ok()?;
+                Some(Series { name: names.get(id)?.clone(), errors: errors(report) })
+            })
+        };
+        let mut series: Vec<Series> = chosen.with(|chosen| chosen.iter().filter_map(of_row).collect());
+        series.extend(here.scoring.scored.with(|scored| {
+            let report = &scored.as_ref()?.report;
+            Some(Series { name: "Your file".into(), errors: errors(report) })
+        }));
+        series
+    });
+    let counts = Memo::new(move |_| counts(here));
+    let failures = move || {
+        let failed = reports.with(|reports| reports.values().find_map(|report| report.as_ref().err().cloned()));
+        failed.map(|sentence| view! { <p class="message error">{sentence}</p> })
+    };
+    let is_full = move || chosen.with(|chosen| chosen.len() + 1 >= SERIES);
+    let choices = move || {
+        let choice = |(id, method): (String, String)| {
+            let (for_checked, for_full) = (id.clone(), id.clone());
+            let checked = move || chosen.with(|chosen| chosen.contains(&for_checked));
+            let full = move || is_full() && chosen.with(|chosen| !chosen.contains(&for_full));
+            view! {
+                <label class="choice">
+                    <input
+                        type="checkbox"
+                        prop:checked=checked
+                        disabled=full
+                        on:change:target=move |event| choose(id.clone(), event.target().checked())
+                    />
+                    <span>{method}</span>
+                </label>
+            }
+        };
+        methods.get().into_iter().map(choice).collect_view()
+    };
+    view! {
+        <section aria-labelledby="ages-title">
+            <h2 id="ages-title">"Error at every age"</h2>
+            <p class="hint">"Above: mean absolute error of the images of each age. Below: how many there are in the test."</p>
+            <fieldset class="choices">
+                <legend class="visually-hidden">"Methods to draw"</legend>
+                {choices}
+            </fieldset>
+            <div role="alert">{failures}</div>
+            <figure class="figure" data-testid="age-chart">
+                <Drawing
+                    label="Error at every age above the number of images; the table below holds the numbers"
+                    draw=move |width| ages::scene(&series.get(), &counts.get(), width)
+                />
+                <figcaption class="keys">
+                    {move || series.get().into_iter().enumerate().map(|(number, one)| {
+                        view! { <span class="key-line">{swatch(number)}{one.name}</span> }
+                    }).collect_view()}
+                </figcaption>
+                <details>
+                    <summary>"The numbers"</summary>
+                    {move || numbers(&series.get(), &counts.get())}
+                </details>
+            </figure>
+        </section>
+    }
+}
+
+/// A piece of a series' line.
+fn swatch(number: usize) -> impl IntoView {
+    view! {
+        <svg class="swatch" viewBox="0 0 28 8" aria-hidden="true">
+            <path d="M1 4L27 4" class=Ink::Series(number).class()/>
+        </svg>
+    }
+}
+
+/// Age and error of a report.
+pub(super) fn errors(report: &Report) -> Vec<(u32, f64)> {
+    report.by_age.iter().map(|age| (age.age, age.mae)).collect()
+}
+
+/// Number of images at each age of a report.
+pub(super) fn report_counts(report: &Report) -> Vec<u32> {
+    let mut counts = Vec::new();
+    for age in &report.by_age {
+        counts.resize(counts.len().max(age.age as usize + 1), 0);
+        counts[age.age as usize] = age.samples as u32;
+    }
+    counts
+}
+
+fn counts(here: Here) -> Vec<u32> {
+    let counts = here.page.with(|page| page.as_ref().map(|page| page.test_counts.clone()).unwrap_or_default());
+    if !counts.is_empty() {
+        return counts;
+    }
+    here.scoring.scored.with(|scored| scored.as_ref().map(|scored| report_counts(&scored.report)).unwrap_or_default())
+}
+
+fn numbers(series: &[Series], counts: &[u32]) -> impl IntoView + use<> {
+    let by_age: Vec<BTreeMap<u32, f64>> = series.iter().map(|one| one.errors.iter().copied().collect()).collect();
+    let headings = series.iter().map(|one| view! { <th scope="col">{one.name.clone()}</th> }).collect_view();
+    let rows = counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(age, count)| {
+        let cells = by_age.iter().map(|errors| {
+            view! { <td>{errors.get(&(age as u32)).map_or(UNKNOWN.into(), |error| years(*error))}</td> }
+        });
+        view! { <tr><th scope="row">{age}</th><td>{*count}</td>{cells.collect_view()}</tr> }
+    });
+    view! {
+        <div class="scroll" tabindex="0" role="region" aria-label="Error at every age">
+            <table>
+                <thead><tr><th scope="col">"Age"</th><th scope="col">"Images"</th>{headings}</tr></thead>
+                <tbody>{rows.collect_view()}</tbody>
+            </table>
+        </div>
+    }
+}

@@ -1,0 +1,4 @@
+//! Stub.
+use leptos::prelude::*;
+#[component]
+pub(super) fn Compare() -> impl IntoView {}

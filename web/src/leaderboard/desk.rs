@@ -1,0 +1,111 @@
+//! What both pages know: where the documents come from, and which team the visitor speaks for.
+
+use glae_api::Token;
+use leptos::prelude::*;
+use serde::de::DeserializeOwned;
+use web_sys::Storage;
+
+use super::address::{Document, Source};
+use super::api::{Call, Failure, from_json, json};
+
+/// The name under which a team's token is kept in the browser.
+const KEPT: &str = "glae-team";
+
+/// Handle to it all; copies are cheap and all mean the same one.
+#[derive(Clone, Copy)]
+pub struct Desk {
+    /// Who answers; `None` until the first answer.
+    pub(super) source: RwSignal<Option<Source>>,
+    /// The team's token.
+    pub(super) team: RwSignal<Option<Token>>,
+}
+
+impl Desk {
+    /// A desk with the token that the browser has kept, if there is one.
+    pub fn new() -> Self {
+        let kept = [session(), local()].into_iter().flatten().find_map(|storage| storage.get_item(KEPT).ok()?);
+        let team = kept.and_then(|text| from_json::<Token>(&text));
+        let team = team.filter(|team| team.expires as f64 > js_sys::Date::now() / 1000.0);
+        Self { source: RwSignal::new(None), team: RwSignal::new(team) }
+    }
+
+    /// Whether everything must be read-only, as far as is known.
+    pub(super) fn is_copy(self) -> bool {
+        self.source.get() == Some(Source::Files)
+    }
+
+    /// The token for a request.
+    pub(super) fn token(self) -> Option<String> {
+        self.team.with_untracked(|team| team.as_ref().map(|team| team.token.clone()))
+    }
+
+    /// Speaks for a team from now on: until the tab is closed, or until it is told to forget.
+    pub(super) fn sign_in(self, token: Token) {
+        if let Some(storage) = session() {
+            let _ = storage.set_item(KEPT, &json(&token, false));
+        }
+        self.team.set(Some(token));
+    }
+
+    /// Keeps the token after the tab is closed, or no longer.
+    pub(super) fn remember(self, remember: bool) {
+        let Some(storage) = local() else { return };
+        let team = self.team.get_untracked().filter(|_| remember);
+        let _ = match team {
+            Some(team) => storage.set_item(KEPT, &json(&team, false)),
+            None => storage.remove_item(KEPT),
+        };
+    }
+
+    /// Whether the token outlives the tab.
+    pub(super) fn is_remembered(self) -> bool {
+        local().is_some_and(|storage| storage.get_item(KEPT).is_ok_and(|kept| kept.is_some()))
+    }
+
+    /// Forgets the token everywhere.
+    pub(super) fn sign_out(self) {
+        for storage in [session(), local()].into_iter().flatten() {
+            let _ = storage.remove_item(KEPT);
+        }
+        self.team.set(None);
+    }
+
+    /// A document, from the server or, where none answers, from the files of a static copy.
+    pub(super) async fn read<T: DeserializeOwned>(self, document: Document<'_>) -> Result<T, Failure> {
+        let known = self.source.get_untracked();
+        let mut status = 0;
+        for source in [Source::Server, Source::Files].into_iter().filter(|source| known.is_none_or(|it| it == *source))
+        {
+            // A file is the same for everybody, and its host shall not learn of the team.
+            let token = self.token().filter(|_| source == Source::Server);
+            let address = document.at(source);
+            let (answered, json) = match Call::get(&address, token.as_deref()).answer().await {
+                Err(failure) if failure.status == 401 && token.is_some() => {
+                    self.sign_out();
+                    Call::get(&address, None).answer().await?
+                }
+                other => other?,
+            };
+            status = answered;
+            if let Some(value) = json.and_then(|json| serde_wasm_bindgen::from_value(json).ok()) {
+                self.source.set(Some(source));
+                return Ok(value);
+            }
+        }
+        Err(Failure::not_the_api(status))
+    }
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn session() -> Option<Storage> {
+    window().session_storage().ok()?
+}
+
+fn local() -> Option<Storage> {
+    window().local_storage().ok()?
+}

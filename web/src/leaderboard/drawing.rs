@@ -1,0 +1,68 @@
+//! Shows a [`Scene`].
+
+use leptos::ev;
+use leptos::html::Div;
+use leptos::prelude::*;
+
+use super::scene::{Mark, Scene};
+
+/// Before the room on screen is known.
+const WIDTH: f64 = 640.0;
+
+/// A drawing that is made anew for whatever width there is.
+#[component]
+pub(super) fn Drawing(
+    /// What it shows, for those who cannot see it; the numbers belong into a table beside it.
+    #[prop(into)]
+    label: String,
+    /// Draws for a width in pixels.
+    draw: impl Fn(f64) -> Scene + Send + Sync + 'static,
+) -> impl IntoView {
+    let place = NodeRef::<Div>::new();
+    let width = RwSignal::new(WIDTH);
+    let measure = move || {
+        let now = place.get_untracked().map_or(0, |place| place.client_width());
+        // Nothing is wide while its section is folded or not painted yet.
+        if now > 0 && f64::from(now) != width.get_untracked() {
+            width.set(f64::from(now));
+        }
+    };
+    Effect::new(move |_| {
+        // Depends on the element, so that it runs once that stands in the page.
+        if place.get().is_some() {
+            request_animation_frame(measure);
+        }
+    });
+    let listener = window_event_listener(ev::resize, move |_| measure());
+    on_cleanup(move || listener.remove());
+    view! {
+        <div class="drawing" node_ref=place>
+            {move || {
+                let Scene { width, height, marks } = draw(width.get());
+                view! {
+                    <svg
+                        role="img"
+                        aria-label=label.clone()
+                        width="100%"
+                        height=height
+                        viewBox=format!("0 0 {width} {height}")
+                    >
+                        {marks.into_iter().map(mark).collect_view()}
+                    </svg>
+                }
+            }}
+        </div>
+    }
+}
+
+fn mark(mark: Mark) -> AnyView {
+    match mark {
+        Mark::Path { d, ink, title: None } => view! { <path d=d class=ink.class()></path> }.into_any(),
+        Mark::Path { d, ink, title: Some(title) } => {
+            view! { <path d=d class=ink.class()><title>{title}</title></path> }.into_any()
+        }
+        Mark::Text { x, y, text, anchor, ink } => {
+            view! { <text x=x y=y text-anchor=anchor.as_str() class=ink.class()>{text}</text> }.into_any()
+        }
+    }
+}

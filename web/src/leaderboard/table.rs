@@ -1,0 +1,180 @@
+//! The ranking.
+
+use glae_api::{Board, Column, ExternalData, Origin, Row, Visibility};
+use leptos::prelude::*;
+
+use super::board::Here;
+use super::filter::External;
+use super::format::{UNKNOWN, cell, counted, day, web_address};
+use super::sort::{Key, Sort, columns, rank};
+
+/// The filter and the table.
+#[component]
+pub(super) fn Ranking() -> impl IntoView {
+    let here = expect_context::<Here>();
+    let board = here.board();
+    let sort = RwSignal::new(Sort::ranking(&board));
+    let external = RwSignal::new(External::All);
+    let columns = columns(&board);
+    let headings = columns.iter().map(|column| heading(column.label().into(), Key::Column(*column), sort, true));
+    let body = {
+        let columns = columns.clone();
+        move || {
+            let all = here.page.with(|page| page.as_ref().map(|page| page.board.rows.clone()).unwrap_or_default());
+            let mut shown: Vec<Row> = all.iter().filter(|row| external.get().admits(row)).cloned().collect();
+            sort.get().apply(&mut shown);
+            if shown.is_empty() {
+                let span = columns.len() + 6;
+                return view! { <tr><td class="nothing" colspan=span>"No method to show."</td></tr> }.into_any();
+            }
+            shown.into_iter().map(|row| line(here, row, &all, &columns)).collect_view().into_any()
+        }
+    };
+    view! {
+        <section aria-labelledby="ranking-title">
+            <h2 id="ranking-title">"Ranking"</h2>
+            <Filter external/>
+            <div class="scroll-x wide" tabindex="0" role="region" aria-labelledby="ranking-title">
+                <table class="ranking" data-testid="leaderboard-table">
+                    <caption>{caption(&board, here, external)}</caption>
+                    <thead>
+                        <tr>
+                            <th scope="col" class="place"><abbr title="Rank by the board's own column">"#"</abbr></th>
+                            {heading("Method".into(), Key::Method, sort, false)}
+                            {headings.collect_view()}
+                            {heading("Parameters".into(), Key::Parameters, sort, true)}
+                            {heading("Year".into(), Key::Year, sort, true)}
+                            <th scope="col" class="words">"Numbers"</th>
+                            <th scope="col" class="words">"Links"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{body}</tbody>
+                </table>
+            </div>
+        </section>
+    }
+}
+
+#[component]
+fn Filter(
+    /// The choice.
+    external: RwSignal<External>,
+) -> impl IntoView {
+    let choices = External::ALL.map(|choice| {
+        view! {
+            <label class="choice">
+                <input
+                    type="radio"
+                    name="external"
+                    prop:checked=move || external.get() == choice
+                    on:change=move |_| external.set(choice)
+                />
+                <span>{choice.label()}</span>
+            </label>
+        }
+    });
+    view! {
+        <fieldset class="choices">
+            <legend class="visually-hidden">"Methods by the data they learned from"</legend>
+            {choices.collect_view()}
+        </fieldset>
+    }
+}
+
+fn caption(board: &Board, here: Here, external: RwSignal<External>) -> impl IntoView + use<> {
+    let primary = board.primary;
+    let better = if primary.ascending() { "lower is better" } else { "higher is better" };
+    let years = if matches!(primary, Column::Cs5 | Column::Epsilon | Column::Aar) { "" } else { " in years" };
+    move || {
+        let (shown, all) = here.page.with(|page| {
+            let rows = page.as_ref().map(|page| page.board.rows.as_slice()).unwrap_or_default();
+            (rows.iter().filter(|row| external.get().admits(row)).count(), rows.len())
+        });
+        let number = if shown == all {
+            counted(all as u64, "method", "methods")
+        } else {
+            format!("{shown} of {}", counted(all as u64, "method", "methods"))
+        };
+        format!("{number}. The rank goes by {}{years}; {better}.", primary.label())
+    }
+}
+
+/// A heading that sorts.
+fn heading(label: String, key: Key, sort: RwSignal<Sort>, number: bool) -> impl IntoView {
+    let arrow = move || match sort.get().aria(key) {
+        "ascending" => "↑",
+        "descending" => "↓",
+        _ => "",
+    };
+    let class = if number { "" } else { "method" };
+    view! {
+        <th scope="col" class=class aria-sort=move || sort.get().aria(key)>
+            <button type="button" class="sort" on:click=move |_| sort.update(|sort| *sort = sort.clicked(key))>
+                {label}<span class="arrow" aria-hidden="true">{arrow}</span>
+            </button>
+        </th>
+    }
+}
+
+fn line(here: Here, row: Row, all: &[Row], columns: &[Column]) -> impl IntoView + use<> {
+    let primary = columns[0];
+    let place = rank(&row, all, primary).map_or(UNKNOWN.into(), |rank| rank.to_string());
+    let cells = columns.iter().map(|column| {
+        let class = if *column == primary { "primary" } else { "" };
+        view! { <td class=class>{cell(*column, column.of(&row.scores))}</td> }
+    });
+    let cells = cells.collect_view();
+    let parameters = row.parameters_millions.map_or(UNKNOWN.into(), |millions| format!("{millions} M"));
+    let year = row.year.map_or(UNKNOWN.into(), |year| year.to_string());
+    let small: Vec<String> =
+        [row.authors.clone(), row.backbone.clone()].into_iter().filter(|text| !text.is_empty()).collect();
+    let team = here.desk.team.with_untracked(|team| team.as_ref().map(|team| team.team.clone()));
+    let is_own = matches!(&row.origin, Origin::Submitted { team: by, .. } if Some(by) == team.as_ref());
+    let id = row.id.clone();
+    let is_new = move || here.submitted.with(|new| new.as_ref() == Some(&id));
+    view! {
+        <tr
+            id=format!("row-{}", row.id)
+            tabindex="-1"
+            data-row=row.id.clone()
+            class:own=is_own
+            class:new=is_new
+        >
+            <td class="place">{place}</td>
+            <th scope="row" class="method">
+                <span class="name">{row.method.clone()}</span>
+                {is_own.then(|| view! { <span class="badge">"yours"</span> })}
+                {(row.external_data == ExternalData::Used).then(|| view! { <span class="badge plain">"external data"</span> })}
+                {(row.visibility == Visibility::Private).then(|| view! { <span class="badge plain">"private"</span> })}
+                {(!small.is_empty()).then(|| view! { <span class="small">{small.join(" · ")}</span> })}
+                {(!row.notes.is_empty()).then(|| view! {
+                    <details class="notes"><summary>"Notes"</summary><p>{row.notes.clone()}</p></details>
+                })}
+            </th>
+            {cells}
+            <td>{parameters}</td>
+            <td>{year}</td>
+            <td class="words">{origin(&row.origin)}</td>
+            <td class="words">{links(&row)}</td>
+        </tr>
+    }
+}
+
+/// Where the numbers come from.
+fn origin(origin: &Origin) -> impl IntoView + use<> {
+    let (word, detail) = match origin {
+        Origin::Reported { source } => ("reported".to_owned(), source.clone()),
+        Origin::Computed { scorer } => ("computed".to_owned(), scorer.clone()),
+        Origin::Submitted { team, at, scorer } => (format!("submitted by {team}"), format!("{}, {scorer}", day(*at))),
+    };
+    view! { <span>{word}</span><span class="small">{detail}</span> }
+}
+
+fn links(row: &Row) -> impl IntoView + use<> {
+    let link = |word: &'static str, address: &Option<String>| {
+        let address = web_address(address.as_deref()?)?.to_owned();
+        let name = format!("{word} of {}", row.method);
+        Some(view! { <a href=address rel="noopener noreferrer" aria-label=name>{word}</a> " " })
+    };
+    (link("Paper", &row.paper), link("Code", &row.code))
+}

@@ -1,0 +1,13 @@
+//! Scoring a predictions file on the visitor's own device, in a Web Worker of its own: the page stays responsive, and a
+//! file that is only looked at is never sent.
+
+#[cfg(target_arch = "wasm32")]
+mod client;
+pub mod protocol;
+#[cfg(target_arch = "wasm32")]
+mod read;
+#[cfg(target_arch = "wasm32")]
+pub mod worker;
+
+#[cfg(target_arch = "wasm32")]
+pub use client::{Scored, Scoring, Stage};

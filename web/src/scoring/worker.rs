@@ -1,0 +1,144 @@
+//! The scorer's program: reads files, parses them as they arrive, scores them.
+
+use std::panic;
+
+use glae_api::FileProblem;
+use glae_metrics::{Bootstrap, Limits, Options, Parser, Problems, Truth, Unpredicted, score, worst};
+use js_sys::Array;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{Blob, MessageEvent, PromiseRejectionEvent};
+
+use super::protocol::{Part, Reply, Request, Score};
+use super::read;
+use crate::browser::{next_turn, now, post, reason, scope};
+
+/// How many of the largest errors are named.
+const WORST: usize = 20;
+
+/// A truth larger than this is not one of faces: three times ImageNet would fit.
+const MAX_TRUTH_BYTES: f64 = 256.0 * 1024.0 * 1024.0;
+
+/// Sets the worker up and tells the page that it listens.
+pub fn run() {
+    panic::set_hook(Box::new(|info| {
+        console_error_panic_hook::hook(info);
+        let text = info.payload_as_str().unwrap_or("no reason given").lines().next().unwrap_or_default();
+        post(&Reply::Broken(text.to_owned()));
+    }));
+    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(|event: MessageEvent| receive(&event));
+    scope().set_onmessage(Some(on_message.into_js_value().unchecked_ref()));
+    // A trap without a panic inside an async task, such as memory that ran out, ends up here.
+    let on_rejection = Closure::<dyn FnMut(PromiseRejectionEvent)>::new(|event: PromiseRejectionEvent| {
+        post(&Reply::Broken(reason(&event.reason())));
+    });
+    let _ =
+        scope().add_event_listener_with_callback("unhandledrejection", on_rejection.into_js_value().unchecked_ref());
+    post(&Reply::Listening);
+}
+
+/// Why there is no score.
+enum Stop {
+    Problems(Part, Problems),
+    Failed(String),
+}
+
+fn receive(event: &MessageEvent) {
+    let parts: Array = event.data().unchecked_into();
+    let request = match serde_wasm_bindgen::from_value(parts.get(0)) {
+        Ok(request) => request,
+        Err(error) => return post(&Reply::Broken(format!("a message could not be read: {error}"))),
+    };
+    let predictions: Blob = parts.get(1).unchecked_into();
+    let truth: Option<Blob> = parts.get(2).dyn_into().ok();
+    spawn_local(async move {
+        let (request, outcome) = match request {
+            Request::Check { request } => (request, check(request, &predictions).await),
+            Request::Score { request, truth: address, counted, training_counts } => {
+                let unpredicted = if counted { Unpredicted::Counted } else { Unpredicted::Refused };
+                let options = Options { unpredicted, training_counts, intervals: None };
+                (request, score_files(request, &predictions, truth, address, options).await)
+            }
+        };
+        match outcome {
+            Ok(()) => {}
+            Err(Stop::Problems(part, problems)) => {
+                let problems = problems.groups.into_iter().map(|group| FileProblem {
+                    kind: group.kind.label().to_owned(),
+                    count: group.count,
+                    first: group.first,
+                });
+                post(&Reply::Refused { request, part, problems: problems.collect() });
+            }
+            Err(Stop::Failed(sentence)) => post(&Reply::Failed { request, sentence }),
+        }
+    });
+}
+
+async fn check(request: u32, file: &Blob) -> Result<(), Stop> {
+    let predictions = parse(request, file).await?.finish();
+    let predictions = predictions.map_err(|problems| Stop::Problems(Part::Predictions, problems))?;
+    post(&Reply::Checked { request, rows: predictions.len() as u32 });
+    Ok(())
+}
+
+async fn score_files(
+    request: u32,
+    file: &Blob,
+    own_truth: Option<Blob>,
+    address: Option<String>,
+    mut options: Options,
+) -> Result<(), Stop> {
+    let begin = now();
+    let truth = match (own_truth, address) {
+        (Some(file), None) => read_truth(request, &file).await?,
+        (_, Some(address)) => read::fetched(&address).await.map_err(Stop::Failed)?,
+        (None, None) => return Err(Stop::Failed("Choose a truth file first.".into())),
+    };
+    let truth = Truth::parse(&truth).map_err(|problems| Stop::Problems(Part::Truth, problems))?;
+    let parser = parse(request, file).await?;
+    post(&Reply::Computing { request });
+    let refused = |problems| Stop::Problems(Part::Predictions, problems);
+    // With the truth at hand, unknown and missing ids are reported together with everything else.
+    let predictions = parser.finish_for(&truth, options.unpredicted).map_err(refused)?;
+    let report = score(&truth, &predictions, &options).map_err(refused)?;
+    let worst = worst(&truth, &predictions, WORST);
+    post(&Reply::Scored { request, score: Box::new(Score { report, worst, milliseconds: now() - begin }) });
+    // A thousand resamples take longer than all the rest: the page shows the scores meanwhile.
+    next_turn().await;
+    options.intervals = Some(Bootstrap::default());
+    let report = score(&truth, &predictions, &options).map_err(refused)?;
+    post(&Reply::Intervals { request, report: Box::new(report) });
+    Ok(())
+}
+
+/// Parses a predictions file while it is read.
+async fn parse(request: u32, file: &Blob) -> Result<Parser, Stop> {
+    let total = file.size();
+    let mut parser = Parser::new(Limits::default());
+    let take = |bytes: &[u8], read: f64| {
+        post(&Reply::Reading { request, part: Part::Predictions, read, total });
+        parser.push(bytes).map_err(|problems| Stop::Problems(Part::Predictions, problems))
+    };
+    read::pieces(file, take, unreadable("predictions")).await?;
+    Ok(parser)
+}
+
+async fn read_truth(request: u32, file: &Blob) -> Result<Vec<u8>, Stop> {
+    let total = file.size();
+    if total > MAX_TRUTH_BYTES {
+        return Err(Stop::Failed(format!("The truth file has {:.0} MB; the limit is 256 MB.", total / 1e6)));
+    }
+    let mut truth = Vec::with_capacity(total as usize);
+    let take = |bytes: &[u8], read: f64| {
+        post(&Reply::Reading { request, part: Part::Truth, read, total });
+        truth.extend_from_slice(bytes);
+        Ok(())
+    };
+    read::pieces(file, take, unreadable("truth")).await?;
+    Ok(truth)
+}
+
+fn unreadable(which: &'static str) -> impl Fn(String) -> Stop {
+    move |why| Stop::Failed(format!("The {which} file cannot be read ({why}). Choose it again."))
+}
