@@ -1,4 +1,4 @@
-//! The routes: the built page, `public/`, and a health check.
+//! The routes: the API, the built page, `public/`, and a health check.
 
 use std::sync::Arc;
 
@@ -14,20 +14,21 @@ use axum::{
 use tower_http::services::{ServeDir, ServeFile};
 
 use crate::{
-    cache, policy,
+    api, cache, policy,
     site::{Folders, SiteError},
+    state::Portal,
 };
 
-/// Builds the whole application.
+/// Builds the whole application: the site, and the leaderboard's API where there is one.
 ///
-/// The order in which a path is looked up: `/healthz`; a file of the built page; a file of `public/`; then a page path
+/// The order in which a path is looked up: `/healthz`; the API's routes; a file of the built page; a file of `public/`; then a page path
 /// such as `/leaderboard` gets `index.html` (the page routes itself), and anything else is 404. A file `x.br` beside
 /// `x` is sent in its place to browsers that accept Brotli. `index.html` is read once, for the hashes of its inline
 /// scripts: start the server again after building the page anew.
 ///
 /// # Errors
 /// [`SiteError::Unreadable`] if `index.html` cannot be read as text.
-pub fn router(folders: &Folders) -> Result<Router, SiteError> {
+pub fn router(folders: &Folders, portal: Option<Portal>) -> Result<Router, SiteError> {
     let headers = Arc::new(policy::headers(&folders.read_index()?));
 
     let page = ServeFile::new(folders.index()).precompressed_br();
@@ -39,7 +40,8 @@ pub fn router(folders: &Folders) -> Result<Router, SiteError> {
         .fallback(pages);
     let site = ServeDir::new(&folders.site).redirect_to_trailing_slash(false).precompressed_br().fallback(public);
 
-    Ok(Router::new()
+    Ok(portal
+        .map_or_else(Router::new, api::router)
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback_service(site)
         .layer(middleware::from_fn_with_state(headers, finish)))
@@ -70,7 +72,8 @@ async fn finish(State(security): State<Arc<HeaderMap>>, request: Request, next: 
     let status = response.status();
     tracing::debug!(%path, %status);
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, cache::control(&path, status));
+    // The API knows better than the path what may be kept.
+    headers.entry(header::CACHE_CONTROL).or_insert_with(|| cache::control(&path, status));
     headers.extend(security.iter().map(|(name, value)| (name.clone(), value.clone())));
     response
 }

@@ -1,12 +1,10 @@
-//! `portal serve`: the server's command line.
-
-use std::{io::Write, net::SocketAddr, path::PathBuf};
+//! `portal`: the server, and what its operator and its users do from a command line.
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use portal::{app, serve, site::Folders};
+use portal::commands;
 
-/// The server of GLAE: the page and its weights. No route accepts an image.
+/// The server of GLAE: the page, its weights and the leaderboard. No route accepts an image.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -16,35 +14,35 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves the built page and the folder of public files.
-    Serve {
-        /// The folder of the built page (it holds index.html).
-        #[arg(long, value_name = "DIR", default_value = "web/dist")]
-        site: PathBuf,
-        /// The folder of files served as they are (it holds weights/).
-        #[arg(long, value_name = "DIR", default_value = "public")]
-        public: PathBuf,
-        /// Where to listen; port 0 takes any free port.
-        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-        listen: SocketAddr,
-        /// Also logs every request.
-        #[arg(long, short)]
-        verbose: bool,
-    },
+    /// Serves the built page, the folder of public files and the leaderboard.
+    Serve(commands::serve::Serve),
+    /// Adds a board, with its truth.
+    #[command(subcommand)]
+    Board(commands::board::Board),
+    /// Scores a predictions file here, without sending it anywhere.
+    Score(commands::score::Score),
+    /// Submits a predictions file to a server.
+    Submit(commands::submit::Submit),
+    /// Scores all stored submissions anew, and says what changed.
+    Rescore(commands::rescore::Rescore),
+    /// Writes a static site with every public row and file.
+    Export(commands::export::Export),
+    /// Writes database, predictions and boards to one file.
+    Backup(commands::backup::Backup),
+    /// Makes a new token for a team; the old one ends.
+    Token(commands::token::NewToken),
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let Command::Serve { site, public, listen, verbose } = Arguments::parse().command;
-    let level = if verbose { tracing::Level::DEBUG } else { tracing::Level::INFO };
-    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).without_time().init();
-
-    let app = app::router(&Folders::open(site, public)?)?;
-    let listener = serve::bind(listen).await?;
-    let stop = serve::stop_signal()?;
-    // Programs that start the server with port 0 read this line to learn the port; it must not wait in a buffer.
-    let mut out = std::io::stdout();
-    writeln!(out, "listening on http://{}/", listener.local_addr()?)?;
-    out.flush()?;
-    serve::serve(listener, app, stop).await
+    match Arguments::parse().command {
+        Command::Serve(serve) => serve.run().await,
+        Command::Board(board) => board.run(),
+        Command::Score(score) => score.run(),
+        Command::Submit(submit) => tokio::task::spawn_blocking(move || submit.run()).await?,
+        Command::Rescore(rescore) => rescore.run().await,
+        Command::Export(export) => export.run().await,
+        Command::Backup(backup) => backup.run().await,
+        Command::Token(token) => token.run().await,
+    }
 }

@@ -40,6 +40,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
 /// If accepting connections fails.
 pub async fn serve(listener: TcpListener, app: Router, stop: impl Future<Output = ()> + Send + 'static) -> Result<()> {
     let (stopping, stopped) = tokio::sync::oneshot::channel();
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, app).with_graceful_shutdown(async move {
         stop.await;
         // The receiver is gone only if the server already ended.

@@ -41,7 +41,7 @@ impl TestApp {
             fs::write(path, content).unwrap();
         }
         fs::write(folder.path().join("secret.txt"), "outside").unwrap();
-        let app = app::router(&Folders::open(&site, &public).unwrap()).unwrap();
+        let app = app::router(&Folders::open(&site, &public).unwrap(), None).unwrap();
         Self { app, _folder: folder }
     }
 

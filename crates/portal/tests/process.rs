@@ -15,12 +15,16 @@ fn page() -> TempDir {
     folder
 }
 
-fn portal(folder: &TempDir, listen: &str) -> Child {
+fn portal(folder: &TempDir, data: &TempDir, listen: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_portal"))
         .args(["serve", "--listen", listen, "--site"])
         .arg(folder.path())
         .arg("--public")
         .arg(folder.path())
+        .arg("--data")
+        .arg(data.path())
+        .env_remove("DATABASE_URL")
+        .env_remove("GLAE_STORE")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -36,8 +40,8 @@ fn address(child: &mut Child) -> String {
 
 #[test]
 fn it_says_where_it_listens_and_answers_there() {
-    let folder = page();
-    let mut child = portal(&folder, "127.0.0.1:0");
+    let (folder, data) = (page(), tempfile::tempdir().unwrap());
+    let mut child = portal(&folder, &data, "127.0.0.1:0");
     let address = address(&mut child);
     let mut stream = TcpStream::connect(&address).unwrap();
     write!(stream, "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
@@ -51,8 +55,8 @@ fn it_says_where_it_listens_and_answers_there() {
 #[cfg(unix)]
 #[test]
 fn sigterm_ends_it_without_an_error() {
-    let folder = page();
-    let mut child = portal(&folder, "127.0.0.1:0");
+    let (folder, data) = (page(), tempfile::tempdir().unwrap());
+    let mut child = portal(&folder, &data, "127.0.0.1:0");
     address(&mut child);
     let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
@@ -61,9 +65,9 @@ fn sigterm_ends_it_without_an_error() {
 
 #[test]
 fn a_taken_port_is_named_with_the_remedy() {
-    let folder = page();
+    let (folder, data) = (page(), tempfile::tempdir().unwrap());
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let output = portal(&folder, &taken.local_addr().unwrap().to_string()).wait_with_output().unwrap();
+    let output = portal(&folder, &data, &taken.local_addr().unwrap().to_string()).wait_with_output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     assert!(message.contains("already taken") && message.contains("--listen"), "{message}");

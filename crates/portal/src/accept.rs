@@ -1,0 +1,244 @@
+//! How a submission comes to stand on a board, or not at all.
+//!
+//! The file is stored first; then one transaction counts it, inserts the submission with its scores and remembers the
+//! answer. It is acknowledged after the commit. A process killed in between leaves at most a file that no submission
+//! names, which [`sweep`] removes.
+
+use std::sync::Arc;
+
+use glae_api::{Metadata, Submitted};
+use glae_metrics::SCORER;
+use sqlx::Row;
+
+use crate::{
+    board::Loaded,
+    clock::DAY,
+    database::Transaction,
+    metrics::Outcome,
+    problem::{ApiError, ApiResult, Kind},
+    quota::{Allowance, Charge},
+    scoring::{self, Scored},
+    state::Portal,
+    submission::Submission,
+    token::Caller,
+};
+
+/// How long answers to requests with an Idempotency-Key are remembered, in seconds.
+const REMEMBERED: i64 = 7 * DAY;
+
+/// A request to submit.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Who.
+    pub caller: Caller,
+    /// Where.
+    pub board: Arc<Loaded>,
+    /// What they say about it.
+    pub metadata: Metadata,
+    /// What they may send.
+    pub allowance: Allowance,
+    /// The request's Idempotency-Key.
+    pub key: Option<String>,
+}
+
+/// An answer as it was or will be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The JSON text.
+    pub body: String,
+}
+
+impl Attempt {
+    /// Stores a scored file as a submission, or counts a failed one, and returns the answer.
+    ///
+    /// # Errors
+    /// 429 if the quota is used up; 422 if the key belongs to another request.
+    pub async fn finish(&self, portal: &Portal, scored: Scored) -> ApiResult<Answer> {
+        let fingerprint = self.fingerprint(&scored.hash)?;
+        if let Some(answer) = self.earlier(portal, &fingerprint).await? {
+            portal.metrics.submission(Outcome::Repeated);
+            return Ok(answer);
+        }
+        let (answer, outcome) = match &scored.outcome {
+            Ok(report) => {
+                portal.store.put(&scored.hash, &scored.compressed).await.map_err(ApiError::internal)?;
+                let scores = scoring::scores(report);
+                let submission = Submission {
+                    id: Submission::new_id(),
+                    board: self.board.board.id.clone(),
+                    team: self.caller.team.clone(),
+                    team_name: self.caller.name.clone(),
+                    metadata: self.metadata.clone(),
+                    predictions: scored.hash.clone(),
+                    scores,
+                    scorer: SCORER.to_owned(),
+                    created: self.allowance.now,
+                };
+                (self.store(portal, &scored, submission, &fingerprint).await?, Outcome::Scored)
+            }
+            Err(problem) => (self.fail(portal, problem, &fingerprint).await?, Outcome::Failed),
+        };
+        match answer {
+            Some(answer) => {
+                portal.metrics.submission(outcome);
+                Ok(answer)
+            }
+            // The same request at the same moment was faster.
+            None => self.earlier(portal, &fingerprint).await?.ok_or_else(|| ApiError::internal("the answer is gone")),
+        }
+    }
+
+    async fn store(
+        &self,
+        portal: &Portal,
+        scored: &Scored,
+        submission: Submission,
+        fingerprint: &str,
+    ) -> ApiResult<Option<Answer>> {
+        let rank = self.rank(portal, &submission).await?;
+        let report = match &scored.outcome {
+            Ok(report) => serde_json::to_string(report)?,
+            Err(problem) => return Err(problem.clone()),
+        };
+        let mut transaction = portal.database.begin().await?;
+        lock_file(&mut transaction, &scored.hash, self.allowance.now).await?;
+        // A sweep may have taken the file between storing it and this lock; now nobody can.
+        portal.store.put(&scored.hash, &scored.compressed).await.map_err(ApiError::internal)?;
+        let quota = self.allowance.charge(&mut transaction, Charge::Submission).await?;
+        submission.insert(&mut transaction, &report).await?;
+        let row = submission.row(&self.board, Some(&self.caller.team));
+        let answer = Answer { status: 201, body: serde_json::to_string(&Submitted { row, rank, quota })? };
+        if !self.remember(&mut transaction, fingerprint, &answer).await? {
+            return Ok(None);
+        }
+        transaction.commit().await?;
+        Ok(Some(answer))
+    }
+
+    async fn fail(&self, portal: &Portal, problem: &ApiError, fingerprint: &str) -> ApiResult<Option<Answer>> {
+        let mut transaction = portal.database.begin().await?;
+        self.allowance.charge(&mut transaction, Charge::Failure).await?;
+        let document = problem.document();
+        let answer = Answer { status: document.status, body: serde_json::to_string(&document)? };
+        if !self.remember(&mut transaction, fingerprint, &answer).await? {
+            return Ok(None);
+        }
+        transaction.commit().await?;
+        Ok(Some(answer))
+    }
+
+    /// The place among the rows that the team sees.
+    async fn rank(&self, portal: &Portal, submission: &Submission) -> ApiResult<u32> {
+        let primary = self.board.board.primary;
+        let others = Submission::on_board(&portal.database, &submission.board, Some(&self.caller.team)).await?;
+        let others = others.iter().map(|other| &other.scores);
+        let better = |scores: &&glae_api::Scores| primary.compare(scores, &submission.scores).is_lt();
+        let ahead = self.board.board.rows.iter().map(|row| &row.scores).chain(others).filter(better).count();
+        Ok(u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(1))
+    }
+
+    /// What makes two requests the same: board, metadata and file.
+    fn fingerprint(&self, hash: &str) -> ApiResult<String> {
+        Ok(format!("{} {hash} {}", self.board.board.id, serde_json::to_string(&self.metadata)?))
+    }
+
+    async fn earlier(&self, portal: &Portal, fingerprint: &str) -> ApiResult<Option<Answer>> {
+        let Some(key) = &self.key else { return Ok(None) };
+        let row = sqlx::query("SELECT fingerprint, status, body FROM answers WHERE team = $1 AND key = $2")
+            .bind(&self.caller.team)
+            .bind(key)
+            .fetch_optional(portal.database.read())
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        if row.try_get::<String, _>(0)? != fingerprint {
+            return Err(ApiError::new(Kind::KEY_REUSED, "This key was sent before with another file or text."));
+        }
+        let status: i64 = row.try_get(1)?;
+        Ok(Some(Answer { status: u16::try_from(status).unwrap_or(500), body: row.try_get(2)? }))
+    }
+
+    /// False if another request with the same key was faster.
+    async fn remember(&self, transaction: &mut Transaction, fingerprint: &str, answer: &Answer) -> ApiResult<bool> {
+        let Some(key) = &self.key else { return Ok(true) };
+        sqlx::query("DELETE FROM answers WHERE team = $1 AND answered < $2")
+            .bind(&self.caller.team)
+            .bind(self.allowance.now - REMEMBERED)
+            .execute(&mut **transaction)
+            .await?;
+        let inserted = sqlx::query(
+            "INSERT INTO answers (team, key, fingerprint, status, body, answered) VALUES ($1, $2, $3, $4, $5, $6) \
+             ON CONFLICT (team, key) DO NOTHING",
+        )
+        .bind(&self.caller.team)
+        .bind(key)
+        .bind(fingerprint)
+        .bind(i64::from(answer.status))
+        .bind(&answer.body)
+        .bind(self.allowance.now)
+        .execute(&mut **transaction)
+        .await?;
+        Ok(inserted.rows_affected() == 1)
+    }
+}
+
+/// Whether an answer was already given to this team's key, so that quotas do not matter.
+///
+/// # Errors
+/// If the database fails.
+pub async fn is_repeated(portal: &Portal, caller: &Caller, key: Option<&str>) -> ApiResult<bool> {
+    let Some(key) = key else { return Ok(false) };
+    let found = sqlx::query("SELECT status FROM answers WHERE team = $1 AND key = $2")
+        .bind(&caller.team)
+        .bind(key)
+        .fetch_optional(portal.database.read())
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Removes files that no submission names: those of withdrawn submissions, and those whose process was killed before
+/// the transaction. Returns how many.
+///
+/// # Errors
+/// If the database or the store fails.
+pub async fn sweep(portal: &Portal) -> ApiResult<u64> {
+    let mut removed = 0;
+    for hash in portal.store.list().await.map_err(ApiError::internal)? {
+        removed += u64::from(sweep_file(portal, &hash).await?);
+    }
+    Ok(removed)
+}
+
+/// Removes the file if no submission names it. The lock excludes a submission that is just about to.
+///
+/// # Errors
+/// If the database or the store fails.
+pub async fn sweep_file(portal: &Portal, hash: &str) -> ApiResult<bool> {
+    let used = "SELECT id FROM submissions WHERE predictions = $1 LIMIT 1";
+    // Most files are in use; only the others are worth a lock.
+    if sqlx::query(used).bind(hash).fetch_optional(portal.database.read()).await?.is_some() {
+        return Ok(false);
+    }
+    let mut transaction = portal.database.begin().await?;
+    lock_file(&mut transaction, hash, portal.now()).await?;
+    if sqlx::query(used).bind(hash).fetch_optional(&mut *transaction).await?.is_some() {
+        return Ok(false);
+    }
+    portal.store.remove(hash).await.map_err(ApiError::internal)?;
+    sqlx::query("DELETE FROM files WHERE hash = $1").bind(hash).execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// Holds the file's row until the transaction ends. (SQLite has one writer anyway.)
+async fn lock_file(transaction: &mut Transaction, hash: &str, now: i64) -> ApiResult<()> {
+    sqlx::query(
+        "INSERT INTO files (hash, stored) VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET stored = excluded.stored",
+    )
+    .bind(hash)
+    .bind(now)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}

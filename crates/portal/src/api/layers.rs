@@ -1,0 +1,86 @@
+//! What happens around every request of the API: rate limit, time limit, panics, counting.
+
+use std::{
+    any::Any,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderValue, Method, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{
+    extract::Address,
+    problem::{ApiError, Kind},
+    state::Portal,
+};
+
+/// Turns away an address that asks too often, and ends requests that take too long.
+pub async fn limit(State(portal): State<Portal>, request: Request, next: Next) -> Response {
+    let limits = &portal.config.limits;
+    let (parts, body) = request.into_parts();
+    let Address(address) = Address::of(&parts, limits.trust_proxy);
+    // Health checks come often, from one address, and cost nothing.
+    let health = matches!(parts.uri.path(), "/readyz" | "/metrics");
+    if !health && let Err(seconds) = portal.by_address.take(address, Instant::now()) {
+        return ApiError::rate(seconds).into_response();
+    }
+    let upload = parts.method == Method::POST && parts.uri.path().ends_with("/submissions");
+    let seconds = if upload { limits.upload_seconds } else { limits.request_seconds };
+    let private = parts.headers.contains_key(header::AUTHORIZATION);
+    let answer = next.run(Request::from_parts(parts, body));
+    let mut response = match tokio::time::timeout(Duration::from_secs(seconds), answer).await {
+        Ok(response) => response,
+        Err(_) => {
+            let detail = format!("The request was not received and answered within {seconds} s.");
+            ApiError::new(Kind::TIMEOUT, detail).into_response()
+        }
+    };
+    // What a team sees with its token must not be handed to the next person by a cache in between.
+    let keep = if private { "no-store" } else { "no-cache" };
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("authorization"));
+    response
+}
+
+/// Turns a panic into a 500 problem; the server goes on.
+pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
+    CatchPanicLayer::custom(answer_panic as fn(Box<dyn Any + Send>) -> Response)
+}
+
+/// Counts and logs the answered request: method, route, status and time; no query, body or token.
+pub async fn count(State(portal): State<Portal>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = known_method(request.method());
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let response = next.run(request).await;
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    portal.metrics.request(&route, method, status, took);
+    tracing::debug!(method, route, status, milliseconds = took.as_secs_f64() * 1e3, "request");
+    response
+}
+
+/// Methods are free text on the wire; an invented one must not become a label.
+fn known_method(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        _ => "other",
+    }
+}
+
+fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a message");
+    ApiError::internal(message).into_response()
+}

@@ -1,0 +1,163 @@
+//! Submitting, reading, editing, withdrawing.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use glae_api::{Metadata, MetadataChange, ROOT, Row, Submitted};
+
+use super::{boards::allowance, csv_response, json_response};
+use crate::{
+    accept::{self, Answer, Attempt},
+    board::Loaded,
+    extract::{Json, OnBoard, Owned, Visible},
+    form::Form,
+    metadata,
+    problem::{ApiError, ApiResult, Kind, problem_response},
+    results::{self, Rated},
+    scoring,
+    state::Portal,
+    token::Caller,
+};
+
+/// The two parts of a submission, for the API's description.
+#[derive(Debug, utoipa::ToSchema)]
+#[allow(dead_code, reason = "only its schema is used; the parts are read as a stream")]
+pub struct SubmissionForm {
+    /// What the team says about it, as JSON.
+    metadata: Metadata,
+    /// CSV or JSON lines, plain or gzip.
+    #[schema(value_type = String, format = Binary)]
+    predictions: Vec<u8>,
+}
+
+/// Submits predictions: they are scored at once and stand on the board, private until the team says otherwise.
+///
+/// Nothing is stored unless the answer is 201. A repeated request with the same Idempotency-Key, text and file gets
+/// the first answer again and is not counted again.
+#[utoipa::path(post, path = "/api/v1/boards/{board}/submissions", tag = "submissions", security(("token" = [])),
+    params(("board" = String, Path, description = "The board's id."),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 200 visible ASCII characters.")),
+    request_body(content = SubmissionForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 201, description = "Scored and stored.", body = Submitted,
+            headers(("Location" = String, description = "The submission's address."))),
+        (status = 409, description = "The board takes no submissions.", body = glae_api::Problem,
+            content_type = "application/problem+json")))]
+pub async fn submit(
+    State(portal): State<Portal>,
+    caller: Caller,
+    OnBoard(board): OnBoard,
+    headers: HeaderMap,
+    form: Form,
+) -> ApiResult<Response> {
+    if board.truth.is_none() {
+        return Err(ApiError::new(Kind::CLOSED_BOARD, "The server has no truth for this board."));
+    }
+    let key = idempotency_key(&headers)?;
+    let allowance = allowance(&portal, &board, &caller);
+    let left = allowance.left(&portal.database).await?;
+    if let Err(used_up) = allowance.require(left)
+        && !accept::is_repeated(&portal, &caller, key.as_deref()).await?
+    {
+        // A client that is still sending does not read: take the rest, so that it hears why.
+        form.drain().await;
+        return Err(used_up);
+    }
+    let parts = form.read(&portal.config.limits).await?;
+    let attempt = Attempt { caller, board, metadata: metadata::checked(parts.metadata)?, allowance, key };
+    let (server, on) = (portal.clone(), attempt.board.clone());
+    let receive = move || scoring::receive(parts.predictions, &on, &server.config.limits, &server.metrics);
+    let scored = portal.workers.run(receive).await??;
+    let answer = attempt.finish(&portal, scored).await?;
+    Ok(response(answer))
+}
+
+/// A submission as a row of its board.
+#[utoipa::path(get, path = "/api/v1/submissions/{id}", tag = "submissions", security((), ("token" = [])),
+    params(("id" = String, Path, description = "The submission's id.")),
+    responses((status = 200, description = "The row.", body = Row)))]
+pub async fn read(State(portal): State<Portal>, Visible { submission, viewer }: Visible) -> ApiResult<axum::Json<Row>> {
+    let board = board_of(&portal, &submission.board)?;
+    Ok(axum::Json(submission.row(board, viewer.as_ref().map(|caller| caller.team.as_str()))))
+}
+
+/// Replaces the text of a submission, and who may see it.
+#[utoipa::path(patch, path = "/api/v1/submissions/{id}", tag = "submissions", security(("token" = [])),
+    params(("id" = String, Path, description = "The submission's id.")), request_body = MetadataChange,
+    responses((status = 200, description = "The row as it is now.", body = Row)))]
+pub async fn change(
+    State(portal): State<Portal>,
+    Owned(mut submission): Owned,
+    Json(change): Json<MetadataChange>,
+) -> ApiResult<axum::Json<Row>> {
+    let board = board_of(&portal, &submission.board)?;
+    submission.change(&portal.database, metadata::checked(change)?, portal.now()).await?;
+    Ok(axum::Json(submission.row(board, Some(&submission.team))))
+}
+
+/// Withdraws a submission: it and its predictions are gone, and its address answers 404 from then on. The quota stays
+/// used.
+#[utoipa::path(delete, path = "/api/v1/submissions/{id}", tag = "submissions", security(("token" = [])),
+    params(("id" = String, Path, description = "The submission's id.")),
+    responses((status = 204, description = "Withdrawn.")))]
+pub async fn withdraw(State(portal): State<Portal>, Owned(submission): Owned) -> ApiResult<StatusCode> {
+    submission.withdraw(&portal.database).await?;
+    // The submission is gone whatever happens to its file; the next sweep would find it.
+    if let Err(error) = accept::sweep_file(&portal, &submission.predictions).await {
+        tracing::warn!(?error, "a withdrawn file was not removed");
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The full report of a submission, with 95 % intervals. For hidden boards only what does not give away the truth.
+#[utoipa::path(get, path = "/api/v1/submissions/{id}/report", tag = "submissions", security((), ("token" = [])),
+    params(("id" = String, Path, description = "The submission's id.")),
+    responses((status = 200, description = "A `glae_metrics::Report`.", body = serde_json::Value)))]
+pub async fn report(State(portal): State<Portal>, Visible { submission, .. }: Visible) -> ApiResult<Response> {
+    let board = portal.boards.get(&submission.board).ok_or_else(|| ApiError::not_found("board"))?;
+    results::report(&portal, board, &Rated::Submitted(Box::new(submission))).await.map(json_response)
+}
+
+/// The predictions of a submission: for its team, and for everybody once published on a board with public truth.
+#[utoipa::path(get, path = "/api/v1/submissions/{id}/predictions", tag = "submissions",
+    security((), ("token" = [])), params(("id" = String, Path, description = "The submission's id.")),
+    responses((status = 200, description = "The predictions.", body = String, content_type = "text/csv")))]
+pub async fn predictions(State(portal): State<Portal>, Visible { submission, viewer }: Visible) -> ApiResult<Response> {
+    let board = board_of(&portal, &submission.board)?;
+    if !submission.shows_predictions(board, viewer.as_ref().map(|caller| caller.team.as_str())) {
+        return Err(ApiError::not_found("submission with predictions"));
+    }
+    let predictions = results::stored(&portal, &submission.predictions).await?;
+    let text = portal.workers.run(move || predictions.to_csv()).await?;
+    Ok(csv_response(text, &submission.id))
+}
+
+fn board_of<'a>(portal: &'a Portal, id: &str) -> ApiResult<&'a Loaded> {
+    portal.boards.get(id).map(AsRef::as_ref).ok_or_else(|| ApiError::not_found("board"))
+}
+
+fn idempotency_key(headers: &HeaderMap) -> ApiResult<Option<String>> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let key =
+        value.to_str().ok().filter(|key| (1..=200).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
+    match (key, values.next()) {
+        (Some(key), None) => Ok(Some(key.to_owned())),
+        _ => Err(ApiError::malformed("Idempotency-Key must be one value of 1 to 200 visible ASCII characters.")),
+    }
+}
+
+fn response(answer: Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if status != StatusCode::CREATED {
+        return problem_response(status, answer.body);
+    }
+    let id = serde_json::from_str::<Submitted>(&answer.body).map(|submitted| submitted.row.id);
+    let mut response = (status, json_response(answer.body)).into_response();
+    if let Ok(location) = HeaderValue::try_from(format!("{ROOT}/submissions/{}", id.unwrap_or_default())) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}

@@ -1,0 +1,239 @@
+//! The boards: files read once at start, each with its truth and its shipped predictions.
+//!
+//! `PUBLIC/boards/ID.toml` holds a board, `PUBLIC/boards/ID.truth.csv` a public truth. `DATA/boards/` holds the same
+//! for boards added by the operator (they replace a public one of the same id) and is the only place for hidden truth.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use glae_api::{Board, BoardSummary, Column, Origin, ROOT, Row, Truth, Unpredicted};
+use glae_metrics::{Bootstrap, Options, Predictions, Problems, Report, SCORER, score};
+use sha2::{Digest, Sha256};
+
+use crate::{random, scoring};
+
+/// All boards, by id.
+pub type Boards = BTreeMap<String, Arc<Loaded>>;
+
+/// A board with what the server needs to score on it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The board; the scores of its computed rows are filled in.
+    pub board: Board,
+    /// The truth, if the server has it.
+    pub truth: Option<Arc<glae_metrics::Truth>>,
+    /// Changes whenever scores of the same predictions would: it names the truth and the board's rules.
+    pub fingerprint: String,
+    shipped: BTreeMap<String, Shipped>,
+}
+
+/// Predictions that came with the board.
+#[derive(Clone, Debug)]
+pub struct Shipped {
+    /// SHA-256 of the file.
+    pub hash: String,
+    /// The predictions.
+    pub predictions: Arc<Predictions>,
+    /// Their scores, without intervals.
+    pub report: Arc<Report>,
+}
+
+/// Reads the boards of both folders.
+///
+/// # Errors
+/// Names the file that is wrong, and how.
+pub fn load(public: &Path, data: &Path) -> Result<Boards> {
+    let (public, data) = (public.join("boards"), data.join("boards"));
+    let mut boards = Boards::new();
+    for folder in [&public, &data] {
+        for path in board_files(folder)? {
+            let board = read(&path)?;
+            let truth = match board.truth {
+                Truth::Yours => None,
+                Truth::Public => Some(folder.join(truth_name(&board.id))),
+                Truth::Hidden => {
+                    let exposed = public.join(truth_name(&board.id));
+                    ensure!(
+                        !exposed.exists(),
+                        "the truth of {} is hidden, but lies in the public folder: move {} into {}",
+                        board.id,
+                        exposed.display(),
+                        data.display()
+                    );
+                    // Without it the board is shown and takes no submissions.
+                    Some(data.join(truth_name(&board.id))).filter(|path| path.exists())
+                }
+            };
+            let loaded = Loaded::new(board, truth.as_deref(), folder)
+                .with_context(|| format!("cannot use the board {}", path.display()))?;
+            boards.insert(loaded.board.id.clone(), Arc::new(loaded));
+        }
+    }
+    Ok(boards)
+}
+
+/// Reads and checks a board's file.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn read(path: &Path) -> Result<Board> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let board: Board = toml::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))?;
+    check(&board, path).with_context(|| format!("{} is not a valid board", path.display()))?;
+    Ok(board)
+}
+
+/// The name of a board's truth file.
+pub fn truth_name(id: &str) -> String {
+    format!("{id}.truth.csv")
+}
+
+/// The problems of a file from the operator's disk, as an error.
+pub fn file_problems(path: &Path, problems: &Problems) -> anyhow::Error {
+    anyhow::anyhow!("{} has problems:\n{problems}", path.display())
+}
+
+impl Loaded {
+    fn new(mut board: Board, truth_path: Option<&Path>, folder: &Path) -> Result<Self> {
+        let (truth, truth_bytes) = match truth_path {
+            Some(path) => {
+                let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+                let truth = glae_metrics::Truth::parse(&bytes).map_err(|problems| file_problems(path, &problems))?;
+                (Some(Arc::new(truth)), bytes)
+            }
+            None => (None, Vec::new()),
+        };
+        let rules = format!("{:?} {:?}", board.unpredicted, board.training_counts);
+        let fingerprint = random::encode(&Sha256::new().chain_update(truth_bytes).chain_update(rules).finalize());
+        let mut shipped = BTreeMap::new();
+        for row in &mut board.rows {
+            let (Origin::Computed { scorer }, Some(name)) = (&mut row.origin, &row.predictions) else { continue };
+            let Some(truth) = &truth else { bail!("row {} has predictions, but the board has no truth", row.id) };
+            let path = inside(folder, name)?;
+            let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let predictions = Predictions::parse(&bytes).map_err(|problems| file_problems(&path, &problems))?;
+            let options = options(board.unpredicted, &board.training_counts, None);
+            let report = score(truth, &predictions, &options).map_err(|problems| file_problems(&path, &problems))?;
+            *scorer = SCORER.to_owned();
+            row.scores = scoring::scores(&report);
+            let hash = random::encode(&Sha256::digest(&bytes));
+            row.predictions = Some(predictions_address(&board.id, &row.id));
+            shipped
+                .insert(row.id.clone(), Shipped { hash, predictions: Arc::new(predictions), report: Arc::new(report) });
+        }
+        Ok(Self { board, truth, fingerprint, shipped })
+    }
+
+    /// How predictions are scored on this board.
+    pub fn options(&self, intervals: Option<Bootstrap>) -> Options {
+        options(self.board.unpredicted, &self.board.training_counts, intervals)
+    }
+
+    /// Whether everybody may read the truth.
+    pub fn is_public(&self) -> bool {
+        self.board.truth == Truth::Public && self.truth.is_some()
+    }
+
+    /// The number of test images at each age; empty where that is not public.
+    pub fn test_counts(&self) -> Vec<u32> {
+        match &self.truth {
+            Some(truth) if self.is_public() => truth.counts(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The predictions that came with the board for this row.
+    pub fn shipped(&self, row: &str) -> Option<&Shipped> {
+        self.shipped.get(row)
+    }
+
+    /// Leaves in a report only what may leave the server: of hidden truth nothing by age and no counts of narrow
+    /// groups, from which single ages could be worked out.
+    pub fn disclosed(&self, mut report: Report) -> Report {
+        if self.board.truth == Truth::Hidden {
+            report.by_age.clear();
+            report.aar.groups.clear();
+        }
+        report
+    }
+
+    /// The board's file rows and `submitted`, best first.
+    pub fn ranked(&self, submitted: Vec<Row>) -> Board {
+        let mut board = self.board.clone();
+        board.rows.extend(submitted);
+        let primary = board.primary;
+        board.rows.sort_by(|a, b| primary.compare(&a.scores, &b.scores));
+        board
+    }
+
+    /// The board in the list, with `submitted` public rows.
+    pub fn summary(&self, submitted: Vec<Row>) -> BoardSummary {
+        let ranked = self.ranked(submitted);
+        BoardSummary {
+            best: ranked.rows.first().and_then(|row| ranked.primary.of(&row.scores)),
+            rows: u32::try_from(ranked.rows.len()).unwrap_or(u32::MAX),
+            id: ranked.id,
+            title: ranked.title,
+            measures: ranked.measures,
+            truth: ranked.truth,
+            primary: ranked.primary,
+        }
+    }
+}
+
+/// The address of a row's predictions.
+fn predictions_address(board: &str, row: &str) -> String {
+    format!("{ROOT}/boards/{board}/rows/{row}/predictions")
+}
+
+fn options(unpredicted: Unpredicted, training_counts: &[u32], intervals: Option<Bootstrap>) -> Options {
+    let unpredicted = match unpredicted {
+        Unpredicted::Refused => glae_metrics::Unpredicted::Refused,
+        Unpredicted::Counted => glae_metrics::Unpredicted::Counted,
+    };
+    Options { unpredicted, training_counts: training_counts.to_vec(), intervals }
+}
+
+/// The `*.toml` files of a folder in order of their names; none if there is no folder.
+fn board_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn check(board: &Board, path: &Path) -> Result<()> {
+    let word = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    ensure!(word(&board.id), "the id {:?} is not made of lower-case letters, digits and hyphens", board.id);
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    ensure!(stem == Some(&board.id), "the id {:?} is not the file's name", board.id);
+    let primary: Column = board.primary;
+    ensure!(board.columns.contains(&primary), "the primary column is not among the columns");
+    for (number, row) in board.rows.iter().enumerate() {
+        ensure!(word(&row.id), "the row id {:?} is not made of lower-case letters, digits and hyphens", row.id);
+        ensure!(board.rows[..number].iter().all(|other| other.id != row.id), "the row id {:?} is there twice", row.id);
+    }
+    Ok(())
+}
+
+/// `name` below `folder`, refused if it leads elsewhere.
+fn inside(folder: &Path, name: &str) -> Result<PathBuf> {
+    let plain = Path::new(name).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    ensure!(plain, "{name:?} does not lie beside the board");
+    Ok(folder.join(name))
+}

@@ -1,0 +1,86 @@
+//! `portal backup`.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::{Places, told};
+use crate::{database::Source, state::Portal, submission::Submission};
+
+/// Writes database, predictions and boards to one file (tar, zstd), while the server goes on. To restore, unpack it
+/// into an empty data folder: `tar --zstd -xf FILE -C DIR`. The file holds hidden truth.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The file to write.
+    file: PathBuf,
+    #[command(flatten)]
+    places: Places,
+}
+
+impl Backup {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// If something cannot be read or written.
+    pub async fn run(self) -> Result<()> {
+        let portal = self.places.open().await?;
+        let files = backup(&portal, &self.file).await?;
+        println!("{}: {files} predictions files", self.file.display());
+        if matches!(portal.config.database, Source::Postgres(_)) {
+            println!("the database is not in it; run: pg_dump --format=custom --file=portal.dump \"$DATABASE_URL\"");
+        }
+        portal.database.close().await;
+        Ok(())
+    }
+}
+
+/// Writes the backup; returns the number of predictions files in it.
+///
+/// The database is copied first. A file that it names can be missing only if its submission was withdrawn since, and
+/// such a submission must not come back complete.
+///
+/// # Errors
+/// If something cannot be read or written.
+pub async fn backup(portal: &Portal, path: &Path) -> Result<usize> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Written beside its place and renamed: a backup is whole or not there. Only its owner can read it.
+    let target =
+        tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write into {}", folder.display()))?;
+    let mut archive = tar::Builder::new(zstd::Encoder::new(target.as_file(), 3)?);
+    archive.mode(tar::HeaderMode::Deterministic);
+    let workspace = tempfile::tempdir_in(folder)?;
+    if matches!(portal.config.database, Source::Sqlite(_)) {
+        let copy = workspace.path().join("portal.sqlite");
+        portal.database.snapshot(&copy).await.context("cannot copy the database")?;
+        archive.append_path_with_name(&copy, "portal.sqlite")?;
+    }
+    let boards = portal.config.data.join("boards");
+    if boards.is_dir() {
+        archive.append_dir_all("boards", &boards)?;
+    }
+    let submissions = Submission::all(&portal.database).await.map_err(told)?;
+    let mut hashes: Vec<_> = submissions.into_iter().map(|submission| submission.predictions).collect();
+    hashes.sort();
+    hashes.dedup();
+    let mut files = 0;
+    for hash in hashes {
+        if !portal.store.has(&hash).await? {
+            continue;
+        }
+        let bytes = portal.store.get(&hash).await?;
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o600);
+        header.set_cksum();
+        archive.append_data(&mut header, format!("predictions/{}/{hash}.zst", &hash[..2]), bytes.as_slice())?;
+        files += 1;
+    }
+    let written: &File = archive.into_inner()?.finish()?;
+    written.sync_all()?;
+    target.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(files)
+}

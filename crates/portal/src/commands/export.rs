@@ -1,0 +1,136 @@
+//! `portal export`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, ensure};
+use axum::{Router, body::Body, http::Request};
+use clap::Args;
+use glae_api::{BoardPage, BoardSummary, Origin, ROOT};
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+
+use super::Places;
+use crate::{api, problem::Kind, state::Portal};
+
+/// Writes a static site with every public row and file, for any web server.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The folder to write; it must not hold an earlier export.
+    folder: PathBuf,
+    /// The folder of the built page, copied as well.
+    #[arg(long, value_name = "DIR", default_value = "web/dist")]
+    site: PathBuf,
+    #[command(flatten)]
+    places: Places,
+}
+
+impl Export {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// If something cannot be read or written.
+    pub async fn run(self) -> Result<()> {
+        let mut config = self.places.config();
+        config.limits.address_per_minute = u32::MAX;
+        let portal = Portal::open(config).await?;
+        for folder in [&self.places.public, &self.site] {
+            if folder.is_dir() {
+                copy(folder, &self.folder)?;
+            } else {
+                println!("there is no folder {}; it is left out", folder.display());
+            }
+        }
+        let files = export(&portal, &self.folder).await?;
+        println!("{files} files of the API in {}", self.folder.display());
+        Ok(())
+    }
+}
+
+/// Writes what the API answers to everybody: each address as a file, with the extension of its kind. Returns how many.
+///
+/// The answers come from the API itself, asked without a token: what it does not show to everybody cannot get in.
+///
+/// # Errors
+/// If an answer is missing or a file cannot be written.
+pub async fn export(portal: &Portal, folder: &Path) -> Result<usize> {
+    let mut site = Site { api: api::router(portal.clone()), folder: folder.to_path_buf(), files: 0 };
+    site.save(&format!("{ROOT}/"), "index.html").await?;
+    site.save(&format!("{ROOT}/openapi.json"), "").await?;
+    for kind in Kind::ALL {
+        site.save(&format!("{ROOT}/problems/{}", kind.slug), ".html").await?;
+    }
+    let boards = site.save(&format!("{ROOT}/boards"), ".json").await?;
+    for summary in serde_json::from_slice::<Vec<BoardSummary>>(&boards)? {
+        let address = format!("{ROOT}/boards/{}", summary.id);
+        let page: BoardPage = serde_json::from_slice(&site.save(&address, ".json").await?)?;
+        let public = portal.boards.get(&summary.id).is_some_and(|board| board.is_public());
+        if public {
+            site.save(&format!("{address}/truth"), ".csv").await?;
+        }
+        for row in page.board.rows {
+            let submitted = matches!(row.origin, Origin::Submitted { .. });
+            if submitted {
+                site.save(&format!("{ROOT}/submissions/{}", row.id), ".json").await?;
+            }
+            if !submitted && row.predictions.is_none() {
+                continue;
+            }
+            let mut addresses = vec![format!("{address}/rows/{}", row.id)];
+            if submitted {
+                addresses.push(format!("{ROOT}/submissions/{}", row.id));
+            }
+            for address in addresses {
+                site.save(&format!("{address}/report"), ".json").await?;
+                if row.predictions.is_some() {
+                    site.save(&format!("{address}/predictions"), ".csv").await?;
+                }
+            }
+            if public {
+                site.save(&format!("{address}/rows/{}/worst", row.id), ".json").await?;
+            }
+        }
+    }
+    Ok(site.files)
+}
+
+struct Site {
+    api: Router,
+    folder: PathBuf,
+    files: usize,
+}
+
+impl Site {
+    /// Asks for `address` and writes the answer to the file of that name and `extension`.
+    async fn save(&mut self, address: &str, extension: &str) -> Result<Vec<u8>> {
+        let request = Request::get(address).body(Body::empty())?;
+        let response = self.api.clone().oneshot(request).await?;
+        let status = response.status();
+        let bytes = response.into_body().collect().await?.to_bytes().to_vec();
+        ensure!(status.is_success(), "{address} answered {status}: {}", String::from_utf8_lossy(&bytes));
+        let path = self.folder.join(format!("{}{extension}", address.trim_start_matches('/')));
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("cannot make the folder {}", parent.display()))?;
+        }
+        fs::write(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        self.files += 1;
+        Ok(bytes)
+    }
+}
+
+/// Copies a folder with everything in it.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("cannot make the folder {}", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target).with_context(|| format!("cannot write {}", target.display()))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! What the program can do, one module for each command.
+
+pub mod backup;
+pub mod board;
+pub mod export;
+pub mod rescore;
+pub mod score;
+pub mod serve;
+pub mod submit;
+pub mod token;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::{config::Config, problem::ApiError, state::Portal};
+
+/// The folders that a portal lives in. `DATABASE_URL` and `GLAE_STORE` name a database and a store elsewhere.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Places {
+    /// The server's own folder: database, predictions, boards with hidden truth.
+    #[arg(long, value_name = "DIR", default_value = "data/portal")]
+    pub data: PathBuf,
+    /// The folder of public files (it holds weights/ and boards/).
+    #[arg(long, value_name = "DIR", default_value = "public")]
+    pub public: PathBuf,
+}
+
+impl Places {
+    /// The configuration over these folders and the environment.
+    pub fn config(&self) -> Config {
+        Config::from_environment(&self.data, &self.public)
+    }
+
+    /// Opens the portal.
+    ///
+    /// # Errors
+    /// Says what cannot be opened.
+    pub async fn open(&self) -> Result<Portal> {
+        Portal::open(self.config()).await
+    }
+}
+
+/// A problem as the error of a command.
+fn told(error: ApiError) -> anyhow::Error {
+    anyhow::anyhow!("{}", error.document().detail)
+}

@@ -1,0 +1,216 @@
+//! What handlers take out of a request. Every refusal is a problem document, and ownership is checked in one place.
+
+use std::{net::IpAddr, net::SocketAddr, sync::Arc, time::Instant};
+
+use axum::{
+    extract::{
+        ConnectInfo, FromRequest, FromRequestParts, OptionalFromRequestParts, RawPathParams, Request,
+        rejection::JsonRejection,
+    },
+    http::{StatusCode, header, request::Parts},
+};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    board::Loaded,
+    problem::{ApiError, ApiResult, Kind},
+    state::Portal,
+    submission::Submission,
+    token::{self, Caller},
+};
+
+/// A JSON body.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+/// The values of the query, as in `?a=1&b=2`.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+/// The board that the path names.
+#[derive(Debug)]
+pub struct OnBoard(pub Arc<Loaded>);
+
+/// The row that the path names. It may not exist.
+#[derive(Debug)]
+pub struct RowId(pub String);
+
+/// The kind of problem that the path names.
+#[derive(Debug)]
+pub struct ProblemKind(pub Kind);
+
+/// The submission that the path names, which the asker may see: it is published, or theirs.
+#[derive(Debug)]
+pub struct Visible {
+    /// The submission.
+    pub submission: Submission,
+    /// The asker's team, if they showed a token.
+    pub viewer: Option<Caller>,
+}
+
+/// The submission that the path names, which belongs to the asker.
+#[derive(Debug)]
+pub struct Owned(pub Submission);
+
+/// Where the request came from, as far as is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Address(pub IpAddr);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> ApiResult<Self> {
+        match axum::Json::<T>::from_request(request, state).await {
+            Ok(axum::Json(value)) => Ok(Self(value)),
+            Err(JsonRejection::MissingJsonContentType(_)) => {
+                Err(ApiError::new(Kind::MEDIA_TYPE, "The body must be JSON: send Content-Type: application/json."))
+            }
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(ApiError::new(Kind::TOO_LARGE, "The body may have 64 KiB at most."))
+            }
+            Err(rejection) => Err(ApiError::malformed(format!("The body cannot be read: {}.", rejection.body_text()))),
+        }
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
+        match axum::extract::Query::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Query(value)) => Ok(Self(value)),
+            Err(rejection) => Err(ApiError::malformed(format!("The query cannot be read: {}.", rejection.body_text()))),
+        }
+    }
+}
+
+impl FromRequestParts<Portal> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Self> {
+        let missing = || ApiError::unauthorized("This needs a token: send Authorization: Bearer TOKEN.");
+        match <Self as OptionalFromRequestParts<Portal>>::from_request_parts(parts, portal).await? {
+            Some(caller) => Ok(caller),
+            None => Err(missing()),
+        }
+    }
+}
+
+impl OptionalFromRequestParts<Portal> for Caller {
+    type Rejection = ApiError;
+
+    /// No header is nobody; a header that is not valid is an error even where none is needed.
+    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Option<Self>> {
+        let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        let bearer = || ApiError::unauthorized("The Authorization header must be one: Bearer TOKEN.");
+        if values.next().is_some() {
+            return Err(bearer());
+        }
+        let (scheme, token) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(bearer)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(bearer());
+        }
+        let caller = token::verify(&portal.database, &portal.verified, token.trim(), portal.now()).await?;
+        portal.by_token.take(caller.token.clone(), Instant::now()).map_err(ApiError::rate)?;
+        Ok(Some(caller))
+    }
+}
+
+impl FromRequestParts<Portal> for OnBoard {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Self> {
+        let id = path_value(parts, portal, "board").await?;
+        portal.boards.get(&id).cloned().map(Self).ok_or_else(|| ApiError::not_found("board"))
+    }
+}
+
+impl FromRequestParts<Portal> for RowId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Self> {
+        path_value(parts, portal, "row").await.map(Self)
+    }
+}
+
+impl FromRequestParts<Portal> for ProblemKind {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Self> {
+        let slug = path_value(parts, portal, "kind").await?;
+        Kind::named(&slug).map(Self).ok_or_else(|| ApiError::not_found("kind of problem"))
+    }
+}
+
+impl FromRequestParts<Portal> for Visible {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Self> {
+        let viewer = <Caller as OptionalFromRequestParts<Portal>>::from_request_parts(parts, portal).await?;
+        let id = path_value(parts, portal, "id").await?;
+        let submission = visible(portal, &id, viewer.as_ref()).await?;
+        Ok(Self { submission, viewer })
+    }
+}
+
+impl FromRequestParts<Portal> for Owned {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Self> {
+        let caller = <Caller as FromRequestParts<Portal>>::from_request_parts(parts, portal).await?;
+        let id = path_value(parts, portal, "id").await?;
+        let found = Submission::find(&portal.database, &id).await?;
+        // Someone else's published submission is 404 here as well: what may be changed is only what is one's own.
+        let own = found.filter(|submission| submission.team == caller.team);
+        own.map(Self).ok_or_else(|| ApiError::not_found("submission"))
+    }
+}
+
+impl FromRequestParts<Portal> for Address {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Self> {
+        Ok(Self::of(parts, portal.config.limits.trust_proxy))
+    }
+}
+
+impl Address {
+    /// The address that requests are counted by. IPv6 networks of one customer (/64) count as one.
+    pub fn of(parts: &Parts, trust_proxy: bool) -> Self {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        // The last entry is the one that our own proxy added; those before it are whatever the client wrote.
+        let forwarded = || {
+            let header = parts.headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+            header.rsplit(',').next()?.trim().parse().ok()
+        };
+        let address = trust_proxy.then(forwarded).flatten().or(peer).unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => IpAddr::from((u128::from(address) >> 64 << 64).to_be_bytes()),
+            address => address,
+        })
+    }
+}
+
+/// The submission with this id, if `viewer` may see it.
+///
+/// # Errors
+/// 404 if there is none or it is someone else's.
+pub async fn visible(portal: &Portal, id: &str, viewer: Option<&Caller>) -> ApiResult<Submission> {
+    let found = Submission::find(&portal.database, id).await?;
+    found
+        .filter(|submission| submission.is_public() || viewer.is_some_and(|caller| caller.team == submission.team))
+        .filter(|submission| portal.boards.contains_key(&submission.board))
+        .ok_or_else(|| ApiError::not_found("submission"))
+}
+
+/// A part of the path. Names are printable ASCII; anything else names nothing here (and PostgreSQL refuses zero bytes).
+async fn path_value(parts: &mut Parts, portal: &Portal, name: &str) -> ApiResult<String> {
+    let values = RawPathParams::from_request_parts(parts, portal)
+        .await
+        .map_err(|rejection| ApiError::malformed(format!("The path cannot be read: {}.", rejection.body_text())))?;
+    let value = values.iter().find(|(found, _)| *found == name).map(|(_, value)| value.to_owned());
+    value
+        .filter(|value| value.len() <= 100 && value.bytes().all(|b| b.is_ascii_graphic()))
+        .ok_or_else(|| ApiError::not_found(name))
+}

@@ -1,0 +1,136 @@
+//! What a team may send to a board per UTC day. Scored submissions and files with problems are counted apart.
+
+use glae_api::Quota;
+use sqlx::Row;
+
+use crate::{
+    clock::{DAY, day},
+    database::{Database, Transaction},
+    problem::{ApiError, ApiResult},
+};
+
+/// One team's allowance on one board on one day.
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    /// The board.
+    pub board: String,
+    /// The team's id.
+    pub team: String,
+    /// Scored submissions a day.
+    pub submissions: u32,
+    /// Files with problems a day.
+    pub failures: u32,
+    /// The time of the request: it decides which day is charged, however long scoring takes.
+    pub now: i64,
+}
+
+/// What is charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charge {
+    /// A scored submission.
+    Submission,
+    /// A file with problems.
+    Failure,
+}
+
+impl Allowance {
+    /// What is left.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn left(&self, database: &Database) -> ApiResult<Quota> {
+        let row = sqlx::query("SELECT submissions, failures FROM quotas WHERE board = $1 AND team = $2 AND day = $3")
+            .bind(&self.board)
+            .bind(&self.team)
+            .bind(day(self.now))
+            .fetch_optional(database.read())
+            .await?;
+        let (submissions, failures) = match row {
+            Some(row) => (row.try_get(0)?, row.try_get(1)?),
+            None => (0, 0),
+        };
+        Ok(self.quota(submissions, failures))
+    }
+
+    /// Counts one, in the transaction that stores what it was used for.
+    ///
+    /// The check and the count are one statement, so requests at the same moment, to whichever process, cannot both
+    /// take the last one.
+    ///
+    /// # Errors
+    /// 429 if nothing is left.
+    pub async fn charge(&self, transaction: &mut Transaction, charge: Charge) -> ApiResult<Quota> {
+        let (submission, failure, most) = match charge {
+            Charge::Submission => (1_i64, 0_i64, self.submissions),
+            Charge::Failure => (0, 1, self.failures),
+        };
+        if most == 0 {
+            return Err(self.used_up(charge));
+        }
+        let statement = match charge {
+            Charge::Submission => {
+                "INSERT INTO quotas (board, team, day, submissions, failures) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (board, team, day) DO UPDATE SET submissions = quotas.submissions + 1 \
+                 WHERE quotas.submissions < $6 RETURNING submissions, failures"
+            }
+            Charge::Failure => {
+                "INSERT INTO quotas (board, team, day, submissions, failures) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (board, team, day) DO UPDATE SET failures = quotas.failures + 1 \
+                 WHERE quotas.failures < $6 RETURNING submissions, failures"
+            }
+        };
+        let row = sqlx::query(statement)
+            .bind(&self.board)
+            .bind(&self.team)
+            .bind(day(self.now))
+            .bind(submission)
+            .bind(failure)
+            .bind(i64::from(most))
+            .fetch_optional(&mut **transaction)
+            .await?
+            .ok_or_else(|| self.used_up(charge))?;
+        Ok(self.quota(row.try_get(0)?, row.try_get(1)?))
+    }
+
+    /// 429 unless a file may still be sent; whether it will be scored or fail is known only later.
+    ///
+    /// # Errors
+    /// 429 if either is used up.
+    pub fn require(&self, left: Quota) -> ApiResult<()> {
+        match left {
+            Quota { submissions_left: 0, .. } => Err(self.used_up(Charge::Submission)),
+            Quota { failed_left: 0, .. } => Err(self.used_up(Charge::Failure)),
+            _ => Ok(()),
+        }
+    }
+
+    fn quota(&self, submissions: i64, failures: i64) -> Quota {
+        let left = |most: u32, used: i64| u32::try_from(i64::from(most) - used).unwrap_or(0);
+        Quota {
+            submissions_left: left(self.submissions, submissions),
+            failed_left: left(self.failures, failures),
+            resets: self.resets(),
+        }
+    }
+
+    fn resets(&self) -> i64 {
+        (day(self.now) + 1) * DAY
+    }
+
+    fn used_up(&self, charge: Charge) -> ApiError {
+        let seconds = self.resets() - self.now;
+        let (most, what) = match charge {
+            Charge::Submission => (self.submissions, "scored submissions"),
+            Charge::Failure => (self.failures, "files with problems"),
+        };
+        let (hours, minutes) = (seconds / 3600, seconds % 3600 / 60);
+        let board = &self.board;
+        ApiError::quota(
+            format!(
+                "Today's {most} {what} on {board} are used up; 0 are left. The count starts anew at midnight UTC, in \
+                 {hours} h {minutes} min."
+            ),
+            seconds,
+        )
+    }
+}

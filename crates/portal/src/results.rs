@@ -1,0 +1,146 @@
+//! Results that take long: reports with intervals, comparisons. Computed when first asked for, kept in the database.
+//!
+//! Scoring a submission leaves intervals out, so that it is answered at once: a thousand resamples of a hundred
+//! thousand rows take seconds. A result follows from what its key names (scorer, truth, predictions), so it never goes
+//! stale; `portal rescore` empties the table only to keep it small.
+
+use std::sync::Arc;
+
+use glae_metrics::{Bootstrap, Predictions, Report, SCORER, compare, score};
+use sqlx::Row;
+
+use crate::{
+    board::{Loaded, Shipped},
+    extract::visible,
+    problem::{ApiError, ApiResult},
+    scoring::unpack,
+    state::Portal,
+    submission::Submission,
+    token::Caller,
+};
+
+/// A row whose predictions are stored.
+#[derive(Clone, Debug)]
+pub enum Rated {
+    /// It came with the board.
+    Shipped(Shipped),
+    /// A team submitted it.
+    Submitted(Box<Submission>),
+}
+
+impl Rated {
+    /// The row of a board with this id, if its predictions are stored and `viewer` may see it.
+    ///
+    /// # Errors
+    /// 404 otherwise.
+    pub async fn find(portal: &Portal, board: &Loaded, row: &str, viewer: Option<&Caller>) -> ApiResult<Self> {
+        if let Some(shipped) = board.shipped(row) {
+            return Ok(Rated::Shipped(shipped.clone()));
+        }
+        let submission = visible(portal, row, viewer).await.map_err(|_| ApiError::not_found("row with predictions"))?;
+        if submission.board != board.board.id {
+            return Err(ApiError::not_found("row with predictions"));
+        }
+        Ok(Rated::Submitted(Box::new(submission)))
+    }
+
+    /// The content hash of its predictions.
+    pub fn hash(&self) -> &str {
+        match self {
+            Rated::Shipped(shipped) => &shipped.hash,
+            Rated::Submitted(submission) => &submission.predictions,
+        }
+    }
+
+    /// Its predictions.
+    ///
+    /// # Errors
+    /// If the store fails or the stored file is damaged.
+    pub async fn predictions(&self, portal: &Portal) -> ApiResult<Arc<Predictions>> {
+        match self {
+            Rated::Shipped(shipped) => Ok(shipped.predictions.clone()),
+            Rated::Submitted(submission) => stored(portal, &submission.predictions).await.map(Arc::new),
+        }
+    }
+}
+
+/// Reads predictions from the store.
+///
+/// # Errors
+/// If the store fails or the stored file is damaged.
+pub async fn stored(portal: &Portal, hash: &str) -> ApiResult<Predictions> {
+    let compressed = portal.store.get(hash).await.map_err(ApiError::internal)?;
+    let name = hash.to_owned();
+    let parse = move || {
+        let content = unpack(&compressed, &name).map_err(|reason| format!("{name}: {reason}"))?;
+        Predictions::parse(&content).map_err(|problems| format!("{name}: {problems}"))
+    };
+    portal.workers.run(parse).await?.map_err(ApiError::internal)
+}
+
+/// The full report of a row, with intervals, as JSON.
+///
+/// # Errors
+/// If the store or the database fails.
+pub async fn report(portal: &Portal, board: &Arc<Loaded>, rated: &Rated) -> ApiResult<String> {
+    let key = format!("report {SCORER} {} {}", board.fingerprint, rated.hash());
+    if let Some(known) = find(portal, &key).await? {
+        return Ok(known);
+    }
+    let (predictions, board) = (rated.predictions(portal).await?, board.clone());
+    let work = move || -> Result<Report, String> {
+        let truth = board.truth.as_ref().ok_or("the board has no truth any more")?;
+        let report = score(truth, &predictions, &board.options(Some(Bootstrap::default())));
+        report.map(|report| board.disclosed(report)).map_err(|problems| problems.to_string())
+    };
+    let report = portal.workers.run(work).await?.map_err(ApiError::internal)?;
+    keep(portal, &key, serde_json::to_string(&report)?).await
+}
+
+/// The comparison of two rows, as JSON.
+///
+/// # Errors
+/// If the store or the database fails.
+pub async fn comparison(portal: &Portal, board: &Arc<Loaded>, a: &Rated, b: &Rated) -> ApiResult<String> {
+    let key = format!("comparison {SCORER} {} {} {}", board.fingerprint, a.hash(), b.hash());
+    if let Some(known) = find(portal, &key).await? {
+        return Ok(known);
+    }
+    let (first, second) = (a.predictions(portal).await?, b.predictions(portal).await?);
+    let board = board.clone();
+    let work = move || {
+        let truth = board.truth.as_ref().ok_or("the board has no truth any more")?;
+        compare(truth, &first, &second, Bootstrap::default()).map_err(|problems| problems.to_string())
+    };
+    let comparison = portal.workers.run(work).await?.map_err(ApiError::internal)?;
+    keep(portal, &key, serde_json::to_string(&comparison)?).await
+}
+
+/// Forgets all of them.
+///
+/// # Errors
+/// If the database fails.
+pub async fn clear(portal: &Portal) -> ApiResult<()> {
+    let mut transaction = portal.database.begin().await?;
+    sqlx::query("DELETE FROM results").execute(&mut *transaction).await?;
+    Ok(transaction.commit().await?)
+}
+
+async fn find(portal: &Portal, key: &str) -> ApiResult<Option<String>> {
+    let statement = sqlx::query("SELECT value FROM results WHERE key = $1").bind(key);
+    let row = statement.fetch_optional(portal.database.read()).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+async fn keep(portal: &Portal, key: &str, value: String) -> ApiResult<String> {
+    let mut transaction = portal.database.begin().await?;
+    // Two askers at once compute the same; the second changes nothing.
+    sqlx::query("INSERT INTO results (key, value, computed) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING")
+        .bind(key)
+        .bind(&value)
+        .bind(portal.now())
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(value)
+}

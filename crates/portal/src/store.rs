@@ -1,0 +1,148 @@
+//! Predictions as files: compressed with zstd, named by the SHA-256 of their content, in a folder or an object store.
+
+use std::{path::PathBuf, sync::Arc};
+
+use futures_util::{StreamExt, TryStreamExt};
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem, path::Path};
+use thiserror::Error;
+
+/// Where files are kept.
+#[derive(Clone, Debug)]
+pub enum Location {
+    /// A folder of this computer (or one shared over the network).
+    Folder(PathBuf),
+    /// An object store, `s3://bucket/prefix`. Needs the cargo feature `s3`; keys come from the usual `AWS_*` variables.
+    Url(String),
+}
+
+/// Why a file cannot be stored or read.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The folder cannot be made.
+    #[error("cannot make the folder {path}: {source}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The address names no store that this program knows.
+    #[error("cannot use the store {0}: expected s3://bucket/prefix, and a portal built with the feature `s3`")]
+    Address(String),
+    /// The store failed.
+    #[error("the file store failed: {0}")]
+    Store(#[from] object_store::Error),
+    /// The stored bytes are not what was put there.
+    #[error("the stored file {hash} is damaged: {reason}")]
+    Damaged {
+        /// Its name.
+        hash: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The open store.
+#[derive(Clone, Debug)]
+pub struct Store {
+    files: Arc<dyn ObjectStore>,
+    prefix: Path,
+}
+
+impl Store {
+    /// Opens the store; a folder is made if it is not there.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn open(location: &Location) -> Result<Self, StoreError> {
+        match location {
+            Location::Folder(path) => {
+                std::fs::create_dir_all(path).map_err(|source| StoreError::Folder { path: path.clone(), source })?;
+                // Without fsync a power failure could leave the database pointing at a file that never arrived.
+                let files = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
+                Ok(Self { files: Arc::new(files), prefix: Path::default() })
+            }
+            Location::Url(url) => Self::open_url(url),
+        }
+    }
+
+    /// Stores the compressed bytes of the file with this content hash. A file that is there already stays.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn put(&self, hash: &str, compressed: &[u8]) -> Result<(), StoreError> {
+        if self.has(hash).await? {
+            return Ok(());
+        }
+        let payload = PutPayload::from(compressed.to_vec());
+        Ok(self.files.put(&self.path(hash), payload).await.map(|_| ())?)
+    }
+
+    /// Whether the file is there.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn has(&self, hash: &str) -> Result<bool, StoreError> {
+        match self.files.head(&self.path(hash)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The compressed bytes of a file.
+    ///
+    /// # Errors
+    /// If it is not there or the store fails.
+    pub async fn get(&self, hash: &str) -> Result<Vec<u8>, StoreError> {
+        Ok(self.files.get(&self.path(hash)).await?.bytes().await?.to_vec())
+    }
+
+    /// Removes a file; one that is not there is no error.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn remove(&self, hash: &str) -> Result<(), StoreError> {
+        match self.files.delete(&self.path(hash)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The hashes of all files.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn list(&self) -> Result<Vec<String>, StoreError> {
+        let names = self.files.list(Some(&self.prefix)).map_ok(|found| found.location.filename().map(str::to_owned));
+        let names: Vec<_> = names.boxed().try_collect().await?;
+        let hashes = names.into_iter().flatten().filter_map(|name| Some(name.strip_suffix(SUFFIX)?.to_owned()));
+        Ok(hashes.filter(|hash| hash.len() == 64).collect())
+    }
+
+    /// `ab/abcdef....zst`: two levels, since some file systems are slow with very large folders.
+    fn path(&self, hash: &str) -> Path {
+        self.prefix.clone().join(&hash[..2]).join(format!("{hash}{SUFFIX}"))
+    }
+
+    #[cfg(feature = "s3")]
+    fn open_url(url: &str) -> Result<Self, StoreError> {
+        let unknown = || StoreError::Address(url.to_owned());
+        let parsed = url::Url::parse(url).map_err(|_| unknown())?;
+        if parsed.scheme() != "s3" {
+            return Err(unknown());
+        }
+        let bucket = parsed.host_str().ok_or_else(unknown)?;
+        let files = object_store::aws::AmazonS3Builder::from_env().with_bucket_name(bucket).build()?;
+        let prefix = Path::from_url_path(parsed.path()).map_err(|_| unknown())?;
+        Ok(Self { files: Arc::new(files), prefix })
+    }
+
+    #[cfg(not(feature = "s3"))]
+    fn open_url(url: &str) -> Result<Self, StoreError> {
+        Err(StoreError::Address(url.to_owned()))
+    }
+}
+
+/// What follows the hash in a file's name.
+const SUFFIX: &str = ".zst";
