@@ -32,7 +32,8 @@ impl Ids {
 /// into one place; browsers give no random key, but there a stranger only slows down a page of their own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
-    rows: HashTable<u32>,
+    /// Row and half of its id's hash, so that growing hashes nothing again and other ids are seldom looked at.
+    rows: HashTable<(u32, u32)>,
     hasher: RandomState,
 }
 
@@ -40,19 +41,28 @@ impl Index {
     /// Adds a row of `ids`, unless one with the same id is there: that row is returned.
     pub(crate) fn add(&mut self, ids: &Ids, row: usize) -> Option<usize> {
         let id = ids.get(row);
-        let hash = self.hasher.hash_one(id);
-        if let Some(&earlier) = self.rows.find(hash, |&other| ids.get(other as usize) == id) {
-            return Some(earlier as usize);
+        let half = self.hasher.hash_one(id) as u32;
+        if let Some(earlier) = self.row(ids, id, half) {
+            return Some(earlier);
         }
-        let hash_of = |&other: &u32| self.hasher.hash_one(ids.get(other as usize));
-        self.rows.insert_unique(hash, row as u32, hash_of);
+        self.rows.insert_unique(spread(half), (row as u32, half), |&(_, half)| spread(half));
         None
     }
 
     /// The row of an id among `ids`, all of which were added.
     pub(crate) fn find(&self, ids: &Ids, id: &str) -> Option<usize> {
-        self.rows.find(self.hasher.hash_one(id), |&row| ids.get(row as usize) == id).map(|&row| row as usize)
+        self.row(ids, id, self.hasher.hash_one(id) as u32)
     }
+
+    fn row(&self, ids: &Ids, id: &str, half: u32) -> Option<usize> {
+        let same = |&(row, other): &(u32, u32)| other == half && ids.get(row as usize) == id;
+        self.rows.find(spread(half), same).map(|&(row, _)| row as usize)
+    }
+}
+
+/// The table takes its place from the low bits and a tag from the high ones.
+fn spread(half: u32) -> u64 {
+    u64::from(half) | u64::from(half) << 32
 }
 
 #[cfg(test)]
