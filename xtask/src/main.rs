@@ -6,6 +6,7 @@ mod browser;
 mod check;
 mod compress;
 mod dist;
+mod fuzz;
 mod journeys;
 mod page;
 mod project;
@@ -25,6 +26,7 @@ cargo xtask COMMAND: each command does its own set-up and says what it does and 
   test                    all tests: native, then in a real headless Chromium
   check                   everything that must pass, cheapest first: format, clippy, docs, dependencies, test
   bench scoring           a million predictions: natively, in the browser, and with pandas and scikit-learn
+  fuzz [MINUTES]          hostile input for the parser and for the server, this long each (default 5)
   dist                    the static site and the server's program, for publishing, into dist/
   help                    this text
 
@@ -54,7 +56,14 @@ fn main() -> Result<()> {
         ("check", []) => check::run(&project, &mut steps).inspect(|()| steps.summary()),
         ("dist", []) => dist::run(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["scoring"]) => bench::scoring(&project, &mut steps).inspect(|()| steps.summary()),
-        ("serve" | "test" | "check" | "bench" | "dist", rest) => {
+        ("fuzz", []) => fuzz::run(&project, &mut steps, 5).inspect(|()| steps.summary()),
+        ("fuzz", [minutes]) => {
+            let Ok(minutes) = minutes.parse() else {
+                bail!("`{minutes}` is no number of minutes: see `cargo xtask help`")
+            };
+            fuzz::run(&project, &mut steps, minutes).inspect(|()| steps.summary())
+        }
+        ("serve" | "test" | "check" | "bench" | "fuzz" | "dist", rest) => {
             bail!("`cargo xtask {command}` does not know `{}`: see `cargo xtask help`", rest.join(" "))
         }
         (unknown, _) => bail!("there is no `cargo xtask {unknown}`: see `cargo xtask help`"),

@@ -5,9 +5,11 @@
 //! and names them in the environment (see [`settings`]); a plain `cargo test` has neither and skips the journeys.
 
 mod access;
+mod board;
 mod estimates;
 mod failures;
 mod hands;
+mod keyboard;
 mod looks;
 mod page;
 mod reference;
@@ -34,8 +36,9 @@ struct Stage {
 
 type Journey = for<'a> fn(&'a Session) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
-/// The journeys in the order in which they run: cheap ones first; those that look back on all requests last.
-const JOURNEYS: [(&str, Journey); 16] = [
+/// The journeys in the order in which they run: cheap ones first. The privacy of photographs is judged by all requests
+/// before the leaderboard's, which do send files; the console is looked at last.
+const JOURNEYS: [(&str, Journey); 21] = [
     ("the_page_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::before_a_photo(session))),
     ("about_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::about(session))),
     ("tiny_network_on_the_cpu_gives_the_native_numbers", |session| Box::pin(estimates::tiny_on_cpu(session))),
@@ -51,6 +54,11 @@ const JOURNEYS: [(&str, Journey); 16] = [
     ("tiny_network_on_webgpu_gives_the_native_numbers", |session| Box::pin(estimates::tiny_on_webgpu(session))),
     ("shipped_weights_on_webgpu_agree_with_the_trainer", |session| Box::pin(estimates::shipped_on_webgpu(session))),
     ("nothing_but_plain_requests_to_our_own_server", |session| Box::pin(witness::privacy(session))),
+    ("boards_fit_phone_and_desk_in_light_and_dark", |session| Box::pin(board::looks(session))),
+    ("a_file_is_scored_submitted_and_withdrawn_by_keyboard", |session| Box::pin(board::submit(session))),
+    ("two_methods_are_compared", |session| Box::pin(board::compare(session))),
+    ("nothing_is_sent_of_a_score_on_ones_own_truth", |session| Box::pin(board::own_truth(session))),
+    ("a_million_rows_are_scored_while_the_page_stays_awake", |session| Box::pin(board::a_million_rows(session))),
     ("the_console_stays_free_of_errors", |session| Box::pin(witness::console(session))),
 ];
 

@@ -58,6 +58,7 @@ impl Session {
         let mut portal = Command::new(&settings.portal);
         portal.args(["serve", "--listen", "127.0.0.1:0", "--site"]).arg(&settings.site);
         portal.arg("--public").arg(&settings.public);
+        portal.arg("--data").arg(folder.path().join("portal"));
         let (portal, line) = spawn_and_read(portal, "listening on ").await?;
         let origin = line.trim_end_matches('/').to_owned();
 

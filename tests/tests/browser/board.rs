@@ -1,0 +1,271 @@
+//! A researcher on the leaderboard: read, score, submit, compare, withdraw.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use thirtyfour::prelude::*;
+use tokio::process::Command;
+
+use crate::{
+    keyboard::{press, tab_to},
+    looks,
+    page::Page,
+    session::Session,
+};
+
+/// A board whose truth and predictions ship with the project.
+const BOARD: &str = "utkface-lt";
+
+/// For what takes a request and a drawing, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The list and a board, on every screen.
+pub(crate) async fn looks(session: &Session) -> Result<()> {
+    let page = Page::on_screen(session);
+    session.driver.goto(format!("{}/leaderboard", session.origin)).await?;
+    page.wait_for("[data-testid=board-list] li", LIMIT).await?;
+    looks::look(&page, "boards").await?;
+    open(&page, BOARD).await?;
+    looks::look(&page, "board").await
+}
+
+/// A bad file, a good file, a team, a submission at its right rank, a publication, a withdrawal: all by keyboard. (A
+/// file chooser is the browser's own window, so the files are given to the inputs.)
+pub(crate) async fn submit(session: &Session) -> Result<()> {
+    let page = Page::on_screen(session);
+    session.driver.goto(format!("{}/leaderboard", session.origin)).await?;
+    page.wait_for("[data-testid=board-list] li", LIMIT).await?;
+    tab_to(session, &format!("[data-board={BOARD}] a")).await?;
+    press(session, Key::Enter + "").await?;
+    page.wait_for("[data-testid=leaderboard-table] tbody tr[data-row]", LIMIT).await?;
+
+    let shipped = fs::read_to_string(shipped(session, "balanced"))?;
+    let bad = session.file("bad.csv", break_four_ways(&shipped)?.as_bytes())?;
+    give(&page, "predictions-input", &bad).await?;
+    let problems = page.wait_for("[data-testid=problems]", LIMIT).await?;
+    let (count, text) = (problems.attr("data-count").await?.unwrap_or_default(), problems.text().await?);
+    ensure!(count == "4" && text.contains("line"), "{count} problems instead of four: {text}");
+    ensure!(page.text("metric-cmae").await.is_none(), "a file with problems was scored");
+
+    let good = session.file("good.csv", older_by(&shipped, 0.25)?.as_bytes())?;
+    give(&page, "predictions-input", &good).await?;
+    page.wait_for("[data-testid=metric-cmae][data-value]", LIMIT).await?;
+    let right = portal_score(session, &good).await?;
+    for (metric, expected) in [("cmae", &right["cmae"]), ("mae", &right["mae"]), ("cs5", &right["cs"][4])] {
+        let shown = number(&page, &format!("metric-{metric}")).await?;
+        let expected = expected.as_f64().context("the report has numbers")?;
+        ensure!((shown - expected).abs() < 1e-9, "{metric}: {shown} on the page, {expected} by portal score");
+    }
+    looks::look(&page, "board-report").await?;
+    download(&page, &right).await?;
+
+    tab_to(session, "#team-name").await?;
+    press(session, "Journey team").await?;
+    tab_to(session, "[data-testid=team] button").await?;
+    press(session, Key::Enter + "").await?;
+    let token = page.wait_for("[data-testid=token]", LIMIT).await?;
+    ensure!(token.prop("value").await?.is_some_and(|token| token.len() > 20), "no token was shown");
+    tab_to(session, "#new-method").await?;
+    press(session, "<b>Journey</b>").await?;
+    tab_to(session, "#new-external").await?;
+    press(session, Key::Space + "").await?;
+    tab_to(session, "[data-testid=submit]").await?;
+    looks::look(&page, "board-submit").await?;
+    press(session, Key::Enter + "").await?;
+    let done = page.wait_for("[data-testid=submission-status] [data-rank]", LIMIT).await?;
+    let id = done.attr("data-row").await?.context("the answer names the row")?;
+    let rank = done.attr("data-rank").await?.context("the answer names the rank")?;
+    ensure!(rank == right_rank(session, &right).await?.to_string(), "rank {rank}");
+    let row = page.wait_for(&format!("[data-testid=leaderboard-table] tr[data-row='{id}']"), LIMIT).await?;
+    let text = row.text().await?;
+    ensure!(text.contains("<b>Journey</b>"), "the name is not shown as it was typed: {text}");
+    ensure!(text.starts_with(&rank), "not at rank {rank}: {text}");
+
+    let own = format!("[data-testid=own-rows] [data-row='{id}']");
+    tab_to(session, &format!("{own} .actions button:nth-child(2)")).await?;
+    press(session, Key::Enter + "").await?;
+    page.wait_for(&format!("{own}[data-visibility=public]"), LIMIT).await?;
+    tab_to(session, &format!("{own} .actions button:nth-child(3)")).await?;
+    press(session, Key::Enter + "").await?;
+    tab_to(session, "[data-testid=withdraw-confirm]").await?;
+    press(session, Key::Enter + "").await?;
+    page.wait_for("[data-testid=leaderboard-table]:not(:has(tr.own))", LIMIT).await?;
+    ensure!(page.text("own-rows").await.is_none(), "the withdrawn row is still offered");
+    Ok(())
+}
+
+/// Two methods whose predictions are stored, told apart by a paired bootstrap.
+pub(crate) async fn compare(session: &Session) -> Result<()> {
+    let page = Page::on_screen(session);
+    open(&page, BOARD).await?;
+    page.wait_for("[data-testid=compare]", LIMIT).await?.click().await?;
+    let verdict = page.wait_for("[data-testid=verdict] .verdict", LIMIT).await?.text().await?;
+    ensure!(verdict.contains("p ") && verdict.contains("years"), "{verdict}");
+    println!("{verdict}");
+    Ok(())
+}
+
+/// Against a truth file of one's own, nothing is sent: no request at all between giving the files and the report.
+pub(crate) async fn own_truth(session: &Session) -> Result<()> {
+    let page = Page::on_screen(session);
+    open(&page, "mivia").await?;
+    // The worker's program is fetched when the first file comes; the second score needs nothing more.
+    let truth = session.settings.public.join(format!("boards/{BOARD}.truth.csv"));
+    give(&page, "truth-input", &truth).await?;
+    give(&page, "predictions-input", &shipped(session, "vanilla")).await?;
+    page.wait_for("[data-testid=metric-cmae][data-value]", LIMIT).await?;
+    let first = number(&page, "metric-cmae").await?;
+    session.watcher.catch_up().await?;
+    let before = session.watcher.record().requests.len();
+    give(&page, "predictions-input", &shipped(session, "routed")).await?;
+    page.wait_for(&format!("[data-testid=metric-cmae]:not([data-value='{first}'])[data-value]"), LIMIT).await?;
+    session.watcher.catch_up().await?;
+    let sent = session.watcher.record().requests[before..].to_vec();
+    let outside: Vec<_> = sent.iter().filter(|request| !request.url.starts_with("blob:")).collect();
+    ensure!(outside.is_empty(), "something was sent: {outside:?}");
+    ensure!(page.text("submit").await.is_none(), "a file scored on one's own truth can be submitted");
+    Ok(())
+}
+
+/// A million predictions against a million ages of one's own: how long it takes, and whether the page stays awake.
+pub(crate) async fn a_million_rows(session: &Session) -> Result<()> {
+    const ROWS: usize = 1_000_000;
+    let (mut truth, mut predictions) = (String::from("id,age\n"), String::from("id,age\n"));
+    for row in 0..ROWS {
+        // Every age from 1 to 90, errors that differ from row to row; the order of one file is not that of the other.
+        let back = ROWS - 1 - row;
+        truth.push_str(&format!("{row:07}.jpg,{}\n", 1 + row % 90));
+        predictions.push_str(&format!("{back:07}.jpg,{:.4}\n", (1 + back % 90) as f64 + (back % 977) as f64 / 400.0));
+    }
+    let truth = session.file("million.truth.csv", truth.as_bytes())?;
+    let predictions = session.file("million.csv", predictions.as_bytes())?;
+    let page = Page::on_screen(session);
+    open(&page, "mivia").await?;
+    give(&page, "truth-input", &truth).await?;
+    session
+        .driver
+        .execute(
+            "window.longest = 0; let last = performance.now();
+            setInterval(() => { const now = performance.now(); window.longest = Math.max(window.longest, now - last); last = now; }, 10);",
+            Vec::new(),
+        )
+        .await?;
+    give(&page, "predictions-input", &predictions).await?;
+    page.wait_for("[data-testid=score-status][data-stage=scored]", LIMIT).await?;
+    let status = page.text("score-status").await.unwrap_or_default();
+    let longest = session.driver.execute("return window.longest;", Vec::new()).await?;
+    let longest = longest.json().as_f64().context("the page measured its longest pause")?;
+    println!("{status} The page's longest pause: {longest:.0} ms");
+    ensure!(status.contains("1,000,000 images"), "{status}");
+    // A visitor notices a tenth of a second; the machine may be busy with other things as well.
+    ensure!(longest < 500.0, "the page stood still for {longest:.0} ms");
+    Ok(())
+}
+
+async fn open(page: &Page<'_>, board: &str) -> Result<()> {
+    page.session.driver.goto(format!("{}/leaderboard/{board}", page.session.origin)).await?;
+    page.wait_for("[data-testid=leaderboard-table] tbody tr[data-row]", LIMIT).await?;
+    Ok(())
+}
+
+async fn give(page: &Page<'_>, hook: &str, file: &Path) -> Result<()> {
+    let input = page.wait_for(&format!("[data-testid={hook}]"), LIMIT).await?;
+    input.send_keys(file.to_string_lossy().into_owned()).await.context("the file input took no file")
+}
+
+async fn number(page: &Page<'_>, hook: &str) -> Result<f64> {
+    let element = page.wait_for(&format!("[data-testid={hook}][data-value]"), LIMIT).await?;
+    element.attr("data-value").await?.context("it has a value")?.parse().context("data-value is a number")
+}
+
+fn shipped(session: &Session, name: &str) -> PathBuf {
+    session.settings.public.join(format!("boards/{BOARD}/{name}.csv"))
+}
+
+/// One id missing, one unknown, one twice, one age that is no number.
+fn break_four_ways(table: &str) -> Result<String> {
+    let mut lines: Vec<String> = table.lines().map(str::to_owned).collect();
+    ensure!(lines.len() > 5, "the shipped predictions have rows");
+    lines[1] = format!("not-on-this-board.jpg{}", &lines[1][lines[1].find(',').context("a row has columns")?..]);
+    let id = lines[2].split(',').next().context("a row has an id")?;
+    lines[2] = format!("{id},forty");
+    lines.push(lines[3].clone());
+    Ok(lines.join("\n"))
+}
+
+/// The same predictions, each some years higher.
+fn older_by(table: &str, years: f64) -> Result<String> {
+    let mut lines = table.lines();
+    let header = lines.next().context("predictions have a header")?;
+    ensure!(header.starts_with("id,age"), "{header}");
+    let mut out = String::from("id,age\n");
+    for line in lines {
+        let mut words = line.split(',');
+        let (id, age) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        out.push_str(&format!("{id},{}\n", age.parse::<f64>()? + years));
+    }
+    Ok(out)
+}
+
+/// What the command line says of a file on the board.
+async fn portal_score(session: &Session, file: &Path) -> Result<Value> {
+    let output = Command::new(&session.settings.portal)
+        .args(["score", "--json", "--no-intervals", "--board", BOARD, "--public"])
+        .arg(&session.settings.public)
+        .arg("--data")
+        .arg(session.scratch("no-data"))
+        .arg("--predictions")
+        .arg(file)
+        .output()
+        .await?;
+    ensure!(output.status.success(), "portal score failed: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// The rank by CMAE among the rows that ship with the board.
+async fn right_rank(session: &Session, own: &Value) -> Result<usize> {
+    let mut rank = 1;
+    for entry in fs::read_dir(session.settings.public.join("boards").join(BOARD))? {
+        let other = portal_score(session, &entry?.path()).await?;
+        rank += usize::from(other["cmae"].as_f64() < own["cmae"].as_f64());
+    }
+    Ok(rank)
+}
+
+/// Saves the report as CSV and JSON, as the visitor does, and reads the files.
+async fn download(page: &Page<'_>, right: &Value) -> Result<()> {
+    let folder = page.session.scratch("downloads");
+    fs::create_dir_all(&folder)?;
+    let behaviour = json!({ "behavior": "allow", "downloadPath": folder, "eventsEnabled": false });
+    page.session.driver.cdp().send_raw("Browser.setDownloadBehavior", behaviour).await?;
+    for kind in ["csv", "json", "md", "tex", "svg"] {
+        let button = format!("[data-download$='.{kind}']");
+        page.wait_for(&button, LIMIT).await?.click().await?;
+        let text = downloaded(&folder, kind).await.with_context(|| format!("no {kind} file was saved"))?;
+        let cmae = right["cmae"].as_f64().context("the report has a CMAE")?;
+        // The drawing shows ages; the others hold the number itself.
+        let has_it = if kind == "svg" { text.starts_with("<svg") } else { text.contains(&format!("{cmae:.2}")) };
+        ensure!(has_it, "the {kind} file does not hold the report: {text}");
+    }
+    Ok(())
+}
+
+/// The text of the file with this extension, once the browser has written it.
+async fn downloaded(folder: &Path, extension: &str) -> Result<String> {
+    let mut interval = tokio::time::interval(Duration::from_millis(50));
+    for _ in 0..200 {
+        interval.tick().await;
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|own| own == extension) {
+                return Ok(fs::read_to_string(path)?);
+            }
+        }
+    }
+    anyhow::bail!("nothing ends in .{extension}")
+}

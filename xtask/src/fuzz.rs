@@ -1,0 +1,123 @@
+//! `cargo xtask fuzz`: hostile input for as long as one wants, against the parser and against the server.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    project::Project,
+    step::{Steps, execute},
+};
+
+/// The program that reads the server's OpenAPI document and sends what it describes, and what it forbids.
+const SCHEMATHESIS: &str = "4.32.5";
+
+/// What counts as a finding: what the server did wrong, not what its document could say in more detail.
+const CHECKS: &str =
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth";
+
+/// Runs both, each for `minutes`, one after the other.
+pub(crate) fn run(project: &Project, steps: &mut Steps, minutes: u32) -> Result<()> {
+    let seconds = (minutes * 60).to_string();
+    let schemathesis =
+        steps.run("schemathesis", "makes requests from the OpenAPI document", || schemathesis(project))?;
+    steps.run("server", "compiles portal", || {
+        execute(&mut project.cargo(&["build", "--locked", "--package", "portal"])?)
+    })?;
+    steps.run("parser", "mutated prediction and truth files", || {
+        let words =
+            ["test", "--locked", "--package", "glae-metrics", "--test", "metrics", "--", "mutation", "--nocapture"];
+        execute(project.cargo(&words)?.env("GLAE_FUZZ_SECONDS", &seconds))
+    })?;
+    steps.run("api", "every route, with and without a team's token", || {
+        let folder = project.target.join("fuzz-portal");
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+        }
+        let server = Server::start(project, &folder)?;
+        let document = format!("{}/api/v1/openapi.json", server.origin);
+        let token = server.team(project, &folder)?;
+        let mut command = project.command(schemathesis)?;
+        command.args(["run", &document, "--max-time", &seconds, "--checks", CHECKS, "--continue-on-failure"]);
+        command.args(["--workers", "2", "--request-timeout", "60", "-H", &format!("Authorization: Bearer {token}")]);
+        // Its examples and reports go where compiled files go.
+        execute(command.current_dir(&folder))?;
+        server.still_alive()
+    })
+}
+
+/// A virtual environment beside the other tools.
+fn schemathesis(project: &Project) -> Result<PathBuf> {
+    let folder = project.tools().join(format!("schemathesis-{SCHEMATHESIS}"));
+    let program = folder.join("bin").join("schemathesis");
+    if program.is_file() {
+        println!("already there");
+        return Ok(program);
+    }
+    execute(project.command("python3")?.args(["-m", "venv"]).arg(&folder))
+        .context("Python 3 with its venv module is needed: install python3 and python3-venv")?;
+    let package = format!("schemathesis=={SCHEMATHESIS}");
+    execute(project.command(folder.join("bin").join("pip"))?.args(["install", "--quiet", &package]))?;
+    Ok(program)
+}
+
+/// A portal of its own, ended when dropped.
+struct Server {
+    child: Child,
+    origin: String,
+}
+
+impl Server {
+    fn start(project: &Project, folder: &std::path::Path) -> Result<Self> {
+        let site = folder.join("site");
+        std::fs::create_dir_all(&site).with_context(|| format!("cannot make {}", site.display()))?;
+        std::fs::write(site.join("index.html"), "<!doctype html>")?;
+        let mut command = project.command(project.program("portal"))?;
+        command.args(["serve", "--listen", "127.0.0.1:0", "--site"]).arg(&site);
+        command.arg("--public").arg(project.path("public")).arg("--data").arg(folder.join("data"));
+        // The limits have tests of their own; here they would only hide the rest.
+        let many = u32::MAX.to_string();
+        command.args(["--address-per-minute", &many, "--token-per-minute", &many, "--teams-per-hour", &many]);
+        let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start portal")?;
+        let mut line = String::new();
+        let output = child.stdout.take().context("its output is piped")?;
+        BufReader::new(output).read_line(&mut line)?;
+        let Some(origin) = line.trim().strip_prefix("listening on ") else {
+            bail!("portal did not start: {line}");
+        };
+        let origin = origin.trim_end_matches('/').to_owned();
+        Ok(Self { child, origin })
+    }
+
+    /// A team's token, made by the operator's command.
+    fn team(&self, project: &Project, folder: &std::path::Path) -> Result<String> {
+        let mut command = project.command(project.program("portal"))?;
+        command.args(["token", "--create", "fuzz", "--data"]).arg(folder.join("data"));
+        command.arg("--public").arg(project.path("public"));
+        let output = command.output().context("cannot start portal")?;
+        if !output.status.success() {
+            bail!("portal token failed: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let text = String::from_utf8(output.stdout)?;
+        Ok(text.split_whitespace().last().context("portal token prints a token")?.to_owned())
+    }
+
+    fn still_alive(mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!("the server ended on the way: {status}"),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
