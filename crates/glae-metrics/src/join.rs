@@ -11,6 +11,8 @@ pub(crate) struct Join {
 }
 
 const NONE: u32 = u32::MAX;
+/// How many ids are looked up together.
+const BATCH: usize = 64;
 
 impl Join {
     /// Joins by id.
@@ -50,34 +52,53 @@ impl Join {
     }
 
     fn with(truth: &Truth, predictions: &Predictions, problems: &mut Problems) -> Self {
-        let mut rows = vec![NONE; truth.len()];
-        let mut next = 0;
-        for own in 0..predictions.len() {
-            let (id, line) = (predictions.id(own), predictions.lines[own]);
-            if id.is_empty() {
-                continue; // The reader has reported it.
-            }
-            // Most files keep the order of the truth: looking at the next row first saves the search.
-            let expected = (next < truth.len() && truth.id_of(next) == id).then_some(next);
-            let Some(row) = expected.or_else(|| truth.find(id)) else {
-                problems.add(ProblemKind::UnknownId, || {
-                    format!(
-                        "line {line}: the id {} is not in the truth, which has ids like {}",
-                        quoted(id),
-                        quoted(truth.id_of(0))
-                    )
-                });
-                continue;
-            };
-            next = row + 1;
-            if rows[row] == NONE {
-                rows[row] = own as u32;
+        let mut join = Self { rows: vec![NONE; truth.len()] };
+        let (mut found, mut next) = (Vec::new(), 0);
+        for start in (0..predictions.len()).step_by(BATCH) {
+            let batch = start..predictions.len().min(start + BATCH);
+            // Most files keep the order of the truth: looking at the next rows first saves the search.
+            let in_order = next + batch.len() <= truth.len()
+                && batch.clone().all(|own| truth.id_of(next + own - start) == predictions.id(own));
+            if in_order {
+                found.clear();
+                found.extend((next..next + batch.len()).map(Some));
             } else {
-                let earlier = predictions.lines[rows[row] as usize];
-                let sentence = || format!("line {line}: the id {} is already on line {earlier}", quoted(id));
-                problems.add(ProblemKind::DuplicateId, sentence);
+                truth.find_all(batch.clone().map(|own| predictions.id(own)), &mut found);
+            }
+            for (own, row) in batch.zip(&found) {
+                join.add(*row, own, truth, predictions, problems);
+                next = row.map_or(next, |row| row + 1);
             }
         }
-        Self { rows }
+        join
+    }
+
+    /// Notes that a prediction belongs to a row of the truth, or the problem with it.
+    fn add(
+        &mut self,
+        row: Option<usize>,
+        own: usize,
+        truth: &Truth,
+        predictions: &Predictions,
+        problems: &mut Problems,
+    ) {
+        let (id, line) = (predictions.id(own), predictions.lines[own]);
+        let Some(row) = row else {
+            // The reader has reported rows without an id.
+            if !id.is_empty() {
+                problems.add(ProblemKind::UnknownId, || {
+                    let like = quoted(truth.id_of(0));
+                    format!("line {line}: the id {} is not in the truth, which has ids like {like}", quoted(id))
+                });
+            }
+            return;
+        };
+        if self.rows[row] == NONE {
+            self.rows[row] = own as u32;
+            return;
+        }
+        let earlier = predictions.lines[self.rows[row] as usize];
+        let sentence = || format!("line {line}: the id {} is already on line {earlier}", quoted(id));
+        problems.add(ProblemKind::DuplicateId, sentence);
     }
 }

@@ -182,7 +182,7 @@ pub(crate) fn push_id(ids: &mut crate::ids::Ids, id: &str, line: u64, problems: 
         Some((ProblemKind::Id, "is empty: every image needs one".to_owned()))
     } else if id.len() > LONGEST_ID {
         Some((ProblemKind::TooLong, format!("is longer than {LONGEST_ID} bytes")))
-    } else if id.bytes().any(|byte| byte < b' ' || byte == 0x7f) {
+    } else if has_control(id) {
         Some((ProblemKind::Id, format!("{} holds a control character", quoted(id))))
     } else {
         None
@@ -191,6 +191,11 @@ pub(crate) fn push_id(ids: &mut crate::ids::Ids, id: &str, line: u64, problems: 
     if let Some((kind, end)) = refusal {
         problems.add(kind, || format!("line {line}: the id {end}"));
     }
+}
+
+/// Looks at all bytes even if the first is a control character, so that the compiler can look at many at a time.
+fn has_control(id: &str) -> bool {
+    id.bytes().fold(false, |found, byte| found | (byte < b' ') | (byte == 0x7f))
 }
 
 /// The value, or a problem.

@@ -8,7 +8,7 @@ use crate::by_age::{AgeReport, ByAge};
 use crate::calibration::Calibration;
 use crate::errors::{bias, cumulative_scores, geometric_mean, median, rmse};
 use crate::routing::RoutingShare;
-use crate::sample::{MetricsError, Sample, check, cmae, mae};
+use crate::sample::{MetricsError, Sample, check, mean_error};
 use crate::shots::Shots;
 
 /// The scores of a set of samples. Ages and errors in years, shares from 0 to 1.
@@ -73,8 +73,8 @@ impl Report {
             predicted: samples.len(),
             ages: by_age.ages(|_| true).count(),
             fractional_labels: samples.iter().any(|sample| sample.age.fract() != 0.0),
-            mae: mae(samples)?,
-            cmae: cmae(samples)?,
+            mae: mean_error(samples),
+            cmae: by_age.cmae(|_| true).unwrap_or_default(),
             rmse: rmse(samples),
             bias: bias(samples),
             median: median(samples),

@@ -54,7 +54,7 @@ pub enum MetricsError {
 /// No samples, a number that is not finite, or an age outside 0..=120.
 pub fn mae(samples: &[Sample]) -> Result<f64, MetricsError> {
     check(samples)?;
-    Ok(samples.iter().map(Sample::error).sum::<f64>() / samples.len() as f64)
+    Ok(mean_error(samples))
 }
 
 /// `[GLAE] eq. (13)`: CMAE = 1/M sum_k MAE_k over the M ages k that occur in the truth, in years.
@@ -66,6 +66,11 @@ pub fn mae(samples: &[Sample]) -> Result<f64, MetricsError> {
 pub fn cmae(samples: &[Sample]) -> Result<f64, MetricsError> {
     check(samples)?;
     Ok(ByAge::new(samples).cmae(|_| true).unwrap_or_default())
+}
+
+/// [`mae`] of samples that were checked.
+pub(crate) fn mean_error(samples: &[Sample]) -> f64 {
+    samples.iter().map(Sample::error).sum::<f64>() / samples.len() as f64
 }
 
 pub(crate) fn check(samples: &[Sample]) -> Result<(), MetricsError> {

@@ -296,7 +296,10 @@ fn unquote(line: &str, mut start: usize, room: &mut String) -> Result<usize, &'s
 }
 
 fn trim(field: &str) -> &str {
-    field.trim_matches([' ', '\t'])
+    // Nearly all fields have no spaces around them, and two bytes say so.
+    let space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    let bytes = field.as_bytes();
+    if space(bytes.first()) || space(bytes.last()) { field.trim_matches([' ', '\t']) } else { field }
 }
 
 fn name(separator: u8) -> &'static str {

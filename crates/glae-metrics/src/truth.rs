@@ -83,6 +83,11 @@ impl Truth {
         self.index.find(&self.ids, id)
     }
 
+    /// The rows of several ids.
+    pub(crate) fn find_all<'a>(&self, ids: impl Iterator<Item = &'a str> + Clone, rows: &mut Vec<Option<usize>>) {
+        self.index.find_all(&self.ids, ids, rows);
+    }
+
     /// Number of images at each age from 0 to the oldest that occurs; fractional ages are rounded half up.
     pub fn counts(&self) -> Vec<u32> {
         let mut counts = Vec::new();
