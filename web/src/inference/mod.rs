@@ -1,14 +1,14 @@
 //! Everything on the far side of the worker boundary, and the messages that cross it.
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "inference"))]
 mod cache;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "inference"))]
 pub mod device;
 pub mod protocol;
 pub mod queue;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "inference"))]
 mod start;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "inference"))]
 mod weights;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "inference"))]
 pub mod worker;

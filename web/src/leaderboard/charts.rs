@@ -81,7 +81,7 @@ fn TradeOff(
                 </figcaption>
                 <details>
                     <summary>"The numbers"</summary>
-                    <div class="scroll" tabindex="0" role="region" aria-label="MAE and CMAE of every method">
+                    <div class="scroll" tabindex="0" role="region" aria-label="Numbers: MAE and CMAE">
                         <table>
                             <thead>
                                 <tr><th scope="col">"Method"</th><th scope="col">"MAE"</th><th scope="col">"CMAE"</th></tr>
@@ -238,7 +238,7 @@ fn numbers(series: &[Series], counts: &[u32]) -> impl IntoView + use<> {
         view! { <tr><th scope="row">{age}</th><td>{*count}</td>{cells.collect_view()}</tr> }
     });
     view! {
-        <div class="scroll" tabindex="0" role="region" aria-label="Error at every age">
+        <div class="scroll" tabindex="0" role="region" aria-label="Numbers: error at every age">
             <table>
                 <thead><tr><th scope="col">"Age"</th><th scope="col">"Images"</th>{headings}</tr></thead>
                 <tbody>{rows.collect_view()}</tbody>

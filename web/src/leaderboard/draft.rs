@@ -1,5 +1,7 @@
 //! What a team types about its submission, before it is [`Metadata`].
 
+use std::borrow::Cow;
+
 use glae_api::{ExternalData, Metadata, Row, Visibility};
 
 use super::format::web_address;
@@ -52,6 +54,25 @@ pub enum Field {
     Notes,
 }
 
+impl Field {
+    /// The field that a sentence of the server is about: it begins with the name on the wire.
+    pub fn named_in(sentence: &str) -> Option<Self> {
+        let word = sentence.split(|c: char| !c.is_ascii_alphabetic() && c != '_').next()?;
+        Some(match word {
+            "method" => Self::Method,
+            "authors" => Self::Authors,
+            "year" => Self::Year,
+            "backbone" => Self::Backbone,
+            "parameters_millions" => Self::Parameters,
+            "external_data" => Self::External,
+            "paper" => Self::Paper,
+            "code" => Self::Code,
+            "notes" => Self::Notes,
+            _ => return None,
+        })
+    }
+}
+
 impl Draft {
     /// What is on the board, to be changed.
     pub fn of(row: &Row) -> Self {
@@ -73,11 +94,11 @@ impl Draft {
     ///
     /// # Errors
     /// Every field that cannot stay, in the order of the form, with the remedy.
-    pub fn read(&self) -> Result<Metadata, Vec<(Field, &'static str)>> {
+    pub fn read(&self) -> Result<Metadata, Vec<(Field, Cow<'static, str>)>> {
         let mut wrong = Vec::new();
-        let mut refuse = |field, remedy, is_wrong: bool| {
+        let mut refuse = |field, remedy: &'static str, is_wrong: bool| {
             if is_wrong {
-                wrong.push((field, remedy));
+                wrong.push((field, Cow::Borrowed(remedy)));
             }
         };
         let longer = |text: &str, most: usize| text.trim().chars().count() > most;
@@ -91,7 +112,7 @@ impl Draft {
         refuse(Field::Year, "Give a year from 1990 to 2100, or leave this empty.", year.is_err());
         refuse(Field::Backbone, "Shorten the backbone to 100 characters.", longer(&self.backbone, 100));
         let parameters = optional(&self.parameters, |text| {
-            text.replace(',', ".").parse().ok().filter(|millions: &f64| millions.is_finite() && *millions > 0.0)
+            text.replace(',', ".").parse().ok().filter(|millions: &f64| *millions > 0.0 && *millions <= 1e8)
         });
         refuse(
             Field::Parameters,
@@ -195,6 +216,13 @@ mod tests {
             (metadata.external_data, metadata.paper, metadata.visibility),
             (row.external_data, row.paper, row.visibility)
         );
+    }
+
+    #[test]
+    fn the_server_names_the_field_first() {
+        assert_eq!(Field::named_in("year must lie between 1990 and 2100."), Some(Field::Year));
+        assert_eq!(Field::named_in("parameters_millions must be more than 0."), Some(Field::Parameters));
+        assert_eq!(Field::named_in("The board takes no submissions."), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::api::json;
 use super::board::Here;
 use super::charts::{errors, report_counts};
 use super::download::save;
+use super::drawing::Drawing;
 use super::export::{csv, file_stem, latex, lines, markdown};
 use super::format::{UNKNOWN, counted, interval, percent, whole, years};
 use crate::scoring::Scored;
@@ -222,13 +223,13 @@ fn AgeChart(
     view! {
         <h4>"Error at every age"</h4>
         <figure class="figure">
-            <super::drawing::Drawing
+            <Drawing
                 label="Error of your file at every age above the number of images; the table below holds the numbers"
                 draw=move |width| ages::scene(&series, &counts, width)
             />
             <details>
                 <summary>"The numbers"</summary>
-                <div class="scroll" tabindex="0" role="region" aria-label="Error of your file at every age">
+                <div class="scroll" tabindex="0" role="region" aria-label="Numbers: error of your file at every age">
                     <table>
                         <thead>
                             <tr>

@@ -32,6 +32,7 @@ pub(super) fn Score() -> impl IntoView {
     };
     let needs_truth = board.truth == Truth::Yours;
     let step = move |number| if needs_truth { format!("{number}. ") } else { String::new() };
+    take_drops(here);
     let waits = move || needs_truth && here.own_truth.with(Option::is_none) && here.file.with(Option::is_some);
     view! {
         <section class="score" aria-labelledby="score">
@@ -51,6 +52,22 @@ pub(super) fn Score() -> impl IntoView {
             <Outcome/>
         </section>
     }
+}
+
+/// Files dropped beside the fields count as predictions; the browser would show them in place of the page.
+fn take_drops(here: Here) {
+    let over = window_event_listener(ev::dragover, |event| event.prevent_default());
+    let drop = window_event_listener(ev::drop, move |event| {
+        event.prevent_default();
+        if let Some(file) = event.data_transfer().and_then(|data| data.files()).and_then(|files| files.get(0)) {
+            here.file.set(Some(file));
+            run(here);
+        }
+    });
+    on_cleanup(move || {
+        over.remove();
+        drop.remove();
+    });
 }
 
 /// Reads, checks or scores whatever is there now.
@@ -141,6 +158,8 @@ fn FileInput(
     };
     let dropped = move |event: DragEvent| {
         event.prevent_default();
+        // Not for the page as well, which takes every file for predictions.
+        event.stop_propagation();
         over.set(false);
         if let Some(file) = event.data_transfer().and_then(|data| data.files()).and_then(|files| files.get(0)) {
             take(file);

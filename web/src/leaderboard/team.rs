@@ -1,1 +1,190 @@
-//! Stub.
+//! The team that the visitor speaks for: a name, and a token that is shown once.
+
+use glae_api::{NewTeam, Team, Token};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen_futures::JsFuture;
+
+use super::address::endpoint;
+use super::api::{Body, Call, Failure, json};
+use super::desk::Desk;
+use super::draft::team_name_problem;
+use super::format::day;
+
+/// Who submits: creates a team, takes a token, or says which team it is.
+#[component]
+pub(super) fn TeamPanel() -> impl IntoView {
+    let desk = expect_context::<Desk>();
+    // Just created: the only time that the token is shown.
+    let fresh = RwSignal::new(None::<Token>);
+    let is_signed_in = Memo::new(move |_| desk.team.with(Option::is_some));
+    view! {
+        <div class="team" data-testid="team">
+            <h3>"Your team"</h3>
+            {move || fresh.get().map(|token| view! { <Fresh token fresh/> })}
+            <Show when=move || is_signed_in.get() fallback=move || view! { <Enter fresh/> }>
+                <SignedIn fresh/>
+            </Show>
+        </div>
+    }
+}
+
+/// A new token, with a way to keep it.
+#[component]
+fn Fresh(
+    /// What to show.
+    token: Token,
+    /// Where it is forgotten.
+    fresh: RwSignal<Option<Token>>,
+) -> impl IntoView {
+    let copied = RwSignal::new("");
+    let secret = token.token.clone();
+    let copy = move |_| {
+        let clipboard = window().navigator().clipboard();
+        let secret = secret.clone();
+        spawn_local(async move {
+            let done = JsFuture::from(clipboard.write_text(&secret)).await.is_ok();
+            copied.set(if done { "Copied." } else { "The browser did not allow it; select the text and copy it." });
+        });
+    };
+    view! {
+        <div class="message notice">
+            <p>
+                <strong>"Keep this token now: it is shown this once."</strong>
+                " Only its hash is stored. Without it nobody can change or withdraw the team's submissions."
+            </p>
+            <div class="field">
+                <label for="fresh-token">{format!("Token of {}", token.team)}</label>
+                <input id="fresh-token" class="secret" data-testid="token" type="text" readonly=true prop:value=token.token/>
+            </div>
+            <button type="button" class="quiet" on:click=copy>"Copy the token"</button>
+            <button type="button" class="quiet" on:click=move |_| fresh.set(None)>"I have kept it"</button>
+            <p role="status">{copied}</p>
+        </div>
+    }
+}
+
+/// For visitors without a team.
+#[component]
+fn Enter(
+    /// Gets the token of a new team.
+    fresh: RwSignal<Option<Token>>,
+) -> impl IntoView {
+    let desk = expect_context::<Desk>();
+    let (name, secret) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+    let (name_wrong, secret_wrong) = (RwSignal::new(None::<String>), RwSignal::new(None::<String>));
+    let busy = RwSignal::new(false);
+    let create = move |_| {
+        let wanted = name.get_untracked().trim().to_owned();
+        name_wrong.set(team_name_problem(&wanted).map(str::to_owned));
+        if name_wrong.with_untracked(Option::is_some) || busy.get_untracked() {
+            return;
+        }
+        busy.set(true);
+        spawn_local(async move {
+            let answer = new_team(wanted).await;
+            busy.set(false);
+            match answer {
+                Ok(token) => {
+                    fresh.set(Some(token.clone()));
+                    desk.sign_in(token);
+                }
+                Err(failure) => name_wrong.set(Some(failure.sentence())),
+            }
+        });
+    };
+    let enter = move |_| {
+        let token = secret.get_untracked().trim().to_owned();
+        if token.is_empty() || busy.get_untracked() {
+            return secret_wrong.set(Some("Paste the team's token.".into()));
+        }
+        busy.set(true);
+        spawn_local(async move {
+            let answer = Call::get(&endpoint(&["me"]), Some(&token)).value::<Team>().await;
+            busy.set(false);
+            match answer {
+                Ok(Team { name, expires }) => desk.sign_in(Token { team: name, token, expires }),
+                Err(failure) => secret_wrong.set(Some(failure.sentence())),
+            }
+        });
+    };
+    view! {
+        <div class="form">
+            {field("team-name", "New team", "text", "2 to 60 characters; shown on the boards.", name, name_wrong)}
+            <div><button type="button" class="button secondary" disabled=busy on:click=create>"Create the team"</button></div>
+            {field("team-token", "Or the token of your team", "password", "", secret, secret_wrong)}
+            <div><button type="button" class="button secondary" disabled=busy on:click=enter>"Use this token"</button></div>
+        </div>
+    }
+}
+
+async fn new_team(name: String) -> Result<Token, Failure> {
+    let body = Body::Json(json(&NewTeam { name }, false));
+    Call::send("POST", &endpoint(&["teams"]), None, body).value().await
+}
+
+fn field(
+    id: &'static str,
+    label: &'static str,
+    kind: &'static str,
+    hint: &'static str,
+    value: RwSignal<String>,
+    wrong: RwSignal<Option<String>>,
+) -> impl IntoView {
+    let described = format!("{id}-hint");
+    view! {
+        <div class="field">
+            <label for=id>{label}</label>
+            <input
+                id=id
+                type=kind
+                autocomplete="off"
+                prop:value=value
+                aria-invalid=move || wrong.with(Option::is_some).then_some("true")
+                aria-describedby=described.clone()
+                on:input:target=move |event| {
+                    value.set(event.target().value());
+                    wrong.set(None);
+                }
+            />
+            <span id=described role="status">
+                {(!hint.is_empty()).then(|| view! { <span class="small">{hint}</span> })}
+                {move || wrong.get().map(|sentence| view! { <span class="wrong">{sentence}</span> })}
+            </span>
+        </div>
+    }
+}
+
+#[component]
+fn SignedIn(
+    /// Cleared on leaving.
+    fresh: RwSignal<Option<Token>>,
+) -> impl IntoView {
+    let desk = expect_context::<Desk>();
+    let remembered = RwSignal::new(desk.is_remembered());
+    let sentence = move || {
+        desk.team.with(|team| {
+            team.as_ref().map(|team| format!("You submit as {}. The token ends on {}.", team.team, day(team.expires)))
+        })
+    };
+    let leave = move |_| {
+        fresh.set(None);
+        desk.sign_out();
+    };
+    view! {
+        <p data-testid="team-name">{sentence}</p>
+        <label class="choice">
+            <input
+                type="checkbox"
+                prop:checked=remembered
+                on:change:target=move |event| {
+                    remembered.set(event.target().checked());
+                    desk.remember(event.target().checked());
+                }
+            />
+            <span>"Keep the token in this browser after the tab is closed"</span>
+        </label>
+        " "
+        <button type="button" class="quiet" on:click=leave>"Forget the token here"</button>
+    }
+}
