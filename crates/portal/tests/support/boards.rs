@@ -41,6 +41,11 @@ pub fn write_boards(public: &Path, data: &Path) {
     fs::write(hidden.join("secret.truth.csv"), truth_file(&HIDDEN)).unwrap();
 }
 
+/// The text of a board's file without rows.
+pub fn board_text(id: &str, truth: &str, per_day: u32) -> String {
+    board(id, truth, per_day, "")
+}
+
 /// The text of a board's file.
 pub fn board(id: &str, truth: &str, per_day: u32, rows: &str) -> String {
     format!(

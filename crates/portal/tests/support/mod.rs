@@ -1,6 +1,6 @@
 //! The application under test, over a real SQLite file or a real PostgreSQL, with boards of its own.
 
-#![allow(dead_code, unreachable_pub, reason = "each test program uses its own part of this")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test program uses its own part of this")]
 
 mod boards;
 mod postgres;
@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-pub use boards::{HIDDEN, OPEN, predictions, write_boards};
+pub use boards::{HIDDEN, OPEN, board_text, predictions, truth_file, write_boards};
 pub use postgres::Postgres;
 
 /// Noon of a day of no importance.

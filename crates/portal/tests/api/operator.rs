@@ -1,0 +1,183 @@
+//! What the operator does and sees: rescoring, export, backup, the description, health.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use axum::http::StatusCode;
+use portal::{
+    commands::{backup::backup, export::export, rescore::rescore},
+    config::Config,
+    database::Source,
+    state::Portal,
+    store::Location,
+    submission::Submission,
+};
+use serde_json::json;
+
+use crate::support::{HIDDEN, OPEN, TestApp, metadata, predictions, public};
+
+pub(crate) async fn rescoring_says_what_changed(app: TestApp) {
+    let token = app.team("Ours").await;
+    let id = app.submitted(&token, "open", public("M"), &predictions(&OPEN, 1.0)).await;
+    let same = rescore(&app.portal).await.unwrap();
+    assert_eq!((same.scored, same.changed.len(), same.failed.len()), (1, 0, 0));
+
+    // One label of the truth was wrong: 4 becomes 7, and the prediction of 5 is two years off instead of one.
+    let truth = app.folder.path().join("public/boards/open.truth.csv");
+    fs::write(&truth, fs::read_to_string(&truth).unwrap().replace("img-a,4", "img-a,7")).unwrap();
+    let again = app.restarted().await;
+    let changes = rescore(&again.portal).await.unwrap();
+    assert_eq!((changes.scored, changes.changed.len()), (1, 1));
+    assert!(changes.changed[0].contains(&id) && changes.changed[0].contains("MAE 1.0000 -> 1.1667"), "{changes:?}");
+    let row = again.get(&format!("/api/v1/submissions/{id}"), "").await.json();
+    assert!((row["scores"]["mae"].as_f64().unwrap() - 7.0 / 6.0).abs() < 1e-12);
+    // The report with its intervals is not the remembered one of the old truth.
+    let report = again.get(&format!("/api/v1/submissions/{id}/report"), "").await.json();
+    assert!((report["mae"].as_f64().unwrap() - 7.0 / 6.0).abs() < 1e-12);
+
+    // A damaged file is reported and the numbers stay.
+    let stored = Submission::find(&again.portal.database, &id).await.unwrap().unwrap().predictions;
+    let path = again.data().join(format!("predictions/{}/{stored}.zst", &stored[..2]));
+    fs::write(&path, zstd::encode_all(predictions(&OPEN, 0.0).as_bytes(), 3).unwrap()).unwrap();
+    let changes = rescore(&again.portal).await.unwrap();
+    assert_eq!((changes.scored, changes.failed.len()), (0, 1));
+    assert!(changes.failed[0].contains("another hash"), "{changes:?}");
+}
+
+pub(crate) async fn the_export_holds_every_public_row(app: TestApp) {
+    let token = app.team("Ours").await;
+    let shown = app.submitted(&token, "open", public("Shown"), &predictions(&OPEN, 1.0)).await;
+    let kept = app.submitted(&token, "open", metadata("Kept back"), &predictions(&OPEN, 2.0)).await;
+    let hidden = app.submitted(&token, "secret", public("On a hidden board"), &predictions(&HIDDEN, 3.0)).await;
+    let folder = app.folder.path().join("export");
+    let count = export(&app.portal, &folder).await.unwrap();
+    let mut files = BTreeSet::new();
+    list(&folder, &folder, &mut files);
+    assert_eq!(files.len(), count);
+    for wanted in [
+        "api/v1/index.html".to_owned(),
+        "api/v1/openapi.json".to_owned(),
+        "api/v1/boards.json".to_owned(),
+        "api/v1/boards/open.json".to_owned(),
+        "api/v1/boards/open/truth.csv".to_owned(),
+        "api/v1/boards/open/rows/shipped/predictions.csv".to_owned(),
+        "api/v1/boards/open/rows/shipped/report.json".to_owned(),
+        format!("api/v1/submissions/{shown}.json"),
+        format!("api/v1/submissions/{shown}/predictions.csv"),
+        format!("api/v1/submissions/{hidden}/report.json"),
+        "api/v1/problems/not-found.html".to_owned(),
+    ] {
+        assert!(files.contains(&wanted), "{wanted} in {files:#?}");
+    }
+    for file in &files {
+        assert!(!file.contains(&kept) && !file.contains("secret/truth"), "{file}");
+        let text = fs::read_to_string(folder.join(file)).unwrap();
+        assert!(!text.contains("Kept back") && !text.contains(HIDDEN[0].0), "{file}");
+    }
+    assert!(!files.contains(&format!("api/v1/submissions/{hidden}/predictions.csv")));
+    let page = fs::read(folder.join("api/v1/boards/open.json")).unwrap();
+    assert_eq!(page, app.get("/api/v1/boards/open", "").await.bytes);
+}
+
+pub(crate) async fn a_backup_brings_everything_back(app: TestApp) {
+    let token = app.team("Ours").await;
+    let id = app.submitted(&token, "secret", metadata("M"), &predictions(&HIDDEN, 1.0)).await;
+    let file = app.folder.path().join("backup.tar.zst");
+    assert_eq!(backup(&app.portal, &file).await.unwrap(), 1);
+    let restored = app.folder.path().join("restored");
+    tar::Archive::new(zstd::Decoder::new(fs::File::open(&file).unwrap()).unwrap()).unpack(&restored).unwrap();
+    assert!(restored.join("boards/secret.truth.csv").is_file());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o077, 0, "it holds hidden truth");
+    }
+    // PostgreSQL has its own backups; the file then holds everything else.
+    let sqlite = matches!(app.portal.config.database, Source::Sqlite(_));
+    assert_eq!(restored.join("portal.sqlite").exists(), sqlite);
+    let mut config: Config = app.portal.config.clone();
+    config.store = Location::Folder(restored.join("predictions"));
+    if sqlite {
+        config.database = Source::Sqlite(restored.join("portal.sqlite"));
+    }
+    config.data = restored;
+    let again = Portal::open(config).await.unwrap();
+    let changes = rescore(&again).await.unwrap();
+    assert_eq!((changes.scored, changes.changed.len(), changes.failed.len()), (1, 0, 0));
+    assert_eq!(Submission::find(&again.database, &id).await.unwrap().unwrap().team_name, "Ours");
+}
+
+pub(crate) async fn the_description_is_complete(app: TestApp) {
+    let document = app.get("/api/v1/openapi.json", "").await.json();
+    for (path, methods) in [
+        ("/api/v1/boards", "get"),
+        ("/api/v1/boards/{board}", "get"),
+        ("/api/v1/boards/{board}/truth", "get"),
+        ("/api/v1/boards/{board}/quota", "get"),
+        ("/api/v1/boards/{board}/compare", "get"),
+        ("/api/v1/boards/{board}/submissions", "post"),
+        ("/api/v1/boards/{board}/rows/{row}/predictions", "get"),
+        ("/api/v1/boards/{board}/rows/{row}/report", "get"),
+        ("/api/v1/boards/{board}/rows/{row}/worst", "get"),
+        ("/api/v1/submissions/{id}", "get patch delete"),
+        ("/api/v1/submissions/{id}/report", "get"),
+        ("/api/v1/submissions/{id}/predictions", "get"),
+        ("/api/v1/teams", "post"),
+        ("/api/v1/me", "get"),
+        ("/api/v1/me/token", "post"),
+        ("/api/v1/problems/{kind}", "get"),
+    ] {
+        for method in methods.split(' ') {
+            let operation = &document["paths"][path][method];
+            assert!(operation["summary"].is_string(), "{method} {path}");
+            let answers = operation["responses"].as_object().unwrap();
+            assert!(answers.contains_key("429") && answers.contains_key("500"), "{method} {path}");
+        }
+    }
+    // Every reference leads somewhere.
+    let text = document.to_string();
+    for reference in text.split("\"#/components/").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(document.pointer(&format!("/components/{reference}")).is_some(), "{reference}");
+    }
+    let page = app.get("/api/v1/", "").await;
+    assert_eq!(
+        (page.status, page.headers["content-type"].to_str().unwrap()),
+        (StatusCode::OK, "text/html; charset=utf-8")
+    );
+    assert!(page.headers.contains_key("content-security-policy"));
+}
+
+pub(crate) async fn health_and_metrics(app: TestApp) {
+    assert_eq!(app.get("/readyz", "").await.text(), "ready\n");
+    let token = app.team("Ours").await;
+    app.submitted(&token, "open", metadata("M"), &predictions(&OPEN, 1.0)).await;
+    app.submit(&token, "open", metadata("M"), b"id,age\n").await;
+    app.get("/api/v1/made-up-by-a-visitor", "").await;
+    let text = app.get("/metrics", "").await.text();
+    for line in [
+        "portal_requests_total{route=\"/api/v1/boards/{board}/submissions\",method=\"POST\",status=\"201\"} 1",
+        "portal_requests_total{route=\"/api/v1/boards/{board}/submissions\",method=\"POST\",status=\"422\"} 1",
+        "portal_submissions_total{outcome=\"scored\"} 1",
+        "portal_submissions_total{outcome=\"failed\"} 1",
+        "portal_scored_rows_total 6",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    assert!(!text.contains("made-up"), "paths that anyone can invent are no labels");
+
+    app.portal.database.close().await;
+    assert_eq!(app.get("/readyz", "").await.problem(), (503, "unavailable".to_owned()));
+    assert_eq!(app.get("/healthz", "").await.status, StatusCode::OK, "the process itself lives");
+    let refused = app.call("POST", "/api/v1/teams", "", Some(json!({ "name": "Late" }))).await;
+    assert_eq!(refused.problem(), (503, "unavailable".to_owned()));
+}
+
+fn list(root: &Path, folder: &Path, files: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            list(root, &path, files);
+        } else {
+            files.insert(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+        }
+    }
+}
