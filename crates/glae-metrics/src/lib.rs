@@ -30,6 +30,8 @@ mod by_age;
 mod calibration;
 mod compare;
 mod errors;
+mod fields;
+mod header;
 mod ids;
 mod join;
 mod json_line;

@@ -194,7 +194,7 @@ pub(crate) fn push_id(ids: &mut crate::ids::Ids, id: &str, line: u64, problems: 
 }
 
 /// Looks at all bytes even if the first is a control character, so that the compiler can look at many at a time.
-fn has_control(id: &str) -> bool {
+pub(crate) fn has_control(id: &str) -> bool {
     id.bytes().fold(false, |found, byte| found | (byte < b' ') | (byte == 0x7f))
 }
 

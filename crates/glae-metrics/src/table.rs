@@ -1,7 +1,9 @@
 use std::ops::ControlFlow;
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
 
+use crate::fields::{name, split};
+use crate::header::Header;
 use crate::json_line::{Value, read_object};
 use crate::lines::{Limits, Lines};
 use crate::problems::{ProblemKind, Problems, quoted};
@@ -72,12 +74,6 @@ enum Format {
     Unknown,
     Csv(Header),
     JsonLines,
-}
-
-#[derive(Debug)]
-struct Header {
-    separator: u8,
-    columns: Vec<Option<usize>>,
 }
 
 impl LineReader {
@@ -176,140 +172,5 @@ fn json_row<R: Rows>(rows: &mut R, number: u64, line: &str, room: &mut [String; 
                 problems.add(ProblemKind::Columns, || format!("line {number} has no \"{name}\": give each object one"));
             }
         }
-    }
-}
-
-impl Header {
-    fn read<R: Rows>(line: &str, number: u64, room: &mut String, problems: &mut Problems) -> Option<Self> {
-        for separator in [b',', b';', b'\t'] {
-            let (mut columns, mut names) = (Vec::new(), Vec::new());
-            let split = split(line, separator, room, |_, text| {
-                columns.push(R::column(text));
-                names.push(text.to_owned());
-            });
-            if split.is_err() || !columns.contains(&Some(ID)) || !columns.contains(&Some(AGE)) {
-                continue;
-            }
-            let repeated = columns.iter().enumerate().filter(|(i, c)| c.is_some() && columns[..*i].contains(c));
-            let mut unique = true;
-            for (position, _) in repeated {
-                unique = false;
-                let name = quoted(&names[position]);
-                problems.add(ProblemKind::Header, || format!("line {number} names the column {name} more than once"));
-            }
-            return unique.then_some(Self { separator, columns });
-        }
-        let (kind, sentence) = header_problem::<R>(line, number, room);
-        problems.add(kind, || sentence);
-        None
-    }
-}
-
-/// Why a first line is no header.
-fn header_problem<R: Rows>(line: &str, number: u64, room: &mut String) -> (ProblemKind, String) {
-    let has_both = |separator: u8, room: &mut String| {
-        let mut found = [false; 2];
-        let _ = split(line, separator, room, |_, text| {
-            if let Some(column @ (ID | AGE)) = R::column(text) {
-                found[column] = true;
-            }
-        });
-        found == [true; 2]
-    };
-    if line.trim_start().starts_with('[') {
-        let advice = "write one object per line, as pandas does with to_json(orient=\"records\", lines=True)";
-        return (ProblemKind::Json, format!("line {number} begins a JSON list: {advice}"));
-    }
-    if line.contains('\r') {
-        let sentence = "lines end with a carriage return alone: save the file with LF or CRLF line breaks";
-        return (ProblemKind::Header, sentence.to_owned());
-    }
-    if let Some(other) = [b'|', b' ', b':', b'/'].into_iter().find(|&other| has_both(other, room)) {
-        let sentence = format!("the header on line {number} is separated by a {}: use a comma", name(other));
-        return (ProblemKind::WrongSeparator, sentence);
-    }
-    let looks_like_data = line.split([',', ';', '\t']).skip(1).any(|field| field.trim().parse::<f64>().is_ok());
-    let advice = if looks_like_data {
-        "it looks like data: put `id,age` on a line before it"
-    } else {
-        "name the column of ids `id` and the column of ages in years `age`"
-    };
-    (ProblemKind::Header, format!("line {number}, {}, is no header with `id` and `age`: {advice}", quoted(line)))
-}
-
-/// Calls `each` with the position and text of every field, and returns their number. Spaces around a field that is not
-/// quoted do not count. A quoted field may hold separators, and quotes by doubling them, but no line break: every line
-/// is a row, so that a forgotten quote spoils one line and not the rest of the file.
-fn split(
-    line: &str,
-    separator: u8,
-    room: &mut String,
-    mut each: impl FnMut(usize, &str),
-) -> Result<usize, &'static str> {
-    let bytes = line.as_bytes();
-    let (mut start, mut count) = (0, 0);
-    if memchr(b'"', bytes).is_none() {
-        for end in memchr_iter(separator, bytes).chain(std::iter::once(bytes.len())) {
-            each(count, trim(&line[start..end]));
-            (start, count) = (end + 1, count + 1);
-        }
-        return Ok(count);
-    }
-    loop {
-        let spaces = bytes[start..].iter().take_while(|&&byte| byte == b' ').count();
-        if bytes.get(start + spaces) == Some(&b'"') {
-            start = unquote(line, start + spaces + 1, room)?;
-            each(count, room);
-            start += bytes[start..].iter().take_while(|&&byte| byte == b' ').count();
-            if bytes.get(start).is_some_and(|&byte| byte != separator) {
-                return Err("has text after a closing quote: double the quotes inside a quoted field");
-            }
-        } else {
-            let end = memchr(separator, &bytes[start..]).map_or(bytes.len(), |found| start + found);
-            each(count, trim(&line[start..end]));
-            start = end;
-        }
-        count += 1;
-        if start == bytes.len() {
-            return Ok(count);
-        }
-        start += 1;
-    }
-}
-
-/// Puts the field whose opening quote is before `start` into `room`; returns the position behind its closing quote.
-fn unquote(line: &str, mut start: usize, room: &mut String) -> Result<usize, &'static str> {
-    let bytes = line.as_bytes();
-    room.clear();
-    loop {
-        let Some(found) = memchr(b'"', &bytes[start..]) else {
-            return Err("opens a quote that is not closed on the same line");
-        };
-        room.push_str(&line[start..start + found]);
-        start += found + 1;
-        if bytes.get(start) != Some(&b'"') {
-            return Ok(start);
-        }
-        room.push('"');
-        start += 1;
-    }
-}
-
-fn trim(field: &str) -> &str {
-    // Nearly all fields have no spaces around them, and two bytes say so.
-    let space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
-    let bytes = field.as_bytes();
-    if space(bytes.first()) || space(bytes.last()) { field.trim_matches([' ', '\t']) } else { field }
-}
-
-fn name(separator: u8) -> &'static str {
-    match separator {
-        b',' => "comma",
-        b';' => "semicolon",
-        b'\t' => "tab",
-        b' ' => "space",
-        b'|' => "vertical bar",
-        b':' => "colon",
-        _ => "slash",
     }
 }

@@ -5,7 +5,7 @@ use crate::by_age::age_class;
 use crate::ids::{Ids, Index};
 use crate::lines::Limits;
 use crate::number::{finite, years};
-use crate::parser::{accept, push_id};
+use crate::parser::{accept, has_control, push_id};
 use crate::predictions::push_field;
 use crate::problems::{ProblemKind, Problems, quoted};
 use crate::table::{AGE, ID, Rows, Table};
@@ -213,6 +213,11 @@ impl Rows for TruthRows {
                     None => {}
                 }
             }
+            // A carriage return at the end of a line would not survive writing and reading.
+            _ if has_control(text) => problems.add(ProblemKind::Columns, || {
+                let name = if column == GROUP { "group" } else { "split" };
+                format!("line {line}: the {name} {} holds a control character", quoted(text))
+            }),
             GROUP => self.truth.groups.set(row, text),
             _ => {
                 debug_assert_eq!(column, SPLIT);

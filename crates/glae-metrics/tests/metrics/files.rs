@@ -232,6 +232,19 @@ fn a_truth_is_checked_like_predictions() {
 }
 
 #[test]
+fn a_carriage_return_in_a_group_is_refused() {
+    // Found by damaging files: it was kept, and lost when the truth was written and read again.
+    let problems = Truth::parse(b"id,age,group\na,3,x\ry\nb,4,\r\r\n").unwrap_err();
+    assert_eq!(
+        sentences(&problems),
+        [
+            (ProblemKind::Columns, "line 2: the group \"x\\ry\" holds a control character"),
+            (ProblemKind::Columns, "line 3: the group \"\\r\" holds a control character"),
+        ]
+    );
+}
+
+#[test]
 fn unpredicted_images_are_refused_or_counted() {
     let truth = Truth::parse(b"id,age,sigma\na,30,2\nb,40,2\nc,70,0\n").unwrap();
     let predictions = read("id,age\na,32\n");
