@@ -41,7 +41,7 @@ pub(crate) async fn submit(session: &Session) -> Result<()> {
     session.driver.goto(format!("{}/leaderboard", session.origin)).await?;
     page.wait_for("[data-testid=board-list] li", LIMIT).await?;
     tab_to(session, &format!("[data-board={BOARD}] a")).await?;
-    press(session, Key::Enter + "").await?;
+    press(session, Key::Enter).await?;
     page.wait_for("[data-testid=leaderboard-table] tbody tr[data-row]", LIMIT).await?;
 
     let shipped = fs::read_to_string(shipped(session, "balanced"))?;
@@ -67,16 +67,16 @@ pub(crate) async fn submit(session: &Session) -> Result<()> {
     tab_to(session, "#team-name").await?;
     press(session, "Journey team").await?;
     tab_to(session, "[data-testid=team] button").await?;
-    press(session, Key::Enter + "").await?;
+    press(session, Key::Enter).await?;
     let token = page.wait_for("[data-testid=token]", LIMIT).await?;
     ensure!(token.prop("value").await?.is_some_and(|token| token.len() > 20), "no token was shown");
     tab_to(session, "#new-method").await?;
     press(session, "<b>Journey</b>").await?;
     tab_to(session, "#new-external").await?;
-    press(session, Key::Space + "").await?;
+    press(session, Key::Space).await?;
     tab_to(session, "[data-testid=submit]").await?;
     looks::look(&page, "board-submit").await?;
-    press(session, Key::Enter + "").await?;
+    press(session, Key::Enter).await?;
     let done = page.wait_for("[data-testid=submission-status] [data-rank]", LIMIT).await?;
     let id = done.attr("data-row").await?.context("the answer names the row")?;
     let rank = done.attr("data-rank").await?.context("the answer names the rank")?;
@@ -88,12 +88,12 @@ pub(crate) async fn submit(session: &Session) -> Result<()> {
 
     let own = format!("[data-testid=own-rows] [data-row='{id}']");
     tab_to(session, &format!("{own} .actions button:nth-child(2)")).await?;
-    press(session, Key::Enter + "").await?;
+    press(session, Key::Enter).await?;
     page.wait_for(&format!("{own}[data-visibility=public]"), LIMIT).await?;
     tab_to(session, &format!("{own} .actions button:nth-child(3)")).await?;
-    press(session, Key::Enter + "").await?;
+    press(session, Key::Enter).await?;
     tab_to(session, "[data-testid=withdraw-confirm]").await?;
-    press(session, Key::Enter + "").await?;
+    press(session, Key::Enter).await?;
     page.wait_for("[data-testid=leaderboard-table]:not(:has(tr.own))", LIMIT).await?;
     ensure!(page.text("own-rows").await.is_none(), "the withdrawn row is still offered");
     Ok(())

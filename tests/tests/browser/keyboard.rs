@@ -1,7 +1,7 @@
 //! A visitor without a mouse.
 
 use anyhow::{Result, bail};
-use thirtyfour::prelude::*;
+use thirtyfour::{TypingData, prelude::*};
 
 use crate::session::Session;
 
@@ -12,7 +12,7 @@ const ENOUGH: usize = 400;
 pub(crate) async fn tab_to(session: &Session, css: &str) -> Result<()> {
     let script = "const at = document.activeElement; return !!at && at.matches(arguments[0]);";
     for _ in 0..ENOUGH {
-        session.driver.action_chain().send_keys(Key::Tab + "").perform().await?;
+        session.driver.action_chain().send_keys(Key::Tab).perform().await?;
         if session.driver.execute(script, vec![css.into()]).await?.json() == &serde_json::Value::Bool(true) {
             return Ok(());
         }
@@ -21,6 +21,6 @@ pub(crate) async fn tab_to(session: &Session, css: &str) -> Result<()> {
 }
 
 /// Types into whatever has the focus.
-pub(crate) async fn press(session: &Session, keys: impl Into<String>) -> Result<()> {
-    Ok(session.driver.action_chain().send_keys(keys.into()).perform().await?)
+pub(crate) async fn press(session: &Session, keys: impl Into<TypingData>) -> Result<()> {
+    Ok(session.driver.action_chain().send_keys(keys).perform().await?)
 }
