@@ -15,9 +15,9 @@ pub struct Series {
 
 const LEFT: f64 = 48.0;
 const RIGHT: f64 = 10.0;
-const TOP: f64 = 20.0;
+const TOP: f64 = 28.0;
 const ERRORS: f64 = 220.0;
-const GAP: f64 = 28.0;
+const GAP: f64 = 44.0;
 const COUNTS: f64 = 72.0;
 const BOTTOM: f64 = 42.0;
 
@@ -34,13 +34,13 @@ pub fn scene(series: &[Series], counts: &[u32], width: f64) -> Scene {
     let x_of = |age: u32| LEFT + (f64::from(age) + 0.5) * year;
     let mut scene = Scene { width, height: counts_end + BOTTOM, marks: Vec::new() };
 
-    scene.text((4.0, TOP - 8.0), Anchor::Start, Ink::Text, "Mean absolute error in years");
+    scene.text((4.0, TOP - 16.0), Anchor::Start, Ink::Text, "Mean absolute error in years");
     for tick in error_axis.ticks() {
         let y = error_axis.place(tick, errors_end, TOP);
         scene.line((LEFT, y), (x_end, y), Ink::Grid);
         scene.text((LEFT - 8.0, y + 4.0), Anchor::End, Ink::Quiet, error_axis.label(tick));
     }
-    scene.text((4.0, counts_top - 8.0), Anchor::Start, Ink::Text, "Test images");
+    scene.text((4.0, counts_top - 16.0), Anchor::Start, Ink::Text, "Test images");
     for tick in count_axis.ticks() {
         let y = count_axis.place(tick, counts_end, counts_top);
         scene.line((LEFT, y), (x_end, y), Ink::Grid);

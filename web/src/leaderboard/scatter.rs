@@ -17,7 +17,7 @@ pub struct Point {
 
 const LEFT: f64 = 48.0;
 const RIGHT: f64 = 16.0;
-const TOP: f64 = 14.0;
+const TOP: f64 = 28.0;
 const BOTTOM: f64 = 44.0;
 /// Width of a letter of 12 pixels, on the generous side: labels that might touch are left out.
 const LETTER: f64 = 6.6;
@@ -48,7 +48,7 @@ pub fn scene(points: &[Point], width: f64) -> Scene {
     }
     scene.line((LEFT, y_end), (x_end, y_end), Ink::Axis);
     scene.text(((LEFT + x_end) / 2.0, height - 6.0), Anchor::Middle, Ink::Text, "MAE in years");
-    scene.text((4.0, TOP - 3.0), Anchor::Start, Ink::Text, "CMAE");
+    scene.text((4.0, TOP - 16.0), Anchor::Start, Ink::Text, "CMAE in years");
 
     for point in points {
         let title = format!("{}: MAE {:.2}, CMAE {:.2}", point.name, point.mae, point.cmae);
