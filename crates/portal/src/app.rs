@@ -21,10 +21,10 @@ use crate::{
 
 /// Builds the whole application: the site, and the leaderboard's API where there is one.
 ///
-/// The order in which a path is looked up: `/healthz`; the API's routes; a file of the built page; a file of `public/`; then a page path
-/// such as `/leaderboard` gets `index.html` (the page routes itself), and anything else is 404. A file `x.br` beside
-/// `x` is sent in its place to browsers that accept Brotli. `index.html` is read once, for the hashes of its inline
-/// scripts: start the server again after building the page anew.
+/// The order in which a path is looked up: `/healthz`; the API's routes; a file of the built page; a file of `public/`;
+/// then a page path such as `/leaderboard` gets `index.html` (the page routes itself), and anything else is 404. A file
+/// `x.br` beside `x` is sent in its place to browsers that accept Brotli. `index.html` is read once, for the hashes of
+/// its inline scripts: start the server again after building the page anew.
 ///
 /// # Errors
 /// [`SiteError::Unreadable`] if `index.html` cannot be read as text.

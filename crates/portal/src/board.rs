@@ -13,6 +13,8 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use glae_api::{Board, BoardSummary, Column, Origin, ROOT, Row, Truth, Unpredicted};
 use glae_metrics::{Bootstrap, Options, Predictions, Problems, Report, SCORER, score};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{random, scoring};
@@ -152,14 +154,31 @@ impl Loaded {
         self.shipped.get(row)
     }
 
-    /// Leaves in a report only what may leave the server: of hidden truth nothing by age and no counts of narrow
-    /// groups, from which single ages could be worked out.
-    pub fn disclosed(&self, mut report: Report) -> Report {
-        if self.board.truth == Truth::Hidden {
-            report.by_age.clear();
-            report.aar.groups.clear();
+    /// Leaves in a report only what may leave the server. Of hidden truth that is nothing by age, no counts of narrow
+    /// groups, from which single ages could be worked out, and three decimals of each number: predictions that differ
+    /// by powers of two from a guess would otherwise read one bit of the truth from each binary digit of their MAE.
+    ///
+    /// # Errors
+    /// None in practice: a report is always JSON.
+    pub fn disclosed(&self, mut report: Report) -> serde_json::Result<Report> {
+        if self.board.truth != Truth::Hidden {
+            return Ok(report);
         }
-        report
+        report.by_age.clear();
+        report.aar.groups.clear();
+        self.rounded(&report)
+    }
+
+    /// On boards with hidden truth, numbers with three decimals; elsewhere as they are.
+    ///
+    /// # Errors
+    /// If `numbers` is not JSON.
+    pub fn rounded<T: Serialize + DeserializeOwned>(&self, numbers: &T) -> serde_json::Result<T> {
+        let mut value = serde_json::to_value(numbers)?;
+        if self.board.truth == Truth::Hidden {
+            round(&mut value);
+        }
+        serde_json::from_value(value)
     }
 
     /// The board's file rows and `submitted`, best first.
@@ -183,6 +202,18 @@ impl Loaded {
             truth: ranked.truth,
             primary: ranked.primary,
         }
+    }
+}
+
+/// Rounds each number that is not whole to three decimals.
+fn round(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            *value = number.as_f64().map(|number| (number * 1e3).round() / 1e3).into();
+        }
+        Value::Array(values) => values.iter_mut().for_each(round),
+        Value::Object(fields) => fields.values_mut().for_each(round),
+        _ => {}
     }
 }
 

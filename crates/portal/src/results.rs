@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use glae_metrics::{Bootstrap, Predictions, Report, SCORER, compare, score};
+use glae_metrics::{Bootstrap, Comparison, Predictions, Report, SCORER, compare, score};
 use sqlx::Row;
 
 use crate::{
@@ -91,7 +91,8 @@ pub async fn report(portal: &Portal, board: &Arc<Loaded>, rated: &Rated) -> ApiR
     let work = move || -> Result<Report, String> {
         let truth = board.truth.as_ref().ok_or("the board has no truth any more")?;
         let report = score(truth, &predictions, &board.options(Some(Bootstrap::default())));
-        report.map(|report| board.disclosed(report)).map_err(|problems| problems.to_string())
+        let report = report.map_err(|problems| problems.to_string())?;
+        board.disclosed(report).map_err(|error| error.to_string())
     };
     let report = portal.workers.run(work).await?.map_err(ApiError::internal)?;
     keep(portal, &key, serde_json::to_string(&report)?).await
@@ -108,9 +109,10 @@ pub async fn comparison(portal: &Portal, board: &Arc<Loaded>, a: &Rated, b: &Rat
     }
     let (first, second) = (a.predictions(portal).await?, b.predictions(portal).await?);
     let board = board.clone();
-    let work = move || {
+    let work = move || -> Result<Comparison, String> {
         let truth = board.truth.as_ref().ok_or("the board has no truth any more")?;
-        compare(truth, &first, &second, Bootstrap::default()).map_err(|problems| problems.to_string())
+        let comparison = compare(truth, &first, &second, Bootstrap::default());
+        board.rounded(&comparison.map_err(|problems| problems.to_string())?).map_err(|error| error.to_string())
     };
     let comparison = portal.workers.run(work).await?.map_err(ApiError::internal)?;
     keep(portal, &key, serde_json::to_string(&comparison)?).await

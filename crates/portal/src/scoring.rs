@@ -32,7 +32,7 @@ pub struct Scored {
     pub hash: String,
     /// The file, compressed with zstd.
     pub compressed: Vec<u8>,
-    /// What it scored, without intervals; or why it could not be.
+    /// What it scored, as far as that may be told, without intervals; or why it could not be scored.
     pub outcome: Result<Box<Report>, ApiError>,
 }
 
@@ -87,9 +87,10 @@ pub fn receive(mut file: impl Read + Seek, board: &Loaded, limits: &Limits, metr
             Kind::BAD_PREDICTIONS,
             format!("The file cannot be decompressed ({error}); nothing was scored. Send it again, or without gzip."),
         )),
-        Ok(()) => parsed
-            .and_then(|predictions| evaluate(board, &predictions))
-            .map_err(|problems| ApiError::predictions(&problems)),
+        Ok(()) => match parsed.and_then(|predictions| evaluate(board, &predictions)) {
+            Ok(report) => Ok(board.disclosed(report)?),
+            Err(problems) => Err(ApiError::predictions(&problems)),
+        },
     };
     if let Ok(report) = &outcome {
         metrics.scored(report.predicted, started.elapsed());

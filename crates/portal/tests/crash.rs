@@ -87,7 +87,7 @@ impl Run {
             fs::create_dir_all(folder).unwrap();
         }
         fs::write(site.join("index.html"), "<!doctype html>").unwrap();
-        let text = support::board_text(BOARD, "hidden", 1_000_000);
+        let text = support::board_text(BOARD, "public", 1_000_000);
         fs::write(boards.join(format!("{BOARD}.toml")), text).unwrap();
         fs::write(boards.join(format!("{BOARD}.truth.csv")), run.ages(0.0)).unwrap();
         run

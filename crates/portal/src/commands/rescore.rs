@@ -69,7 +69,7 @@ async fn rescore_one(portal: &Portal, submission: &Submission) -> Result<Option<
     let work = move || {
         let content = scoring::unpack(&compressed, &hash).map_err(|reason| anyhow::anyhow!("{reason}"))?;
         let predictions = glae_metrics::Predictions::parse(&content)?;
-        Ok::<_, anyhow::Error>(scoring::evaluate(&on, &predictions)?)
+        Ok::<_, anyhow::Error>(on.disclosed(scoring::evaluate(&on, &predictions)?)?)
     };
     let report = portal.workers.run(work).await.map_err(told)??;
     let scores = scoring::scores(&report);

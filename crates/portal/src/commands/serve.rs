@@ -75,7 +75,7 @@ impl Serve {
         let mut out = std::io::stdout();
         writeln!(out, "listening on http://{}/", listener.local_addr()?)?;
         out.flush()?;
-        let outcome = serve::serve(listener, app, stop).await;
+        let outcome = serve::serve(listener, app, stop, serve::HEADS).await;
         sweeping.abort();
         portal.database.close().await;
         outcome

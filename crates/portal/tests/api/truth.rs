@@ -41,6 +41,11 @@ pub(crate) async fn hidden_truth_never_leaves(app: TestApp) {
     let report = app.get(&format!("/api/v1/submissions/{id}/report"), "").await.json();
     assert_eq!((&report["by_age"], &report["aar"]["groups"]), (&json!([]), &json!([])));
     assert!(report["mae"].as_f64().unwrap() > 0.0 && report["intervals"].is_object());
+    // More decimals would tell about single images.
+    let scores = app.get(&format!("/api/v1/submissions/{id}"), "").await.json()["scores"].clone();
+    for number in [&report["mae"], &report["rmse"], &scores["mae"], &scores["cmae"]] {
+        assert!(number.to_string().split('.').nth(1).unwrap().len() <= 3, "{number}");
+    }
     // Published predictions of a hidden board are for their owner only: they say what the truth may be.
     for path in [format!("/api/v1/submissions/{id}/predictions"), format!("{rows}/predictions")] {
         assert_eq!(app.get(&path, "").await.problem(), (404, "not-found".to_owned()));
