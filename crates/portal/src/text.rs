@@ -17,7 +17,7 @@ pub fn line(field: &str, text: &str, characters: std::ops::RangeInclusive<usize>
 /// The same over several lines: line feeds and tabs are allowed.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn lines(field: &str, text: &str, characters: std::ops::RangeInclusive<usize>) -> Result<String, String> {
     checked(field, &text.replace("\r\n", "\n"), characters, |c| c.is_control() && c != '\n' && c != '\t')
 }
