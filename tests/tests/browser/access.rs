@@ -20,13 +20,17 @@ pub(crate) async fn check(session: &Session, name: &str) -> Result<()> {
             { "name": "prefers-reduced-motion", "value": "reduce" },
         ] });
         session.driver.cdp().send_raw("Emulation.setEmulatedMedia", features).await?;
+        // The new scheme reaches the page some frames after the command's answer; until then colours are mixed.
         let script = "
-            const done = arguments[arguments.length - 1];
-            requestAnimationFrame(() => requestAnimationFrame(() => axe.run(document).then(results => done(results.violations
+            const [scheme, done] = arguments;
+            const settled = () => matchMedia(`(prefers-color-scheme: ${scheme})`).matches
+                && !document.getAnimations().length;
+            const when = (ready, go) => requestAnimationFrame(() => ready() ? go() : when(ready, go));
+            when(settled, () => requestAnimationFrame(() => axe.run(document).then(results => done(results.violations
                 .filter(found => ['serious', 'critical'].includes(found.impact))
                 .flatMap(found => found.nodes.map(node => `${found.id} at ${node.target}: ${node.failureSummary}`))
                 .join('\\n')), problem => done(`axe-core itself failed: ${problem}`))));";
-        let found = session.driver.execute_async(script, Vec::new()).await?;
+        let found = session.driver.execute_async(script, vec![scheme.into()]).await?;
         let found = found.json().as_str().unwrap_or("axe-core gave no answer").to_owned();
         ensure!(found.is_empty(), "{name}, {scheme}: {found}");
     }

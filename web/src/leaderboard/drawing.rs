@@ -21,10 +21,11 @@ pub(super) fn Drawing(
     let place = NodeRef::<Div>::new();
     let width = RwSignal::new(WIDTH);
     let measure = move || {
-        let now = place.get_untracked().map_or(0, |place| place.client_width());
+        // A frame may come when the drawing has gone already: then there is nothing to measure.
+        let now = place.try_get_untracked().flatten().map_or(0, |place| place.client_width());
         // Nothing is wide while its section is folded or not painted yet.
-        if now > 0 && f64::from(now) != width.get_untracked() {
-            width.set(f64::from(now));
+        if now > 0 && width.try_get_untracked().is_some_and(|width| f64::from(now) != width) {
+            width.try_set(f64::from(now));
         }
     };
     Effect::new(move |_| {
