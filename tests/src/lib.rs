@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// The root of the repository.
 pub fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().expect("the package lies in the repository").to_path_buf()
+    // Cargo sets this when it runs a test. The path known at compile time would be wrong where one target folder serves
+    // several clones: an older clone's files would be tested in place of this one's.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("Cargo runs the tests");
+    Path::new(&here).parent().expect("the package lies in the repository").to_path_buf()
 }
