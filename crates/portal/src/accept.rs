@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use glae_api::{Metadata, Submitted};
-use glae_metrics::SCORER;
+use glae_metrics::{Report, SCORER};
 use sqlx::Row;
 
 use crate::{
@@ -76,7 +76,7 @@ impl Attempt {
                     scorer: SCORER.to_owned(),
                     created: self.allowance.now,
                 };
-                (self.store(portal, &scored, submission, &fingerprint).await?, Outcome::Scored)
+                (self.store(portal, &scored.compressed, report, submission, &fingerprint).await?, Outcome::Scored)
             }
             Err(problem) => (self.fail(portal, problem, &fingerprint).await?, Outcome::Failed),
         };
@@ -93,19 +93,17 @@ impl Attempt {
     async fn store(
         &self,
         portal: &Portal,
-        scored: &Scored,
+        compressed: &[u8],
+        report: &Report,
         submission: Submission,
         fingerprint: &str,
     ) -> ApiResult<Option<Answer>> {
         let rank = self.rank(portal, &submission).await?;
-        let report = match &scored.outcome {
-            Ok(report) => serde_json::to_string(report)?,
-            Err(problem) => return Err(problem.clone()),
-        };
+        let report = serde_json::to_string(report)?;
         let mut transaction = portal.database.begin().await?;
-        lock_file(&mut transaction, &scored.hash, self.allowance.now).await?;
+        lock_file(&mut transaction, &submission.predictions, self.allowance.now).await?;
         // A sweep may have taken the file between storing it and this lock; now nobody can.
-        portal.store.put(&scored.hash, &scored.compressed).await.map_err(ApiError::internal)?;
+        portal.store.put(&submission.predictions, compressed).await.map_err(ApiError::internal)?;
         let quota = self.allowance.charge(&mut transaction, Charge::Submission).await?;
         submission.insert(&mut transaction, &report).await?;
         let row = submission.row(&self.board, Some(&self.caller.team));

@@ -9,7 +9,7 @@ use crate::{
     page::{CPU_LIMIT, Page, Shown, WEBGPU_LIMIT},
     reference,
     session::Session,
-    watcher::COUNT_DISPATCHES,
+    watcher::{COUNT_DISPATCHES, when_loading},
 };
 
 pub(crate) async fn tiny_on_cpu(session: &Session) -> Result<()> {
@@ -32,7 +32,7 @@ pub(crate) async fn shipped_on_webgpu(session: &Session) -> Result<()> {
 async fn witnessed(session: &Session, device: &str, journey: impl Future<Output = Result<()>>) -> Result<()> {
     session.watcher.catch_up().await?;
     let before = session.watcher.record().gpu_dispatches;
-    session.watcher.set_worker_prelude(Some(COUNT_DISPATCHES));
+    session.watcher.set_worker_prelude(Some(&when_loading(COUNT_DISPATCHES)));
     let outcome = journey.await;
     session.watcher.set_worker_prelude(None);
     outcome?;

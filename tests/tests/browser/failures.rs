@@ -9,6 +9,7 @@ use crate::{
     page::{CPU_LIMIT, Page},
     reference,
     session::Session,
+    watcher::when_loading,
 };
 
 /// Each bad file gets the decoder's own sentence, and a good one afterwards works.
@@ -85,18 +86,6 @@ pub(crate) async fn wrong_numbers(session: &Session) -> Result<()> {
         };",
     );
     the_cpu_takes_over(session, &prelude, "cannot be used").await
-}
-
-/// A script that runs in a worker once WebGPU's interfaces are there: at its first import.
-fn when_loading(script: &str) -> String {
-    format!(
-        "const load = self.importScripts;
-        self.importScripts = function (...files) {{
-            self.importScripts = load;
-            {script}
-            return load.apply(self, files);
-        }};"
-    )
 }
 
 /// With `prelude` in the worker, the CPU gives the right answer and the notice has these `words`.

@@ -18,21 +18,28 @@ use tokio::{
 };
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
 
-/// A worker's prelude that reports each compute dispatch. What a page says of its device is a label; this is the work.
-/// WebGPU's interfaces are not there yet when a worker waits for its first line, so it waits for the first import.
+/// Reports each compute dispatch. What a page says of its device is a label; this is the work.
 pub(crate) const COUNT_DISPATCHES: &str = "
-    const load = self.importScripts;
-    self.importScripts = function (...files) {
-        self.importScripts = load;
-        for (const name of ['dispatchWorkgroups', 'dispatchWorkgroupsIndirect']) {
-            const original = GPUComputePassEncoder.prototype[name];
-            GPUComputePassEncoder.prototype[name] = function (...rest) {
-                console.debug('gpu-dispatch');
-                return original.apply(this, rest);
-            };
-        }
-        return load.apply(self, files);
-    };";
+    for (const name of ['dispatchWorkgroups', 'dispatchWorkgroupsIndirect']) {
+        const original = GPUComputePassEncoder.prototype[name];
+        GPUComputePassEncoder.prototype[name] = function (...rest) {
+            console.debug('gpu-dispatch');
+            return original.apply(this, rest);
+        };
+    }";
+
+/// A worker's prelude that runs `script` once WebGPU's interfaces are there. They are not yet when a worker waits for
+/// its first line, so it waits for the first import.
+pub(crate) fn when_loading(script: &str) -> String {
+    format!(
+        "const load = self.importScripts;
+        self.importScripts = function (...files) {{
+            self.importScripts = load;
+            {script}
+            return load.apply(self, files);
+        }};"
+    )
+}
 
 /// One request that the page or a worker sent.
 #[derive(Debug, Clone)]
@@ -52,7 +59,7 @@ pub(crate) struct Record {
     pub(crate) channels: Vec<String>,
     /// Errors on the console, uncaught exceptions, complaints of the browser about the page.
     pub(crate) complaints: Vec<String>,
-    /// Compute dispatches that workers sent to the GPU while [`COUNT_DISPATCHES`] was their prelude.
+    /// Compute dispatches that workers sent to the GPU while [`COUNT_DISPATCHES`] was in their prelude.
     pub(crate) gpu_dispatches: usize,
     /// Kind of each target by its session ("page", "worker").
     kinds: HashMap<String, String>,
