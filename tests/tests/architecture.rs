@@ -23,7 +23,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
 ];
 
 /// Packages into which no part of Burn may be linked.
-const WITHOUT_BURN: [&str; 5] = ["glae-metrics", "glae-api", "glae-face", "portal", "xtask"];
+const WITHOUT_BURN: [&str; 4] = ["glae-metrics", "glae-api", "portal", "xtask"];
 
 /// Features of Burn that bring a backend along.
 const BACKEND_FEATURES: [&str; 9] = ["flex", "cuda", "rocm", "vulkan", "wgpu", "webgpu", "metal", "ndarray", "tch"];

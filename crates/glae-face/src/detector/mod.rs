@@ -1,0 +1,139 @@
+//! Finding faces: YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023), the network in [`network`], its
+//! answers read in [`decode`], both together in [`Detector`].
+
+pub mod decode;
+pub mod network;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use image::RgbImage;
+use image::imageops::{FilterType, resize};
+
+use decode::{Face, decode, suppress};
+use network::{OUTPUTS, YuNet};
+
+/// How a photograph is looked at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Photographs are shrunk until their longer side has at most this many pixels.
+    pub longest_side: u32,
+    /// Faces with a lower score are left out; 0 to 1.
+    pub least_score: f32,
+    /// Of two faces that overlap by more than this (intersection over union), the one with the lower score goes.
+    pub most_overlap: f32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { longest_side: 448, least_score: 0.6, most_overlap: 0.4 }
+    }
+}
+
+/// Why there are no faces to tell of.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectError {
+    /// The device failed, or was lost.
+    #[error("the device stopped computing: {0}")]
+    Device(String),
+    /// The device gave NaN or infinity.
+    #[error("the device gave numbers that are not finite")]
+    NotFinite,
+}
+
+/// The network on a device.
+#[derive(Debug)]
+pub struct Detector {
+    net: YuNet,
+    device: Device,
+}
+
+impl Detector {
+    /// Takes a network that lies on `device`.
+    pub fn new(net: YuNet, device: &Device) -> Self {
+        Self { net, device: device.clone() }
+    }
+
+    /// All faces of an upright photograph, from left to right, in its pixels.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub async fn detect(&self, photo: &RgbImage, settings: Settings) -> Result<Vec<Face>, DetectError> {
+        let shrunk = shrink(photo, settings.longest_side);
+        let seen = shrunk.as_ref().unwrap_or(photo);
+        let scale = photo.width().max(photo.height()) as f32 / seen.width().max(seen.height()) as f32;
+        let (planes, width, height) = planes(seen);
+        let input = Tensor::from_data(TensorData::new(planes, [1, 3, height, width]), &self.device);
+        let answers = self.net.forward(input).into_data_async().await;
+        let answers = answers.map_err(|error| DetectError::Device(format!("{error:?}")))?;
+        let answers: Vec<f32> = answers.try_to_vec().map_err(|error| DetectError::Device(format!("{error:?}")))?;
+        if answers.iter().any(|answer| !answer.is_finite()) {
+            return Err(DetectError::NotFinite);
+        }
+        debug_assert_eq!(answers.len() % OUTPUTS, 0);
+        let mut faces = suppress(decode(&answers, width, height, settings.least_score), settings.most_overlap);
+        faces.iter_mut().for_each(|face| *face = face.scaled(scale));
+        faces.sort_by(|a, b| a.x.total_cmp(&b.x));
+        Ok(faces)
+    }
+}
+
+/// The photograph made smaller, if it is too large.
+fn shrink(photo: &RgbImage, longest_side: u32) -> Option<RgbImage> {
+    let longest = photo.width().max(photo.height());
+    if longest <= longest_side {
+        return None;
+    }
+    let side = |length: u32| {
+        let rounded = (u64::from(length) * u64::from(longest_side) + u64::from(longest) / 2) / u64::from(longest);
+        rounded.max(1) as u32
+    };
+    Some(resize(photo, side(photo.width()), side(photo.height()), FilterType::Triangle))
+}
+
+/// The network's input: planes of blue, green and red, 0 to 255, with zeros to the right and below up to the next multiple
+/// of 32. Returns values, width and height.
+pub fn planes(photo: &RgbImage) -> (Vec<f32>, usize, usize) {
+    let (columns, rows) = (photo.width() as usize, photo.height() as usize);
+    let (width, height) = (columns.next_multiple_of(32), rows.next_multiple_of(32));
+    let mut planes = vec![0f32; 3 * width * height];
+    for (channel, plane) in [2, 1, 0].into_iter().zip(planes.chunks_exact_mut(width * height)) {
+        for (line, pixels) in plane.chunks_exact_mut(width).zip(photo.as_raw().chunks_exact(columns * 3)) {
+            for (value, pixel) in line.iter_mut().zip(pixels.chunks_exact(3)) {
+                *value = f32::from(pixel[channel]);
+            }
+        }
+    }
+    (planes, width, height)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_photo_becomes_blue_green_red_and_is_padded_with_zeros() {
+        let photo = RgbImage::from_pixel(33, 2, image::Rgb([1, 2, 3]));
+        let (planes, width, height) = planes(&photo);
+        assert_eq!((width, height), (64, 32));
+        assert_eq!([planes[0], planes[64 * 32], planes[2 * 64 * 32]], [3.0, 2.0, 1.0]);
+        assert_eq!([planes[32], planes[33], planes[64 + 32], planes[2 * 64]], [3.0, 0.0, 3.0, 0.0]);
+    }
+
+    #[test]
+    fn a_large_photo_is_shrunk_and_keeps_its_shape() {
+        assert_eq!(shrink(&RgbImage::new(1000, 500), 320).unwrap().dimensions(), (320, 160));
+        assert_eq!(shrink(&RgbImage::new(3, 5000), 320).unwrap().dimensions(), (1, 320));
+        assert!(shrink(&RgbImage::new(320, 200), 320).is_none());
+    }
+
+    #[test]
+    fn faces_come_from_left_to_right_and_in_the_pixels_of_the_photo() {
+        let device = Device::flex();
+        let detector = Detector::new(YuNet::new(&device), &device);
+        let all = Settings { longest_side: 96, least_score: 0.0, most_overlap: 1.0 };
+        let found = |width, height| pollster::block_on(detector.detect(&RgbImage::new(width, height), all)).unwrap();
+        // A black photo stays black when it is shrunk to 96 x 64: the same answers, twice as large.
+        let small = found(96, 64);
+        assert!(small.len() > 1 && small.is_sorted_by(|a, b| a.x <= b.x));
+        assert_eq!(found(192, 128), small.iter().map(|face| face.scaled(2.0)).collect::<Vec<_>>());
+    }
+}

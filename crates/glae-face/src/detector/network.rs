@@ -1,0 +1,238 @@
+//! YuNet_n. Field names are those of the published state dict (`backbone.model0.conv1`,
+//! `bbox_head.multi_level_cls.0.conv2`, ...), so that public weights load by name.
+
+use burn::module::{Module, Param};
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::pool::MaxPool2dConfig;
+use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+
+/// Pixels between neighbouring priors, level by level.
+pub const STRIDES: [usize; 3] = [8, 16, 32];
+
+/// Numbers per prior: class, box (dx, dy, ln w, ln h), objectness, five points.
+pub const OUTPUTS: usize = 16;
+
+/// Channels of every stage behind the first.
+const WIDTH: usize = 64;
+
+/// Logit of the share of priors that hold a face before anything is learnt (1 %).
+const RARE: f32 = -4.595_12;
+
+/// The detector network.
+#[derive(Module, Debug)]
+pub struct YuNet {
+    backbone: Backbone,
+    neck: Neck,
+    bbox_head: Heads,
+}
+
+impl YuNet {
+    /// A freshly initialised network.
+    pub fn new(device: &Device) -> Self {
+        let stage = |from, to| Stage { conv1: Unit::new(from, from, device), conv2: Unit::new(from, to, device) };
+        let units = || STRIDES.iter().map(|_| Unit::new(WIDTH, WIDTH, device)).collect::<Vec<_>>();
+        let heads = |out, bias| STRIDES.iter().map(|_| Unit::head(out, bias, device)).collect();
+        Self {
+            backbone: Backbone {
+                model0: Stem {
+                    conv1: conv(3, 16, 3, 1).with_stride([2, 2]).init(device),
+                    bn1: BatchNormConfig::new(16).init(device),
+                    conv2: Unit::new(16, 16, device),
+                },
+                model1: stage(16, WIDTH),
+                model2: stage(WIDTH, WIDTH),
+                model3: stage(WIDTH, WIDTH),
+                model4: stage(WIDTH, WIDTH),
+                model5: stage(WIDTH, WIDTH),
+            },
+            neck: Neck { lateral_convs: units() },
+            bbox_head: Heads {
+                multi_level_share_convs: units().into_iter().map(|unit| vec![unit]).collect(),
+                multi_level_cls: heads(1, RARE),
+                multi_level_bbox: heads(4, 0.0),
+                multi_level_obj: heads(1, RARE),
+                multi_level_kps: heads(10, 0.0),
+            },
+        }
+    }
+
+    /// Pixels to answers.
+    ///
+    /// # Shapes
+    /// - `input`: `[batch, 3, height, width]`, blue, green, red, 0 to 255; sides are multiples of 32
+    /// - output: `[batch, priors, 16]` in the order of [`super::decode::priors`]
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<3> {
+        self.bbox_head.forward(self.neck.forward(self.backbone.forward(input)))
+    }
+}
+
+#[derive(Module, Debug)]
+struct Backbone {
+    model0: Stem,
+    model1: Stage,
+    model2: Stage,
+    model3: Stage,
+    model4: Stage,
+    model5: Stage,
+}
+
+impl Backbone {
+    fn forward(&self, input: Tensor<4>) -> [Tensor<4>; 3] {
+        let x = self.model1.forward(halve(self.model0.forward(input)));
+        let fine = self.model3.forward(halve(self.model2.forward(x)));
+        let middle = self.model4.forward(halve(fine.clone()));
+        let coarse = self.model5.forward(halve(middle.clone()));
+        [fine, middle, coarse]
+    }
+}
+
+fn halve(x: Tensor<4>) -> Tensor<4> {
+    MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init().forward(x)
+}
+
+#[derive(Module, Debug)]
+struct Stem {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    conv2: Unit,
+}
+
+impl Stem {
+    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        self.conv2.forward(relu(self.bn1.forward(self.conv1.forward(input))))
+    }
+}
+
+#[derive(Module, Debug)]
+struct Stage {
+    conv1: Unit,
+    conv2: Unit,
+}
+
+impl Stage {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.conv2.forward(self.conv1.forward(x))
+    }
+}
+
+/// The published ConvDPUnit: a 1x1 convolution, a depthwise 3x3 one, and, except in heads, BatchNorm and ReLU.
+#[derive(Module, Debug)]
+struct Unit {
+    conv1: Conv2d,
+    conv2: Conv2d,
+    bn: Option<BatchNorm>,
+}
+
+impl Unit {
+    fn new(from: usize, to: usize, device: &Device) -> Self {
+        let bn = Some(BatchNormConfig::new(to).init(device));
+        Self { bn, ..Self::bare(from, to, device) }
+    }
+
+    fn head(to: usize, bias: f32, device: &Device) -> Self {
+        let mut unit = Self::bare(WIDTH, to, device);
+        unit.conv2.bias = Some(Param::from_tensor(Tensor::full([to], bias, device)));
+        unit
+    }
+
+    /// Without BatchNorm and ReLU.
+    fn bare(from: usize, to: usize, device: &Device) -> Self {
+        let (point, depth) = (conv(from, to, 1, 1), conv(to, to, 3, to));
+        Self { conv1: point.init(device), conv2: depth.init(device), bn: None }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = self.conv2.forward(self.conv1.forward(x));
+        match &self.bn {
+            Some(bn) => relu(bn.forward(x)),
+            None => x,
+        }
+    }
+}
+
+/// Coarse levels flow into finer ones.
+#[derive(Module, Debug)]
+struct Neck {
+    lateral_convs: Vec<Unit>,
+}
+
+impl Neck {
+    fn forward(&self, [fine, middle, coarse]: [Tensor<4>; 3]) -> [Tensor<4>; 3] {
+        let coarse = self.lateral_convs[2].forward(coarse);
+        let middle = self.lateral_convs[1].forward(middle + doubled(coarse.clone()));
+        let fine = self.lateral_convs[0].forward(fine + doubled(middle.clone()));
+        [fine, middle, coarse]
+    }
+}
+
+/// Nearest neighbour, twice as large.
+fn doubled(x: Tensor<4>) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    x.reshape([batch, channels, height, 1, width, 1]).expand([batch, channels, height, 2, width, 2]).reshape([
+        batch,
+        channels,
+        2 * height,
+        2 * width,
+    ])
+}
+
+#[derive(Module, Debug)]
+struct Heads {
+    multi_level_share_convs: Vec<Vec<Unit>>,
+    multi_level_cls: Vec<Unit>,
+    multi_level_bbox: Vec<Unit>,
+    multi_level_obj: Vec<Unit>,
+    multi_level_kps: Vec<Unit>,
+}
+
+impl Heads {
+    fn forward(&self, features: [Tensor<4>; 3]) -> Tensor<3> {
+        let levels = features.into_iter().enumerate().map(|(level, mut x)| {
+            for unit in &self.multi_level_share_convs[level] {
+                x = unit.forward(x);
+            }
+            let heads = [&self.multi_level_cls, &self.multi_level_bbox, &self.multi_level_obj, &self.multi_level_kps];
+            let maps = heads.map(|head| head[level].forward(x.clone())).to_vec();
+            Tensor::cat(maps, 1).flatten::<3>(2, 3).swap_dims(1, 2)
+        });
+        Tensor::cat(levels.collect(), 1)
+    }
+}
+
+/// He-normal, with the padding that keeps the size.
+fn conv(from: usize, to: usize, kernel: usize, groups: usize) -> Conv2dConfig {
+    let pad = kernel / 2;
+    Conv2dConfig::new([from, to], [kernel, kernel])
+        .with_padding(PaddingConfig2d::Explicit(pad, pad, pad, pad))
+        .with_groups(groups)
+        .with_initializer(Initializer::KaimingNormal { gain: f64::sqrt(2.0), fan_out_only: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detector::decode::priors;
+
+    #[test]
+    fn it_has_the_published_number_of_parameters() {
+        let running = 16 + 16 + (16 + 64) + 4 * 2 * 64 + 3 * 64 + 3 * 64;
+        // Burn counts BatchNorm's running mean and variance, the publication does not.
+        assert_eq!(YuNet::new(&Device::flex()).num_params(), 75_856 + 2 * running);
+    }
+
+    #[test]
+    fn there_is_one_answer_for_each_prior() {
+        let device = Device::flex();
+        let answers = YuNet::new(&device).forward(Tensor::zeros([2, 3, 64, 96], &device));
+        assert_eq!(answers.dims(), [2, priors(96, 64).len(), OUTPUTS]);
+    }
+
+    #[test]
+    fn a_doubled_map_repeats_its_neighbours() {
+        let x = Tensor::<4>::from_data([[[[1.0, 2.0]]]], &Device::flex());
+        let twice: Vec<f32> = doubled(x).into_data().try_to_vec().unwrap();
+        assert_eq!(twice, [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0]);
+    }
+}
