@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod commands;
 pub mod config;
 pub mod data;
+pub mod detector;
 pub mod device;
 pub mod evaluation;
 pub mod optimizer;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use trainer::commands::{demo, evaluate, export, predict, train};
+use trainer::commands::{demo, detector, evaluate, export, predict, train};
 use trainer::device::Choice;
 
 /// Trains, evaluates, predicts and exports the GLAE age network. Without a command: a complete small run on drawn faces.
@@ -38,6 +38,9 @@ enum Command {
     Predict(predict::Arguments),
     /// Turn a finished run into weights and manifest for the page.
     Export(export::Arguments),
+    /// Train, measure, export or import the face detector.
+    #[command(subcommand)]
+    Detector(detector::Command),
 }
 
 fn main() -> Result<()> {
@@ -49,5 +52,6 @@ fn main() -> Result<()> {
         Some(Command::Evaluate(arguments)) => evaluate::run(&arguments, &device),
         Some(Command::Predict(arguments)) => predict::run(&arguments, &device),
         Some(Command::Export(arguments)) => export::run(&arguments),
+        Some(Command::Detector(command)) => detector::run(&command, &device),
     }
 }

@@ -78,15 +78,19 @@ pub fn priors(width: usize, height: usize) -> Vec<Prior> {
 /// # Panics
 /// If there is not one answer for each prior.
 pub fn decode(answers: &[f32], width: usize, height: usize, least_score: f32) -> Vec<Face> {
-    let priors = priors(width, height);
+    let mut faces = read_all(answers, &priors(width, height));
+    // A wild answer's box may be too large for a number.
+    faces.retain(|face| face.score >= least_score && face.width.is_finite() && face.height.is_finite());
+    faces
+}
+
+/// The face that each prior speaks of, however unsure.
+///
+/// # Panics
+/// If there is not one answer for each prior.
+pub fn read_all(answers: &[f32], priors: &[Prior]) -> Vec<Face> {
     assert_eq!(answers.len(), priors.len() * OUTPUTS, "one answer for each prior");
-    priors
-        .iter()
-        .zip(answers.chunks_exact(OUTPUTS))
-        .map(|(prior, answer)| face(prior, answer))
-        // A wild answer's box may be too large for a number.
-        .filter(|face| face.score >= least_score && face.width.is_finite() && face.height.is_finite())
-        .collect()
+    priors.iter().zip(answers.chunks_exact(OUTPUTS)).map(|(prior, answer)| face(prior, answer)).collect()
 }
 
 /// One prior's answer: class, box (4), objectness, points (10).

@@ -2,17 +2,19 @@
 //! answers read in [`decode`], both together in [`Detector`].
 
 pub mod decode;
+pub mod manifest;
 pub mod network;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
+use serde::{Deserialize, Serialize};
 
 use decode::{Face, decode, suppress};
 use network::{OUTPUTS, YuNet};
 
 /// How a photograph is looked at.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Photographs are shrunk until their longer side has at most this many pixels.
     pub longest_side: u32,

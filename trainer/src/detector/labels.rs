@@ -1,0 +1,151 @@
+//! Photographs with the faces that are known to be in them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use glae_face::RgbImage;
+use glae_face::detector::decode::Face;
+use rayon::prelude::*;
+
+/// A photograph and all its faces, the main one first.
+#[derive(Clone, Debug)]
+pub struct Labelled {
+    /// File name.
+    pub file: String,
+    /// Upright pixels.
+    pub photo: RgbImage,
+    /// Its faces; none in a negative.
+    pub faces: Vec<Face>,
+}
+
+/// Columns of one face behind `file`.
+const COLUMNS: [&str; 15] = [
+    "x",
+    "y",
+    "w",
+    "h",
+    "x_eye_l",
+    "y_eye_l",
+    "x_eye_r",
+    "y_eye_r",
+    "x_nose",
+    "y_nose",
+    "x_mouth_l",
+    "y_mouth_l",
+    "x_mouth_r",
+    "y_mouth_r",
+    "score",
+];
+
+/// Reads a table of faces: one row per face, rows of one file behind each other, the main face first.
+///
+/// # Errors
+/// The file is unreadable, a column is missing, or a number is wrong: with its line number.
+pub fn read_faces(path: &Path) -> Result<Vec<(String, Vec<Face>)>> {
+    let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let header = reader.headers()?.clone();
+    let find = |name: &str| {
+        let position = header.iter().position(|column| column.trim() == name);
+        position.with_context(|| format!("{} lacks the column `{name}`", path.display()))
+    };
+    let file = find("file")?;
+    let columns = COLUMNS.into_iter().map(find).collect::<Result<Vec<_>>>()?;
+    let mut photos: Vec<(String, Vec<Face>)> = Vec::new();
+    for record in reader.records() {
+        let record = record.with_context(|| format!("cannot read {}", path.display()))?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let mut values = [0f32; COLUMNS.len()];
+        for (value, column) in values.iter_mut().zip(&columns) {
+            let text = record.get(*column).unwrap_or_default();
+            *value = text
+                .trim()
+                .parse()
+                .with_context(|| format!("{}, line {line}: {text:?} is not a number", path.display()))?;
+        }
+        let [x, y, width, height, .., score] = values;
+        let points = std::array::from_fn(|k| [values[4 + 2 * k], values[5 + 2 * k]]);
+        let face = Face { x, y, width, height, points, score };
+        let name = record.get(file).unwrap_or_default();
+        match photos.last_mut().filter(|(last, _)| last == name) {
+            Some((_, faces)) => faces.push(face),
+            None => photos.push((name.to_owned(), vec![face])),
+        }
+    }
+    ensure!(!photos.is_empty(), "{} has no rows", path.display());
+    Ok(photos)
+}
+
+/// Reads a list of names, one a line.
+///
+/// # Errors
+/// The file is unreadable.
+pub fn read_names(path: &Path) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
+}
+
+/// The test set: names of photographs that training never sees.
+#[derive(Clone, Debug)]
+pub struct Kept(BTreeSet<String>);
+
+impl Kept {
+    /// The lists that come with the project.
+    pub fn shipped() -> Self {
+        let lists = [
+            include_str!("../../configs/detector/kept-fairface.txt"),
+            include_str!("../../configs/detector/kept-natural.txt"),
+            include_str!("../../configs/detector/kept-negatives.txt"),
+        ];
+        Self(lists.iter().flat_map(|list| list.lines()).map(str::to_owned).collect())
+    }
+
+    /// Whether the photograph is set aside.
+    pub fn holds(&self, file: &str) -> bool {
+        self.0.contains(file)
+    }
+}
+
+/// Reads the photographs of a table, in parallel.
+///
+/// # Errors
+/// One cannot be read.
+pub fn load(folder: &Path, photos: Vec<(String, Vec<Face>)>) -> Result<Vec<Labelled>> {
+    photos
+        .into_par_iter()
+        .map(|(file, faces)| {
+            let path = folder.join(&file);
+            let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let photo = glae_face::photo::decode(&bytes).with_context(|| format!("cannot use {}", path.display()))?;
+            Ok(Labelled { file, photo, faces })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_one_file_belong_together() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let row = |name: &str, x: u32| format!("{name},{x},2,3,4,1,1,2,1,1,2,1,3,2,3,0.9\n");
+        let text = format!("file,{}\n{}{}{}", COLUMNS.join(","), row("a", 1), row("a", 5), row("b", 7));
+        std::fs::write(file.path(), &text).unwrap();
+        let photos = read_faces(file.path()).unwrap();
+        assert_eq!(
+            photos.iter().map(|(name, faces)| (name.as_str(), faces.len())).collect::<Vec<_>>(),
+            [("a", 2), ("b", 1)]
+        );
+        assert_eq!((photos[0].1[1].x, photos[0].1[1].points[4], photos[0].1[1].score), (5.0, [2.0, 3.0], 0.9));
+        std::fs::write(file.path(), text.replace(",0.9", ",sure")).unwrap();
+        let error = read_faces(file.path()).unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("sure"), "{error}");
+    }
+
+    #[test]
+    fn the_test_set_has_its_promised_size() {
+        let kept = Kept::shipped();
+        assert_eq!(kept.0.len(), 120 + 150 + 150);
+    }
+}

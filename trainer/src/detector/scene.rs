@@ -1,0 +1,304 @@
+//! A training image: part of a photograph or a background with chips blended in, changed at random.
+
+use std::io::Cursor;
+
+use glae_face::RgbImage;
+use glae_face::detector::decode::Face;
+use glae_face::similarity::Similarity;
+use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
+use image::imageops::{blur, flip_horizontal_in_place};
+use image::{DynamicImage, Rgb};
+use rand::Rng;
+
+use super::labels::Labelled;
+
+/// Faces narrower than this in the scene are not asked for: the finest priors are 8 pixels apart.
+const LEAST_WIDTH: f32 = 7.0;
+
+/// Photographs are not blown up by more than this.
+const MOST_GROWTH: f32 = 2.5;
+
+/// What scenes are made of.
+#[derive(Debug)]
+pub struct Stock {
+    /// Photographs with all their faces.
+    pub photos: Vec<Labelled>,
+    /// Photographs without a face.
+    pub backgrounds: Vec<Labelled>,
+    /// Close-ups with one face each, to be blended into backgrounds.
+    pub chips: Vec<Labelled>,
+}
+
+/// A training image and its faces.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// Square.
+    pub image: RgbImage,
+    /// In its pixels.
+    pub faces: Vec<Face>,
+}
+
+impl Stock {
+    /// Draws a scene of `side` x `side` pixels.
+    pub fn scene(&self, side: u32, random: &mut impl Rng) -> Scene {
+        let kind = random.random_range(0.0..1.0);
+        let mut scene = if kind < 0.7 || self.backgrounds.is_empty() {
+            let labelled = &self.photos[random.random_range(0..self.photos.len())];
+            cut(&labelled.photo, &labelled.faces, side, random)
+        } else {
+            let background = &self.backgrounds[random.random_range(0..self.backgrounds.len())];
+            let mut scene = cut(&background.photo, &[], side, random);
+            if kind < 0.85 && !self.chips.is_empty() {
+                for _ in 0..random.random_range(1..=4) {
+                    self.blend(&mut scene, random);
+                }
+            }
+            scene
+        };
+        if random.random_bool(0.5) {
+            mirror(&mut scene);
+        }
+        occlude(&mut scene, random);
+        scene.image = weather(scene.image, random);
+        scene
+    }
+
+    /// Lays a chip onto the scene: an ellipse around the face whose edge fades out, its colours moved towards those of
+    /// the place it covers. Where it would cover another face nothing happens.
+    fn blend(&self, scene: &mut Scene, random: &mut impl Rng) {
+        let chip = &self.chips[random.random_range(0..self.chips.len())];
+        let Some(face) = chip.faces.first() else { return };
+        let side = scene.image.width() as f32;
+        let width = between(16.0, side * 0.45, random);
+        let angle: f32 = random.random_range(-0.35..0.35);
+        let place = [random.random_range(0.1..0.9) * side, random.random_range(0.1..0.9) * side];
+        let transform = about(middle(face), place, width / face.width, angle);
+        let laid = moved(face, &transform);
+        let reach = 1.25 * width.max(laid.height);
+        let near = |other: &Face| (middle(other)[0] - place[0]).hypot(middle(other)[1] - place[1]) < reach;
+        if scene.faces.iter().any(near) {
+            return;
+        }
+        let Some(patch) = transform.warp(&chip.photo, scene.image.width()) else { return };
+        let Some(back) = transform.inverse() else { return };
+        // Half axes in chip pixels: the face and some hair, inside the chip.
+        let (rx, ry) = (face.width * 0.68, face.height * 0.68);
+        let [cx, cy] = middle(face);
+        let weight = |x: u32, y: u32| {
+            let [u, v] = back.apply([x as f32 + 0.5, y as f32 + 0.5]);
+            let (w, h) = (chip.photo.width() as f32, chip.photo.height() as f32);
+            let border = u.min(v).min(w - u).min(h - v) / (0.12 * w);
+            let ellipse = (1.0 - ((u - cx) / rx).hypot((v - cy) / ry)) / 0.3;
+            border.min(ellipse).clamp(0.0, 1.0)
+        };
+        let pixels = || {
+            let from = |p: f32| (p - reach).clamp(0.0, side) as u32;
+            let to = |p: f32| (p + reach).clamp(0.0, side) as u32;
+            (from(place[1])..to(place[1])).flat_map(move |y| (from(place[0])..to(place[0])).map(move |x| (x, y)))
+        };
+        let (mut total, mut own, mut under) = (0f32, [0f32; 3], [0f32; 3]);
+        for (x, y) in pixels() {
+            let w = weight(x, y);
+            total += w;
+            for c in 0..3 {
+                own[c] += w * f32::from(patch.get_pixel(x, y).0[c]);
+                under[c] += w * f32::from(scene.image.get_pixel(x, y).0[c]);
+            }
+        }
+        let match_by = random.random_range(0.0..0.5) / total.max(1.0);
+        for (x, y) in pixels() {
+            let w = weight(x, y);
+            let pixel = scene.image.get_pixel_mut(x, y);
+            for c in 0..3 {
+                let value = f32::from(patch.get_pixel(x, y).0[c]) + (under[c] - own[c]) * match_by;
+                pixel.0[c] = (value * w + f32::from(pixel.0[c]) * (1.0 - w)).round().clamp(0.0, 255.0) as u8;
+            }
+        }
+        scene.faces.push(laid);
+    }
+}
+
+/// A part of a photograph: often around one face whose width is drawn evenly over the scales, otherwise any part.
+fn cut(photo: &RgbImage, faces: &[Face], side: u32, random: &mut impl Rng) -> Scene {
+    let target = side as f32;
+    let longer = photo.width().max(photo.height()) as f32;
+    let (anchor, scale) = if !faces.is_empty() && random.random_bool(0.65) {
+        let face = &faces[random.random_range(0..faces.len())];
+        let scale = between(14.0, target * 0.75, random) / face.width.max(1.0);
+        (middle(face), scale.clamp(0.5 * target / longer, MOST_GROWTH))
+    } else {
+        let centre = [photo.width() as f32 / 2.0, photo.height() as f32 / 2.0];
+        (centre, target / longer * random.random_range(0.8..1.6))
+    };
+    let place = [0.5; 2].map(|middle: f32| (middle + random.random_range(-0.3..0.3)) * target);
+    let angle = if random.random_bool(0.5) { random.random_range(-0.4..0.4) } else { 0.0 };
+    let transform = about(anchor, place, scale, angle);
+    let image = transform.warp(photo, side).unwrap_or_else(|| RgbImage::new(side, side));
+    let mut faces: Vec<Face> = faces.iter().map(|face| moved(face, &transform)).collect();
+    faces.retain(|face| {
+        let [x, y] = middle(face);
+        (0.0..target).contains(&x) && (0.0..target).contains(&y) && face.width >= LEAST_WIDTH
+    });
+    Scene { image, faces }
+}
+
+/// Evenly over the orders of magnitude.
+fn between(least: f32, most: f32, random: &mut impl Rng) -> f32 {
+    random.random_range(least.ln()..most.max(least + 1.0).ln()).exp()
+}
+
+fn middle(face: &Face) -> [f32; 2] {
+    [face.x + face.width / 2.0, face.y + face.height / 2.0]
+}
+
+/// Turns and scales about `anchor` and carries that point to `place`.
+fn about(anchor: [f32; 2], place: [f32; 2], scale: f32, angle: f32) -> Similarity {
+    let (a, b) = (scale * angle.cos(), scale * angle.sin());
+    let [x, y] = anchor;
+    Similarity { a, b, tx: place[0] - a * x + b * y, ty: place[1] - b * x - a * y }
+}
+
+/// The face after a transform; its box stays upright, with the same middle and the scaled sides.
+fn moved(face: &Face, transform: &Similarity) -> Face {
+    let [x, y] = transform.apply(middle(face));
+    let (width, height) = (face.width * transform.scale(), face.height * transform.scale());
+    let points = face.points.map(|point| transform.apply(point));
+    Face { x: x - width / 2.0, y: y - height / 2.0, width, height, points, score: face.score }
+}
+
+fn mirror(scene: &mut Scene) {
+    flip_horizontal_in_place(&mut scene.image);
+    let side = scene.image.width() as f32;
+    for face in &mut scene.faces {
+        face.x = side - face.x - face.width;
+        let [right_eye, left_eye, nose, right_mouth, left_mouth] = face.points.map(|[x, y]| [side - x, y]);
+        face.points = [left_eye, right_eye, nose, left_mouth, right_mouth];
+    }
+}
+
+/// Now and then covers part of a face with a plain rectangle.
+fn occlude(scene: &mut Scene, random: &mut impl Rng) {
+    let side = scene.image.width() as f32;
+    for face in &scene.faces {
+        if !random.random_bool(0.1) {
+            continue;
+        }
+        let (w, h) = (face.width * random.random_range(0.2..0.5), face.height * random.random_range(0.2..0.4));
+        let (x, y) =
+            (face.x + random.random_range(0.0..1.0) * face.width, face.y + random.random_range(0.0..1.0) * face.height);
+        let colour = Rgb([0; 3].map(|_: u8| random.random_range(0..=255)));
+        let at = |value: f32| value.clamp(0.0, side) as u32;
+        for (row, column) in
+            (at(y - h / 2.0)..at(y + h / 2.0)).flat_map(|r| (at(x - w / 2.0)..at(x + w / 2.0)).map(move |c| (r, c)))
+        {
+            scene.image.put_pixel(column, row, colour);
+        }
+    }
+}
+
+/// Light, colour, blur, noise, JPEG.
+fn weather(mut image: RgbImage, random: &mut impl Rng) -> RgbImage {
+    let dark = random.random_bool(0.1);
+    let gain = if dark { random.random_range(0.15..0.5) } else { random.random_range(0.7..1.35) };
+    let lift = random.random_range(-20.0..20.0) * if dark { 0.2 } else { 1.0 };
+    let saturation = if random.random_bool(0.12) { 0.0 } else { random.random_range(0.6..1.4) };
+    let tint = [0; 3].map(|_: u8| random.random_range(0.92f32..1.08));
+    let noise = if random.random_bool(0.2) { random.random_range(2.0..16.0) } else { 0.0 };
+    for pixel in image.pixels_mut() {
+        let [r, g, b] = pixel.0.map(f32::from);
+        let grey = 0.299 * r + 0.587 * g + 0.114 * b;
+        for (value, tint) in pixel.0.iter_mut().zip(tint) {
+            let grain = if noise > 0.0 { random.random_range(-noise..noise) } else { 0.0 };
+            let coloured = (grey + (f32::from(*value) - grey) * saturation) * tint;
+            *value = (coloured * gain + lift + grain).round().clamp(0.0, 255.0) as u8;
+        }
+    }
+    if random.random_bool(0.12) {
+        image = blur(&image, random.random_range(0.5..1.8));
+    }
+    if random.random_bool(0.2) {
+        image = pressed(image, random.random_range(25..80));
+    }
+    image
+}
+
+/// Through JPEG and back.
+fn pressed(image: RgbImage, quality: u8) -> RgbImage {
+    let mut bytes = Vec::new();
+    let written = JpegEncoder::new_with_quality(&mut bytes, quality).encode_image(&image);
+    let read = written.and_then(|()| JpegDecoder::new(Cursor::new(bytes))).and_then(DynamicImage::from_decoder);
+    read.map_or(image, DynamicImage::into_rgb8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    fn face() -> Face {
+        let points = [[40.0, 40.0], [60.0, 40.0], [50.0, 50.0], [42.0, 60.0], [58.0, 60.0]];
+        Face { x: 30.0, y: 25.0, width: 40.0, height: 50.0, points, score: 0.9 }
+    }
+
+    fn labelled(colour: u8, faces: Vec<Face>) -> Labelled {
+        Labelled { file: "a".into(), photo: RgbImage::from_pixel(100, 100, Rgb([colour; 3])), faces }
+    }
+
+    #[test]
+    fn mirroring_twice_changes_nothing_and_once_swaps_sides() {
+        let mut scene = Scene { image: RgbImage::new(100, 100), faces: vec![face()] };
+        mirror(&mut scene);
+        let points = scene.faces[0].points;
+        assert!(points[0][0] < points[1][0] && points[3][0] < points[4][0]);
+        assert_eq!(points[0], [40.0, 40.0]);
+        mirror(&mut scene);
+        assert_eq!(scene.faces[0], face());
+    }
+
+    #[test]
+    fn faces_move_with_the_pixels() {
+        // A white face on black; where the label says the face is, the scene is bright.
+        let mut photo = RgbImage::new(100, 100);
+        for (x, y) in (30..70).flat_map(|x| (25..75).map(move |y| (x, y))) {
+            photo.put_pixel(x, y, Rgb([255; 3]));
+        }
+        let mut random = ChaCha8Rng::seed_from_u64(4);
+        for _ in 0..20 {
+            let scene = cut(&photo, &[face()], 96, &mut random);
+            for [x, y] in scene.faces.iter().flat_map(|face| face.points) {
+                if (1.0..95.0).contains(&x) && (1.0..95.0).contains(&y) {
+                    assert!(scene.image.get_pixel(x as u32, y as u32).0[0] > 200, "{x} {y}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn blended_chips_have_no_frame_and_do_not_cover_each_other() {
+        let stock = Stock {
+            photos: vec![labelled(90, vec![face()])],
+            backgrounds: vec![labelled(0, Vec::new())],
+            chips: vec![labelled(200, vec![face()])],
+        };
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let mut scene = Scene { image: RgbImage::new(128, 128), faces: Vec::new() };
+        (0..8).for_each(|_| stock.blend(&mut scene, &mut random));
+        assert!(!scene.faces.is_empty());
+        let step = |a: &Rgb<u8>, b: &Rgb<u8>| a.0[0].abs_diff(b.0[0]);
+        let edge = (1..128).flat_map(|x| (0..128).map(move |y| (x, y)));
+        let largest = edge.map(|(x, y)| step(scene.image.get_pixel(x - 1, y), scene.image.get_pixel(x, y))).max();
+        assert!(largest.unwrap() < 160, "a step of {largest:?} is a frame");
+        for (i, a) in scene.faces.iter().enumerate() {
+            assert!(scene.faces[i + 1..].iter().all(|b| a.overlap(b) < 0.2));
+        }
+    }
+
+    #[test]
+    fn the_same_seed_draws_the_same_scene() {
+        let stock = Stock { photos: vec![labelled(90, vec![face()])], backgrounds: Vec::new(), chips: Vec::new() };
+        let draw = |seed| stock.scene(64, &mut ChaCha8Rng::seed_from_u64(seed));
+        assert_eq!((draw(3).image, draw(3).faces), (draw(3).image, draw(3).faces));
+        assert_ne!(draw(3).image, draw(4).image);
+    }
+}
