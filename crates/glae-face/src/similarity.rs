@@ -93,15 +93,29 @@ fn centroid(points: &[[f32; 2]]) -> [f64; 2] {
 
 /// The colour at a point; the middle of pixel (0, 0) is (0.5, 0.5).
 fn bilinear(photo: &RgbImage, [x, y]: [f32; 2]) -> [f32; 3] {
-    let (x, y) = (x - 0.5, y - 0.5);
-    let (fx, fy) = (x - x.floor(), y - y.floor());
-    let at = |dx: i64, dy: i64| {
-        let column = (x.floor() as i64 + dx).clamp(0, i64::from(photo.width()) - 1) as u32;
-        let row = (y.floor() as i64 + dy).clamp(0, i64::from(photo.height()) - 1) as u32;
-        photo.get_pixel(column, row).0.map(f32::from)
-    };
-    let (p00, p10, p01, p11) = (at(0, 0), at(1, 0), at(0, 1), at(1, 1));
-    std::array::from_fn(|c| (p00[c] * (1.0 - fx) + p10[c] * fx) * (1.0 - fy) + (p01[c] * (1.0 - fx) + p11[c] * fx) * fy)
+    let (width, height) = (photo.width() as usize, photo.height() as usize);
+    let (left, right, fx) = neighbours(x, width);
+    let (top, bottom, fy) = neighbours(y, height);
+    let pixels = photo.as_raw();
+    let at = |column: usize, row: usize| &pixels[(row * width + column) * 3..][..3];
+    let (p00, p10, p01, p11) = (at(left, top), at(right, top), at(left, bottom), at(right, bottom));
+    std::array::from_fn(|c| {
+        let (upper, lower) = (mix(p00[c], p10[c], fx), mix(p01[c], p11[c], fx));
+        upper + (lower - upper) * fy
+    })
+}
+
+fn mix(a: u8, b: u8, share: f32) -> f32 {
+    f32::from(a) + (f32::from(b) - f32::from(a)) * share
+}
+
+/// The two pixels around a coordinate, and how far it lies on the way from the first to the second. Outside, both are the
+/// border's.
+fn neighbours(coordinate: f32, length: usize) -> (usize, usize, f32) {
+    // Casting cuts off the fraction, saturates, and makes 0 of NaN.
+    let inside = (coordinate - 0.5).clamp(0.0, (length - 1) as f32);
+    let first = inside as usize;
+    (first, (first + 1).min(length - 1), inside - first as f32)
 }
 
 #[cfg(test)]

@@ -278,7 +278,7 @@ mod tests {
         let input = burn::tensor::Tensor::<4>::ones([1, 3, 32, 32], &device);
         let answers = |net: &YuNet| net.forward(input.clone()).into_data().try_to_vec::<f32>().unwrap();
         for (a, b) in answers(&net).iter().zip(answers(&again)) {
-            assert_eq!(a, b);
+            assert_eq!(*a, b);
         }
         std::fs::write(&file, "text").unwrap();
         assert!(import(&file, &out).unwrap_err().to_string().contains("safetensors"));
