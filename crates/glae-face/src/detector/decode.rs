@@ -46,6 +46,11 @@ impl Face {
     }
 }
 
+/// The main face of a photograph: the largest. `None` if there is none.
+pub fn main_face(faces: &[Face]) -> Option<&Face> {
+    faces.iter().max_by(|a, b| (a.width * a.height).total_cmp(&(b.width * b.height)))
+}
+
 /// A place the network answers for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prior {
@@ -169,6 +174,13 @@ mod tests {
         // Overlap by a third stays at 0.4 and goes at 0.3.
         assert_eq!(suppress(vec![at(0.0, 0.7), at(5.0, 0.9)], 0.4).len(), 2);
         assert_eq!(suppress(vec![at(0.0, 0.7), at(5.0, 0.9)], 0.3).len(), 1);
+    }
+
+    #[test]
+    fn the_largest_face_is_the_main_one() {
+        let small = at(0.0, 0.9);
+        assert_eq!(main_face(&[small, small.scaled(2.0), small.scaled(1.5)]), Some(&small.scaled(2.0)));
+        assert_eq!(main_face(&[]), None);
     }
 
     #[test]

@@ -3,6 +3,25 @@
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
+use super::golden::Golden;
+
+/// Photographs are looked at with a longer side of at least and at most so many pixels: below, no face is left; above,
+/// a tab has not the memory.
+pub const LONGEST_SIDES: std::ops::RangeInclusive<u32> = 32..=2048;
+
+/// Why a manifest cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// Not JSON, or a field is missing.
+    #[error("the detector's manifest cannot be read: {0}")]
+    Json(String),
+    /// A format of the future.
+    #[error("the detector's manifest has format {0}, this version reads format 1: use a newer version of the program")]
+    Format(u32),
+    /// A value that no exported manifest has.
+    #[error("the detector's manifest is wrong: {0}")]
+    Value(String),
+}
 
 /// Where weights come from, how they are used, and how good they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +44,50 @@ pub struct Manifest {
     pub licence: String,
     /// What was found in sets of photographs that training never saw, by the set's name.
     pub measured: Vec<Measured>,
+    /// A generated picture and the known answers to it.
+    pub golden: Golden,
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// Not JSON, a field is missing, a format of the future, or settings out of range.
+    pub fn parse(json: &str) -> Result<Self, ManifestError> {
+        let unreadable = |error: serde_json::Error| ManifestError::Json(error.to_string());
+        // A format of the future may lack or rename any field but this one.
+        let Format { format } = serde_json::from_str(json).map_err(unreadable)?;
+        if format != 1 {
+            return Err(ManifestError::Format(format));
+        }
+        let manifest: Self = serde_json::from_str(json).map_err(unreadable)?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// Whether all values are in range, as [`Self::parse`] wants them.
+    ///
+    /// # Errors
+    /// The first one that is not.
+    pub fn check(&self) -> Result<(), ManifestError> {
+        let Settings { longest_side, least_score, most_overlap } = self.settings;
+        let wrong = |text: String| Err(ManifestError::Value(text));
+        if !LONGEST_SIDES.contains(&longest_side) {
+            let (least, most) = (LONGEST_SIDES.start(), LONGEST_SIDES.end());
+            return wrong(format!("`settings.longest_side` is {longest_side}, not {least} to {most} pixels"));
+        }
+        for (name, share) in [("least_score", least_score), ("most_overlap", most_overlap)] {
+            if !(0.0..=1.0).contains(&share) {
+                return wrong(format!("`settings.{name}` is {share}, not 0 to 1"));
+            }
+        }
+        self.golden.problem().map_or(Ok(()), wrong)
+    }
+}
+
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
 }
 
 /// What was found in one set.
@@ -52,4 +115,52 @@ pub struct Found {
     pub precision: f64,
     /// Answers per photograph that meet no label.
     pub false_alarms: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        // One level has 12 x 16, one 6 x 8, one 3 x 4 priors.
+        let answers = vec![0.5; (252 * 16usize).div_ceil(11)];
+        Manifest {
+            format: 1,
+            name: "detector".to_owned(),
+            file: "weights.safetensors".to_owned(),
+            sha256: "00".to_owned(),
+            bytes: 1,
+            settings: Settings::default(),
+            trained_on: "nothing".to_owned(),
+            licence: "MIT".to_owned(),
+            measured: vec![Measured { set: "natural".to_owned(), found: Found { photos: 3, ..Found::default() } }],
+            golden: Golden { seed: 1, width: 128, height: 96, every: 11, answers, tolerance: 0.01 },
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let json = serde_json::to_string(&manifest()).unwrap();
+        assert_eq!(Manifest::parse(&json).unwrap(), manifest());
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        let complaint = |change: &dyn Fn(&mut Manifest)| {
+            let mut manifest = manifest();
+            change(&mut manifest);
+            Manifest::parse(&serde_json::to_string(&manifest).unwrap()).unwrap_err().to_string()
+        };
+        let future = complaint(&|m| m.format = 2);
+        assert!(future.contains("format 2") && future.contains("newer version"), "{future}");
+        assert!(complaint(&|m| m.settings.longest_side = 31).contains("`settings.longest_side` is 31, not 32 to 2048"));
+        assert!(complaint(&|m| m.settings.least_score = 1.5).contains("`settings.least_score` is 1.5, not 0 to 1"));
+        assert!(complaint(&|m| m.settings.most_overlap = -0.1).contains("`settings.most_overlap`"));
+        assert!(complaint(&|m| m.golden.answers.truncate(9)).contains("`golden.answers`"));
+        let text = Manifest::parse(r#"{"format": 1}"#).unwrap_err().to_string();
+        assert!(text.contains("missing field"), "{text}");
+        // Whatever else a newer format holds, it is the format that is complained about.
+        assert!(matches!(Manifest::parse(r#"{"format": 7}"#), Err(ManifestError::Format(7))));
+        assert!(matches!(Manifest::parse("no manifest"), Err(ManifestError::Json(_))));
+    }
 }

@@ -2,8 +2,10 @@
 //! answers read in [`decode`], both together in [`Detector`].
 
 pub mod decode;
+pub mod golden;
 pub mod manifest;
 pub mod network;
+pub mod trust;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
@@ -11,7 +13,8 @@ use image::imageops::{FilterType, resize};
 use serde::{Deserialize, Serialize};
 
 use decode::{Face, decode, suppress};
-use network::{OUTPUTS, YuNet};
+use golden::{Golden, picture};
+use network::{Folded, OUTPUTS, YuNet};
 
 /// How a photograph is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,19 +42,29 @@ pub enum DetectError {
     /// The device gave NaN or infinity.
     #[error("the device gave numbers that are not finite")]
     NotFinite,
+    /// The device computes something else than it should.
+    #[error(
+        "the device computed wrong numbers when it looked for faces in a check with a known answer (off by {off:.4}, at most {tolerance} is allowed)"
+    )]
+    Wrong {
+        /// Largest difference of an answer, relative to 1 or, where it is larger, to the known answer.
+        off: f32,
+        /// What the manifest allows.
+        tolerance: f32,
+    },
 }
 
 /// The network on a device.
 #[derive(Debug)]
 pub struct Detector {
-    net: YuNet,
+    net: Folded,
     device: Device,
 }
 
 impl Detector {
-    /// Takes a network that lies on `device`.
+    /// Takes a network that lies on `device`, and folds it for inference.
     pub fn new(net: YuNet, device: &Device) -> Self {
-        Self { net, device: device.clone() }
+        Self { net: Folded::new(&net), device: device.clone() }
     }
 
     /// All faces of an upright photograph, from left to right, in its pixels.
@@ -62,19 +75,45 @@ impl Detector {
         let shrunk = shrink(photo, settings.longest_side);
         let seen = shrunk.as_ref().unwrap_or(photo);
         let scale = photo.width().max(photo.height()) as f32 / seen.width().max(seen.height()) as f32;
-        let (planes, width, height) = planes(seen);
-        let input = Tensor::from_data(TensorData::new(planes, [1, 3, height, width]), &self.device);
-        let answers = self.net.forward(input).into_data_async().await;
-        let answers = answers.map_err(|error| DetectError::Device(format!("{error:?}")))?;
-        let answers: Vec<f32> = answers.try_to_vec().map_err(|error| DetectError::Device(format!("{error:?}")))?;
-        if answers.iter().any(|answer| !answer.is_finite()) {
-            return Err(DetectError::NotFinite);
-        }
-        debug_assert_eq!(answers.len() % OUTPUTS, 0);
+        let (answers, width, height) = self.answers(seen).await?;
         let mut faces = suppress(decode(&answers, width, height, settings.least_score), settings.most_overlap);
         faces.iter_mut().for_each(|face| *face = face.scaled(scale));
         faces.sort_by(|a, b| a.x.total_cmp(&b.x));
         Ok(faces)
+    }
+
+    /// Looks at the generated picture of a manifest and compares with the known answers.
+    ///
+    /// # Errors
+    /// The device fails or computes something else.
+    pub async fn golden_check(&self, golden: &Golden) -> Result<(), DetectError> {
+        let (answers, ..) = self.answers(&picture(golden.width, golden.height, golden.seed)).await?;
+        golden.compare(&answers)
+    }
+
+    /// The check that a manifest shall carry. What this device answers becomes the known answer: compute it on the CPU.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub async fn golden(&self) -> Result<Golden, DetectError> {
+        let plan = Golden::plan();
+        let (answers, ..) = self.answers(&picture(plan.width, plan.height, plan.seed)).await?;
+        Ok(Golden { answers: plan.spread(&answers), ..plan })
+    }
+
+    /// The raw answers to a photograph as it is, `[priors, 16]` row by row, all finite; and its width and height with the
+    /// padding.
+    async fn answers(&self, photo: &RgbImage) -> Result<(Vec<f32>, usize, usize), DetectError> {
+        let (planes, width, height) = planes(photo);
+        let input = Tensor::from_data(TensorData::new(planes, [1, 3, height, width]), &self.device);
+        let answers = self.net.forward(input).into_data_async().await;
+        let answers = answers.map_err(|error| DetectError::Device(format!("{error:?}")))?;
+        let answers: Vec<f32> = answers.try_into_vec().map_err(|error| DetectError::Device(format!("{error:?}")))?;
+        debug_assert_eq!(answers.len() % OUTPUTS, 0);
+        if answers.iter().all(|answer| answer.is_finite()) {
+            return Ok((answers, width, height));
+        }
+        Err(DetectError::NotFinite)
     }
 }
 
@@ -137,5 +176,22 @@ mod tests {
         let small = found(96, 64);
         assert!(small.len() > 1 && small.is_sorted_by(|a, b| a.x <= b.x));
         assert_eq!(found(192, 128), small.iter().map(|face| face.scaled(2.0)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_device_that_computes_another_network_is_found_out() {
+        let device = Device::flex();
+        device.seed(3);
+        let detector = Detector::new(YuNet::new(&device), &device);
+        let golden = pollster::block_on(detector.golden()).unwrap();
+        assert_eq!(golden.problem(), None);
+        // Answers that are all alike would prove little.
+        let least = golden.answers.iter().copied().fold(f32::INFINITY, f32::min);
+        let largest = golden.answers.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        assert!(largest - least > 1.0, "{least} to {largest}");
+        assert!(pollster::block_on(detector.golden_check(&golden)).is_ok());
+        let other = Detector::new(YuNet::new(&device), &device);
+        let error = pollster::block_on(other.golden_check(&golden)).unwrap_err();
+        assert!(matches!(error, DetectError::Wrong { off, .. } if off > 0.01), "{error}");
     }
 }

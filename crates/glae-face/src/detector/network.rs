@@ -1,12 +1,16 @@
 //! YuNet_n. Field names are those of the published state dict (`backbone.model0.conv1`,
 //! `bbox_head.multi_level_cls.0.conv2`, ...), so that public weights load by name.
 
+mod folded;
+
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::MaxPool2dConfig;
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+
+pub(super) use folded::Folded;
 
 /// Pixels between neighbouring priors, level by level.
 pub const STRIDES: [usize; 3] = [8, 16, 32];
@@ -64,9 +68,18 @@ impl YuNet {
     /// - `input`: `[batch, 3, height, width]`, blue, green, red, 0 to 255; sides are multiples of 32
     /// - output: `[batch, priors, 16]` in the order of [`super::decode::priors`]
     pub fn forward(&self, input: Tensor<4>) -> Tensor<3> {
-        self.bbox_head.forward(self.neck.forward(self.backbone.forward(input)))
+        self.forward_with(input, &|conv, x| conv.forward(x))
+    }
+
+    /// [`Self::forward`] with another way to compute its depthwise convolutions, for training.
+    pub fn forward_with(&self, input: Tensor<4>, depthwise: Depthwise) -> Tensor<3> {
+        let features = self.backbone.forward(input, depthwise);
+        self.bbox_head.forward(self.neck.forward(features, depthwise), depthwise)
     }
 }
+
+/// Computes a depthwise 3x3 convolution.
+pub type Depthwise<'a> = &'a dyn Fn(&Conv2d, Tensor<4>) -> Tensor<4>;
 
 #[derive(Module, Debug)]
 struct Backbone {
@@ -79,11 +92,11 @@ struct Backbone {
 }
 
 impl Backbone {
-    fn forward(&self, input: Tensor<4>) -> [Tensor<4>; 3] {
-        let x = self.model1.forward(halve(self.model0.forward(input)));
-        let fine = self.model3.forward(halve(self.model2.forward(x)));
-        let middle = self.model4.forward(halve(fine.clone()));
-        let coarse = self.model5.forward(halve(middle.clone()));
+    fn forward(&self, input: Tensor<4>, depthwise: Depthwise) -> [Tensor<4>; 3] {
+        let x = self.model1.forward(halve(self.model0.forward(input, depthwise)), depthwise);
+        let fine = self.model3.forward(halve(self.model2.forward(x, depthwise)), depthwise);
+        let middle = self.model4.forward(halve(fine.clone()), depthwise);
+        let coarse = self.model5.forward(halve(middle.clone()), depthwise);
         [fine, middle, coarse]
     }
 }
@@ -100,8 +113,8 @@ struct Stem {
 }
 
 impl Stem {
-    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        self.conv2.forward(relu(self.bn1.forward(self.conv1.forward(input))))
+    fn forward(&self, input: Tensor<4>, depthwise: Depthwise) -> Tensor<4> {
+        self.conv2.forward(relu(self.bn1.forward(self.conv1.forward(input))), depthwise)
     }
 }
 
@@ -112,8 +125,8 @@ struct Stage {
 }
 
 impl Stage {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.conv2.forward(self.conv1.forward(x))
+    fn forward(&self, x: Tensor<4>, depthwise: Depthwise) -> Tensor<4> {
+        self.conv2.forward(self.conv1.forward(x, depthwise), depthwise)
     }
 }
 
@@ -143,8 +156,8 @@ impl Unit {
         Self { conv1: point.init(device), conv2: depth.init(device), bn: None }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = self.conv2.forward(self.conv1.forward(x));
+    fn forward(&self, x: Tensor<4>, depthwise: Depthwise) -> Tensor<4> {
+        let x = depthwise(&self.conv2, self.conv1.forward(x));
         match &self.bn {
             Some(bn) => relu(bn.forward(x)),
             None => x,
@@ -159,10 +172,10 @@ struct Neck {
 }
 
 impl Neck {
-    fn forward(&self, [fine, middle, coarse]: [Tensor<4>; 3]) -> [Tensor<4>; 3] {
-        let coarse = self.lateral_convs[2].forward(coarse);
-        let middle = self.lateral_convs[1].forward(middle + doubled(coarse.clone()));
-        let fine = self.lateral_convs[0].forward(fine + doubled(middle.clone()));
+    fn forward(&self, [fine, middle, coarse]: [Tensor<4>; 3], depthwise: Depthwise) -> [Tensor<4>; 3] {
+        let coarse = self.lateral_convs[2].forward(coarse, depthwise);
+        let middle = self.lateral_convs[1].forward(middle + doubled(coarse.clone()), depthwise);
+        let fine = self.lateral_convs[0].forward(fine + doubled(middle.clone()), depthwise);
         [fine, middle, coarse]
     }
 }
@@ -188,13 +201,13 @@ struct Heads {
 }
 
 impl Heads {
-    fn forward(&self, features: [Tensor<4>; 3]) -> Tensor<3> {
+    fn forward(&self, features: [Tensor<4>; 3], depthwise: Depthwise) -> Tensor<3> {
         let levels = features.into_iter().enumerate().map(|(level, mut x)| {
             for unit in &self.multi_level_share_convs[level] {
-                x = unit.forward(x);
+                x = unit.forward(x, depthwise);
             }
             let heads = [&self.multi_level_cls, &self.multi_level_bbox, &self.multi_level_obj, &self.multi_level_kps];
-            let maps = heads.map(|head| head[level].forward(x.clone())).to_vec();
+            let maps = heads.map(|head| head[level].forward(x.clone(), depthwise)).to_vec();
             Tensor::cat(maps, 1).flatten::<3>(2, 3).swap_dims(1, 2)
         });
         Tensor::cat(levels.collect(), 1)
