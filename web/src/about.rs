@@ -24,15 +24,20 @@ pub fn AboutPage() -> impl IntoView {
 
             <h2>"Your photo never leaves this device"</h2>
             <p>
-                "The photo is read, cropped and measured on this device, and forgotten when you close the page. Nothing is
-                uploaded, nothing is counted, there are no cookies. The page fetches only itself and the network's weights;
-                the browser keeps the weights, so the next visit starts sooner."
+                "Photos and the camera's pictures are looked at on this device, and forgotten when you close the page. Nothing
+                is uploaded, nothing is counted, there are no cookies. The page fetches only itself and the networks'
+                weights; the browser keeps the weights, so the next visit starts sooner. The camera runs only while you see
+                its picture here, and is released when you stop it or leave the tab."
             </p>
 
             <h2>"How it decides"</h2>
             <ol>
-                <li>"The square you mark is resized to the network's input."</li>
-                <li>"The network looks at the square and at its mirror image."</li>
+                <li>"A small network finds the faces, each with five points: eyes, tip of the nose, corners of the mouth."</li>
+                <li>
+                    "Each face is turned upright and scaled so that its points lie where they lay in training. Very small
+                    faces and those turned away are not judged. Where no face is found, you can mark a square by hand."
+                </li>
+                <li>"The age network looks at the straightened face and at its mirror image."</li>
                 <li>
                     "Two classifiers answer, each with a probability for every age from 0 to 100. The "
                     <em>"vanilla"</em>" one learned from photos as they come, where most people are between 20 and 40. The "
@@ -45,8 +50,8 @@ pub fn AboutPage() -> impl IntoView {
                 <li>"The age shown is the mean of that classifier's distribution, over both images."</li>
             </ol>
             <p>
-                "Before the first estimate, each device computes an input with a known answer. A device that gets it wrong is
-                not used."
+                "Before the first estimate, each device computes an input with a known answer with both networks. A device that
+                gets it wrong is not used."
             </p>
             <p>"The method is that of the article “General vs. Long-Tailed Age Estimation: An Approach to Kill Two Birds With One Stone”."</p>
 
@@ -55,7 +60,7 @@ pub fn AboutPage() -> impl IntoView {
                 <li>"It sees one picture, not a person. Being wrong by several years is normal."</li>
                 <li>"Light, make-up, glasses, blur and an unusual angle move the answer."</li>
                 <li>"Faces that were rare in the training photos are estimated worse."</li>
-                <li>"It answers for whatever lies in the square, face or not."</li>
+                <li>"What is found may be a drawing, a statue or no face at all; a square marked by hand is never questioned."</li>
                 <li>"Do not decide anything about a person with it: no admission, no sale, no proof of age."</li>
             </ul>
 
@@ -68,13 +73,18 @@ pub fn AboutPage() -> impl IntoView {
     }
 }
 
-/// What a manifest says that belongs on this page.
+/// What a manifest says that belongs on this page, whichever network it is of.
 #[derive(Clone, Debug, Deserialize)]
 struct Weighed {
     name: String,
     bytes: u64,
     trained_on: String,
     licence: String,
+}
+
+/// The errors in the age network's manifest.
+#[derive(Clone, Debug, Deserialize)]
+struct Errors {
     #[serde(default)]
     measured: Vec<Measured>,
 }
@@ -82,31 +92,43 @@ struct Weighed {
 #[derive(Deserialize)]
 struct Index {
     default: String,
+    detector: String,
 }
 
-/// Read from the manifest of the weights in use; the weights themselves are not touched.
+/// Read from the manifests of the weights in use; the weights themselves are not touched.
 #[component]
 fn Weights() -> impl IntoView {
     let wanted = expect_context::<Engine>().wanted_weights();
-    let manifest = LocalResource::new(move || manifest(wanted.clone()));
-    move || match manifest.get() {
-        None => view! { <p class="hint">"Reading the manifest"</p> }.into_any(),
+    let manifests = LocalResource::new(move || manifests(wanted.clone()));
+    move || {
+        match manifests.get() {
+        None => view! { <p class="hint">"Reading the manifests"</p> }.into_any(),
         Some(None) => {
-            view! { <p>"The manifest could not be read. Check the connection and reload the page."</p> }.into_any()
+            view! { <p>"The manifests could not be read. Check the connection and reload the page."</p> }.into_any()
         }
-        Some(Some(weights)) => view! { <Terms weights/> }.into_any(),
+        Some(Some((ages, errors, detector))) => {
+            view! { <Terms of="Age network" weights=ages/><Measurements measured=errors.measured/><Terms of="Face detector" weights=detector/> }
+                .into_any()
+        }
+    }
     }
 }
 
 #[component]
-fn Terms(weights: Weighed) -> impl IntoView {
-    let measured = weights.measured;
+fn Terms(of: &'static str, weights: Weighed) -> impl IntoView {
     view! {
+        <h3>{of}</h3>
         <dl class="facts stacked">
             <div><dt>"Name"</dt><dd>{format!("{} ({:.1} MB)", weights.name, weights.bytes as f64 / 1e6)}</dd></div>
             <div><dt>"Trained on"</dt><dd>{weights.trained_on}</dd></div>
             <div><dt>"Licence"</dt><dd>{weights.licence}</dd></div>
         </dl>
+    }
+}
+
+#[component]
+fn Measurements(measured: Vec<Measured>) -> impl IntoView {
+    view! {
         {(!measured.is_empty()).then(|| view! {
             <div class="scroll-x">
                 <table>
@@ -133,12 +155,11 @@ fn Terms(weights: Weighed) -> impl IntoView {
     }
 }
 
-async fn manifest(wanted: Option<String>) -> Option<Weighed> {
-    let name = match wanted {
-        Some(name) => name,
-        None => json::<Index>("/weights/index.json").await?.default,
-    };
-    json(&format!("/weights/{name}/manifest.json")).await
+async fn manifests(wanted: Option<String>) -> Option<(Weighed, Errors, Weighed)> {
+    let index: Index = json("/weights/index.json").await?;
+    let of = |name: &str| format!("/weights/{name}/manifest.json");
+    let ages = of(&wanted.unwrap_or(index.default));
+    Some((json(&ages).await?, json(&ages).await?, json(&of(&index.detector)).await?))
 }
 
 async fn json<T: DeserializeOwned>(url: &str) -> Option<T> {

@@ -6,7 +6,7 @@ use leptos_router::path;
 
 use crate::about::AboutPage;
 use crate::engine::Engine;
-use crate::estimate::EstimatePage;
+use crate::estimate::{Bench, EstimatePage};
 use crate::leaderboard::{BoardPage, BoardsPage, Desk};
 use crate::settings::Settings;
 
@@ -23,7 +23,12 @@ use leptos::wasm_bindgen::JsCast;
 
 #[component]
 fn App() -> impl IntoView {
-    provide_context(Engine::new(settings()));
+    let engine = Engine::new(settings());
+    let bench = Bench::new(engine);
+    provide_context(engine);
+    provide_context(bench);
+    // The photograph's own parts need nothing else.
+    provide_context(bench.viewer);
     provide_context(Desk::new());
     view! {
         <Router>

@@ -17,8 +17,12 @@
 pub mod about;
 #[cfg(target_arch = "wasm32")]
 pub mod app;
+pub mod batch;
 #[cfg(target_arch = "wasm32")]
 mod browser;
+pub mod camera;
+#[cfg(target_arch = "wasm32")]
+mod download;
 pub mod engine;
 pub mod estimate;
 pub mod inference;

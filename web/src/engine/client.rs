@@ -1,48 +1,25 @@
-//! What the components see of the worker: signals, and a few verbs.
+//! What the components see of the worker: its state as signals, and questions that are answered later.
 
-use std::time::Duration;
+use std::collections::HashMap;
 
-use glae_face::crop::Square;
-use glae_model::Estimate;
-use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{File, Url};
+use wasm_bindgen::JsValue;
 
 use super::link::Link;
 use super::recovery::{Recovery, after_breaking};
-use crate::estimate::crop::Size;
 use crate::estimate::wording::Stage;
-use crate::inference::protocol::{DeviceChoice, DeviceKind, DeviceReport, Reply, Request, Times};
+use crate::inference::protocol::{DeviceChoice, DeviceKind, DeviceReport, Reply, Request, Seen, Times};
 use crate::settings::Settings;
 
-/// How long the square must rest before its age is estimated.
-const REST: Duration = Duration::from_millis(200);
-
-/// Larger files cannot be photographs of 50 megapixels, and reading them could end the tab.
-const MAX_FILE_BYTES: f64 = 256e6;
-
-/// The photograph on screen.
+/// The worker's answer to a question.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Photo {
-    /// Names it in messages.
-    pub id: u32,
-    /// Address of the file for an `img`; the browser turns it upright.
-    pub preview: String,
-    /// Once the worker has decoded it.
-    pub size: Option<Size>,
-}
-
-/// An estimate and what it took.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
-    /// Both classifiers' answers and the routing.
-    pub estimate: Estimate,
-    /// Where the time went.
-    pub times: Times,
-    /// What computed it.
-    pub device: DeviceReport,
+pub enum Answer {
+    /// The photograph is decoded; width and height of the upright pixels.
+    Opened(u32, u32),
+    /// The file cannot be used: a sentence with the remedy.
+    Refused(String),
+    /// What is in the picture.
+    Seen(Vec<Seen>, Times),
 }
 
 /// Handle to the worker and to everything known about it; copies are cheap and all mean the same one.
@@ -52,33 +29,27 @@ pub struct Engine {
     pub stage: RwSignal<Stage>,
     /// The device it runs on, as soon as that is known.
     pub device: RwSignal<Option<DeviceReport>>,
+    /// Where the age network wants a face's five points, in shares of the crop's side; known once it is loaded.
+    pub template: RwSignal<Option<[[f32; 2]; 5]>>,
     /// Something worth knowing that is not an error.
     pub notice: RwSignal<Option<String>>,
-    /// What is wrong with the photograph, and the remedy.
+    /// What is wrong with what the visitor gave or asked for, and the remedy.
     pub refusal: RwSignal<Option<String>>,
-    /// The photograph on screen.
-    pub photo: RwSignal<Option<Photo>>,
-    /// The crop.
-    pub square: RwSignal<Option<Square>>,
-    /// The newest estimate of this photograph.
-    pub shown: RwSignal<Option<Shown>>,
-    /// Whether a newer one is on its way.
-    pub busy: RwSignal<bool>,
+    /// Counts workers. When one takes over from a broken one, what was asked before is forgotten and must be asked anew.
+    pub generation: RwSignal<u32>,
     inner: StoredValue<Inner, LocalStorage>,
 }
 
 struct Inner {
     settings: Settings,
     link: Option<Link>,
-    /// Counts workers: replies of an ended one may still be in the page's queue.
-    generation: u32,
     choice: DeviceChoice,
     listening: bool,
-    file: Option<File>,
+    /// Asked before the worker listens.
+    outbox: Vec<(Request, Option<JsValue>)>,
     last_id: u32,
-    /// The estimate whose answer is wanted.
-    awaited: Option<u32>,
-    timer: Option<TimeoutHandle>,
+    /// Who waits for which answer.
+    waiting: HashMap<u32, Box<dyn FnOnce(Answer)>>,
 }
 
 impl Engine {
@@ -87,22 +58,18 @@ impl Engine {
         Self {
             stage: RwSignal::new(Stage::Asleep),
             device: RwSignal::new(None),
+            template: RwSignal::new(None),
             notice: RwSignal::new(settings.complaint.clone()),
             refusal: RwSignal::new(None),
-            photo: RwSignal::new(None),
-            square: RwSignal::new(None),
-            shown: RwSignal::new(None),
-            busy: RwSignal::new(false),
+            generation: RwSignal::new(0),
             inner: StoredValue::new_local(Inner {
                 choice: settings.device.clone(),
                 settings,
                 link: None,
-                generation: 0,
                 listening: false,
-                file: None,
+                outbox: Vec::new(),
                 last_id: 0,
-                awaited: None,
-                timer: None,
+                waiting: HashMap::new(),
             }),
         }
     }
@@ -127,97 +94,49 @@ impl Engine {
         self.wake();
     }
 
-    /// Shows a photograph and estimates the age in its largest centred square.
-    pub fn show(self, file: File) {
-        self.clear();
-        if file.size() > MAX_FILE_BYTES {
-            let megabytes = file.size() / 1e6;
-            self.refuse(format!(
-                "This file has {megabytes:.0} MB; the limit is 256 MB. Save a smaller copy and choose that."
-            ));
-            return;
-        }
-        if let Ok(preview) = Url::create_object_url_with_blob(&file) {
-            self.photo.set(Some(Photo { id: self.next_id(), preview, size: None }));
-            self.inner.update_value(|inner| inner.file = Some(file));
-            self.busy.set(true);
-            self.wake();
-            self.send_photo();
-        }
-    }
-
-    /// Says what is wrong with what the visitor gave.
-    pub fn refuse(self, sentence: String) {
-        self.clear();
-        self.refusal.set(Some(sentence));
-    }
-
-    /// Takes the photograph off the screen.
-    pub fn clear(self) {
-        self.cancel();
-        self.inner.update_value(|inner| inner.file = None);
-        if let Some(photo) = self.photo.get_untracked() {
-            let _ = Url::revoke_object_url(&photo.preview);
-        }
-        self.photo.set(None);
-        self.square.set(None);
-        self.shown.set(None);
-        self.refusal.set(None);
-    }
-
-    /// Moves the crop; the estimate follows when it rests.
-    pub fn crop(self, square: Square) {
-        if self.square.get_untracked() == Some(square) {
-            return;
-        }
-        self.square.set(Some(square));
-        self.cancel();
-        self.busy.set(true);
-        let timer = set_timeout_with_handle(move || self.estimate(), REST).ok();
-        self.inner.update_value(|inner| inner.timer = timer);
-    }
-
-    /// Asks for an estimate of what is on screen, if everything for it is there.
-    fn estimate(self) {
-        let photo = self.photo.get_untracked().filter(|photo| photo.size.is_some());
-        let (Some(photo), Some(square)) = (photo, self.square.get_untracked()) else { return };
-        if self.stage.get_untracked() != Stage::Ready {
-            return;
-        }
-        let request = self.next_id();
-        self.busy.set(true);
-        self.inner.update_value(|inner| {
-            inner.awaited = Some(request);
-            if let Some(link) = &inner.link {
-                link.send(&Request::Estimate { request, photo: photo.id, square });
-            }
-        });
-    }
-
-    /// Forgets the estimate that is due or on its way.
-    fn cancel(self) {
-        self.busy.set(false);
-        self.inner.update_value(|inner| {
-            inner.timer.take().inspect(TimeoutHandle::clear);
-            if let (Some(request), Some(link)) = (inner.awaited.take(), &inner.link) {
-                link.send(&Request::Cancel { request });
-            }
-        });
-    }
-
-    fn next_id(self) -> u32 {
+    /// Asks the worker, and starts it if need be. `build` gets the number of the request, which is returned too; a buffer
+    /// is given away with it. The answer may never come: a newer question overtakes it, or the worker breaks.
+    pub fn ask(
+        self,
+        build: impl FnOnce(u32) -> Request,
+        bytes: Option<JsValue>,
+        answered: impl FnOnce(Answer) + 'static,
+    ) -> u32 {
+        self.wake();
         self.inner
             .try_update_value(|inner| {
                 inner.last_id += 1;
-                inner.last_id
+                let id = inner.last_id;
+                inner.waiting.insert(id, Box::new(answered));
+                let request = build(id);
+                match &inner.link {
+                    Some(link) if inner.listening => link.send(&request, bytes.as_ref()),
+                    _ => inner.outbox.push((request, bytes)),
+                }
+                id
             })
             .unwrap_or_default()
     }
 
+    /// The answer is not wanted any more.
+    pub fn cancel(self, request: u32) {
+        self.inner.update_value(|inner| {
+            inner
+                .outbox
+                .retain(|(waiting, _)| !matches!(waiting, Request::Compute { request: id, .. } if *id == request));
+            if inner.waiting.remove(&request).is_some()
+                && let Some(link) = inner.link.as_ref().filter(|_| inner.listening)
+            {
+                link.send(&Request::Cancel { request }, None);
+            }
+        });
+    }
+
     fn open_worker(self, choice: DeviceChoice) {
-        let generation = self.next_id();
+        let generation = self.generation.get_untracked() + 1;
         let link = Link::open(move |reply| {
-            if self.inner.with_value(|inner| inner.generation == generation) {
+            // Replies of an ended worker may still be in the page's queue.
+            if self.generation.get_untracked() == generation {
                 self.receive(reply);
             }
         });
@@ -226,85 +145,53 @@ impl Engine {
         let refused = link.is_err();
         self.inner.update_value(|inner| {
             inner.link = link.ok();
-            inner.generation = generation;
             inner.choice = choice;
             inner.listening = false;
+            inner.outbox.clear();
+            inner.waiting.clear();
         });
+        self.generation.set(generation);
         if refused {
             self.broken("the browser does not allow a worker here");
         }
     }
 
-    /// Reads the file and gives its bytes to the worker. Until the worker listens this does nothing, and is called again
-    /// when it does.
-    fn send_photo(self) {
-        let (Some(photo), Some(file)) = (self.photo.get_untracked(), self.inner.with_value(|i| i.file.clone())) else {
-            return;
-        };
-        if !self.inner.with_value(|inner| inner.listening) {
-            return;
-        }
-        spawn_local(async move {
-            let bytes = JsFuture::from(file.array_buffer()).await;
-            if self.photo.get_untracked().is_none_or(|now| now.id != photo.id) {
-                return;
-            }
-            match bytes {
-                Ok(bytes) => self.inner.with_value(|inner| {
-                    if let Some(link) = &inner.link {
-                        link.send_with(&Request::Open { photo: photo.id }, &bytes);
-                    }
-                }),
-                Err(_) => self.refuse("This file cannot be read any more. Choose it again.".into()),
-            }
-        });
-    }
-
     fn receive(self, reply: Reply) {
-        let on_screen = |id: u32| self.photo.with_untracked(|photo| photo.as_ref().is_some_and(|photo| photo.id == id));
         match reply {
-            Reply::Listening => {
-                self.inner.update_value(|inner| {
-                    inner.listening = true;
-                    let (device, weights) = (inner.choice.clone(), inner.settings.weights.clone());
-                    if let Some(link) = &inner.link {
-                        link.send(&Request::Start { device, weights });
+            Reply::Listening => self.inner.update_value(|inner| {
+                inner.listening = true;
+                let (device, weights) = (inner.choice.clone(), inner.settings.weights.clone());
+                if let Some(link) = &inner.link {
+                    link.send(&Request::Start { device, weights }, None);
+                    for (request, bytes) in inner.outbox.drain(..) {
+                        link.send(&request, bytes.as_ref());
                     }
-                });
-                self.send_photo();
-            }
+                }
+            }),
             Reply::Loading { received, total } => self.stage.set(Stage::Loading { received, total }),
             Reply::Checking(report) => {
                 self.stage.set(Stage::Checking(report.kind));
                 self.device.set(Some(report));
             }
             Reply::FellBack(notice) => self.notice.set(Some(notice)),
-            Reply::Ready(report) => {
-                self.device.set(Some(report));
+            Reply::Ready { device, template } => {
+                self.device.set(Some(device));
+                self.template.set(Some(template));
                 self.stage.set(Stage::Ready);
-                self.estimate();
             }
             Reply::CannotStart(sentence) => self.fail(sentence),
-            Reply::Opened { photo, width, height } if on_screen(photo) => {
-                let size = Size { width: width as f32, height: height as f32 };
-                self.photo.update(|photo| photo.iter_mut().for_each(|photo| photo.size = Some(size)));
-                if self.square.get_untracked().is_none() {
-                    self.square.set(Some(Square::centred(width, height)));
-                }
-                self.estimate();
-            }
-            Reply::Refused { photo, sentence } if on_screen(photo) => self.refuse(sentence),
-            Reply::Estimated { request, estimate, times } => {
-                let awaited = self.inner.with_value(|inner| inner.awaited) == Some(request);
-                if let (true, Some(device)) = (awaited, self.device.get_untracked()) {
-                    self.inner.update_value(|inner| inner.awaited = None);
-                    self.busy.set(false);
-                    self.shown.set(Some(Shown { estimate: *estimate, times, device }));
-                }
-            }
+            Reply::Opened { request, width, height } => self.answer(request, Answer::Opened(width, height)),
+            Reply::Refused { request, sentence } => self.answer(request, Answer::Refused(sentence)),
+            Reply::Seen { request, seen, times } => self.answer(request, Answer::Seen(seen, times)),
             Reply::Broken(reason) => self.broken(&reason),
-            // Answers about a photograph that is no longer on screen.
-            Reply::Opened { .. } | Reply::Refused { .. } => {}
+        }
+    }
+
+    fn answer(self, request: u32, answer: Answer) {
+        // Taken out first: who is answered may ask again at once.
+        let waiting = self.inner.try_update_value(|inner| inner.waiting.remove(&request)).flatten();
+        if let Some(answered) = waiting {
+            answered(answer);
         }
     }
 
@@ -323,10 +210,9 @@ impl Engine {
     fn fail(self, sentence: String) {
         self.inner.update_value(|inner| {
             inner.link = None;
-            inner.generation = 0;
-            inner.awaited = None;
+            inner.outbox.clear();
+            inner.waiting.clear();
         });
-        self.busy.set(false);
         self.stage.set(Stage::Failed(sentence));
     }
 }

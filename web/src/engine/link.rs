@@ -40,17 +40,14 @@ impl Link {
         Ok(Self { worker })
     }
 
-    /// Sends a request.
-    pub(super) fn send(&self, request: &Request) {
+    /// Sends a request, and gives a buffer away with it.
+    pub(super) fn send(&self, request: &Request, bytes: Option<&JsValue>) {
         let message = serde_wasm_bindgen::to_value(request).expect("every request is plain data");
         // Fails only for values that cannot be cloned, and these are plain data.
-        let _ = self.worker.post_message(&Array::of1(&message));
-    }
-
-    /// Sends a request and gives a buffer away with it.
-    pub(super) fn send_with(&self, request: &Request, bytes: &JsValue) {
-        let message = serde_wasm_bindgen::to_value(request).expect("every request is plain data");
-        let _ = self.worker.post_message_with_transfer(&Array::of2(&message, bytes), &Array::of1(bytes));
+        let _ = match bytes {
+            None => self.worker.post_message(&Array::of1(&message)),
+            Some(bytes) => self.worker.post_message_with_transfer(&Array::of2(&message, bytes), &Array::of1(bytes)),
+        };
     }
 }
 

@@ -7,4 +7,4 @@ mod link;
 pub mod recovery;
 
 #[cfg(target_arch = "wasm32")]
-pub use client::{Engine, Photo, Shown};
+pub use client::{Answer, Engine};

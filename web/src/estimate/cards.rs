@@ -1,12 +1,19 @@
-//! The answer.
+//! The answers: one card for each face, from left to right; one of them with everything behind its number.
 
-use glae_model::{Answer, Route};
+use glae_model::{Answer, Estimate, Route};
 use leptos::prelude::*;
 
 use super::chart::Chart;
+use super::crop::Size;
 use super::curve::central_ages;
+use super::overlay::thumbnail;
+use super::viewer::{Look, Viewer};
 use super::wording::{self, Stage};
-use crate::engine::{Engine, Shown};
+use crate::engine::Engine;
+use crate::inference::protocol::Seen;
+
+/// Side of a thumbnail in CSS pixels.
+const THUMBNAIL: f32 = 64.0;
 
 /// Stands in until there is an answer.
 #[component]
@@ -28,56 +35,162 @@ pub(super) fn WaitingCard() -> impl IntoView {
     }
 }
 
-/// The age and everything behind it.
+/// All answers about the photograph on screen.
 #[component]
-pub(super) fn ResultCard() -> impl IntoView {
-    let engine = expect_context::<Engine>();
-    move || engine.shown.get().map(|shown| card(engine, shown))
+pub(super) fn Cards() -> impl IntoView {
+    let viewer = expect_context::<Viewer>();
+    let busy = move || viewer.busy.get();
+    move || {
+        let look = viewer.look.get()?;
+        let size = viewer.size()?;
+        let preview = viewer.photo.with_untracked(|photo| photo.as_ref().map(|photo| photo.preview.clone()))?;
+        let faces = look.seen.iter().filter(|seen| seen.face.is_some()).count();
+        let several = look.seen.len() > 1;
+        let cards = look.seen.iter().cloned().enumerate().map(|(index, seen)| {
+            let look = look.clone();
+            let picture = several.then(|| Picture { preview: preview.clone(), size });
+            view! { <FaceCard index seen look picture/> }
+        });
+        Some(view! {
+            <div
+                class="faces"
+                class:stale=busy
+                aria-busy=move || busy().to_string()
+                data-testid="faces"
+                data-count=faces
+                data-device=look.device.kind.as_str()
+                data-detect-milliseconds=format!("{:.2}", look.times.detect)
+            >
+                {look.seen.is_empty().then(|| view! { <NoFace/> })}
+                {cards.collect_view()}
+            </div>
+        })
+    }
 }
 
-fn card(engine: Engine, shown: Shown) -> impl IntoView {
-    let Shown { estimate, times, device } = shown;
-    let (low, high) = central_ages(&estimate.distribution, 0.8);
-    let (kl_vanilla, kl_balanced) = wording::nats(estimate.kl_vanilla, estimate.kl_balanced);
-    let busy = move || engine.busy.get();
+/// Says that there is no face, and what can be done.
+#[component]
+fn NoFace() -> impl IntoView {
+    let viewer = expect_context::<Viewer>();
     view! {
-        <article
-            class="card result"
-            class:stale=busy
-            aria-busy=move || busy().to_string()
-            data-testid="estimate"
-            data-years=estimate.years.to_string()
-            data-route=estimate.route.as_str()
-            data-kl-vanilla=estimate.kl_vanilla.to_string()
-            data-kl-balanced=estimate.kl_balanced.to_string()
-            data-device=device.kind.as_str()
-            // Of the network alone: decoding and cropping depend on the file.
-            data-milliseconds=format!("{:.1}", times.network)
-        >
+        <div class="card" data-testid="no-face" role="status">
+            <h2 class="first">"No face was found in this photo"</h2>
+            <p>
+                "Faces are found best when they look towards the camera and are not covered. If there is one all the same,
+                show where it is."
+            </p>
+            <div class="actions">
+                <button type="button" class="button" on:click=move |_| viewer.by_hand()>"Crop by hand"</button>
+            </div>
+        </div>
+    }
+}
+
+/// The photograph, for a thumbnail.
+#[derive(Clone)]
+struct Picture {
+    preview: String,
+    size: Size,
+}
+
+/// One face: its age, and when it is chosen, everything behind that. Where there is only one, it is chosen.
+#[component]
+fn FaceCard(index: usize, seen: Seen, look: Look, picture: Option<Picture>) -> impl IntoView {
+    let viewer = expect_context::<Viewer>();
+    let several = picture.is_some();
+    let chosen = Memo::new(move |_| viewer.chosen.get() == index);
+    let name = several.then(|| format!("Face {}", index + 1));
+    let small_picture = picture.zip(seen.face).map(|(picture, face)| {
+        let [width, height, left, top] = thumbnail(&face, picture.size, THUMBNAIL);
+        view! {
+            <span class="thumbnail" aria-hidden="true"
+                style:background-image=format!("url({})", picture.preview)
+                style:background-size=format!("{width:.1}px {height:.1}px")
+                style:background-position=format!("-{left:.1}px -{top:.1}px")
+            ></span>
+        }
+    });
+    let doubt = seen.doubt.zip(seen.face).map(|(doubt, face)| wording::doubt(doubt, &face));
+    let note = doubt.map(|note| view! { <p class="note" data-testid="face-note">{note}</p> });
+    let estimate = seen.estimate.map(|estimate| *estimate);
+    let (years, route, vanilla, balanced) = match &estimate {
+        Some(e) => (
+            Some(e.years.to_string()),
+            Some(e.route.as_str()),
+            Some(e.kl_vanilla.to_string()),
+            Some(e.kl_balanced.to_string()),
+        ),
+        None => (None, None, None, None),
+    };
+    let known = estimate.is_some();
+    let head = estimate.clone().map(|estimate| {
+        let (low, high) = central_ages(&estimate.distribution, 0.8);
+        view! {
             <div role="status">
-                <p class="label">"Estimated age"</p>
+                <p class="label">{name.clone().map_or_else(|| "Estimated age".to_owned(), |name| format!("{name}, estimated age"))}</p>
                 <p class="age"><strong>{wording::years(estimate.years)}</strong>" years"</p>
             </div>
             <p class="hint">{format!("80 % of the distribution lies between {low} and {high} years.")}</p>
-            <Chart estimate=estimate.clone()/>
-            <table class="heads">
-                <caption class="visually-hidden">"What each classifier answered"</caption>
-                <thead>
-                    <tr><th scope="col">"Classifier"</th><th scope="col">"Age"</th><th scope="col">"Mirror KL"</th></tr>
-                </thead>
-                <tbody>
-                    {row("Vanilla", &estimate.vanilla, kl_vanilla, estimate.route == Route::Vanilla)}
-                    {row("Balanced", &estimate.balanced, kl_balanced, estimate.route == Route::Balanced)}
-                </tbody>
-            </table>
-            <p class="why">{wording::why_routed(estimate.route, estimate.kl_vanilla, estimate.kl_balanced)}</p>
-            <dl class="facts">
-                <div><dt>"Device"</dt><dd>{wording::device(&device)}</dd></div>
-                <div><dt>"Decode"</dt><dd>{wording::duration(times.decode)}</dd></div>
-                <div><dt>"Crop"</dt><dd>{wording::duration(times.crop)}</dd></div>
-                <div><dt>"Network"</dt><dd>{wording::duration(times.network)}</dd></div>
-            </dl>
+        }
+    });
+    let unknown = (!known).then(|| view! { <p class="label">{name.clone().unwrap_or_else(|| "Face".to_owned())}</p> });
+    let details = estimate.clone();
+    let network = look.times.network;
+    let device = look.device.kind.as_str();
+    view! {
+        <article
+            class="card result"
+            class:chosen=chosen
+            class:compact=several
+            data-testid=known.then_some("estimate")
+            data-years=years
+            data-route=route
+            data-kl-vanilla=vanilla
+            data-kl-balanced=balanced
+            data-device=device
+            // Of the age network alone, for all faces together: decoding and cropping depend on the file.
+            data-milliseconds=format!("{network:.1}")
+        >
+            <div class="summary">
+                {small_picture}
+                <div class="words">{head}{unknown}{note}</div>
+                {(several && known).then(|| view! {
+                    <button type="button" class="quiet" aria-expanded=move || chosen.get().to_string() on:click=move |_| viewer.chosen.set(index)>
+                        {move || if chosen.get() { "Details below" } else { "Details" }}
+                        <span class="visually-hidden">{format!(" of face {}", index + 1)}</span>
+                    </button>
+                })}
+            </div>
+            {move || details.clone().filter(|_| chosen.get()).map(|estimate| view! { <Details estimate look=look.clone()/> })}
         </article>
+    }
+}
+
+/// Everything behind a number.
+#[component]
+fn Details(estimate: Estimate, look: Look) -> impl IntoView {
+    let Look { times, device, .. } = look;
+    let (kl_vanilla, kl_balanced) = wording::nats(estimate.kl_vanilla, estimate.kl_balanced);
+    view! {
+        <Chart estimate=estimate.clone()/>
+        <table class="heads">
+            <caption class="visually-hidden">"What each classifier answered"</caption>
+            <thead>
+                <tr><th scope="col">"Classifier"</th><th scope="col">"Age"</th><th scope="col">"Mirror KL"</th></tr>
+            </thead>
+            <tbody>
+                {row("Vanilla", &estimate.vanilla, kl_vanilla, estimate.route == Route::Vanilla)}
+                {row("Balanced", &estimate.balanced, kl_balanced, estimate.route == Route::Balanced)}
+            </tbody>
+        </table>
+        <p class="why">{wording::why_routed(estimate.route, estimate.kl_vanilla, estimate.kl_balanced)}</p>
+        <dl class="facts">
+            <div><dt>"Device"</dt><dd>{wording::device(&device)}</dd></div>
+            <div><dt>"Decode"</dt><dd>{wording::duration(times.decode)}</dd></div>
+            <div><dt>"Find faces"</dt><dd>{wording::duration(times.detect)}</dd></div>
+            <div><dt>"Crop"</dt><dd>{wording::duration(times.crop)}</dd></div>
+            <div><dt>"Age network"</dt><dd>{wording::duration(times.network)}</dd></div>
+        </dl>
     }
 }
 

@@ -1,13 +1,14 @@
-//! The photograph with the square that can be moved and resized on it.
+//! The square that can be moved and resized on a photograph.
 
 use glae_face::crop::Square;
 use leptos::ev;
 use leptos::html::Div;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlImageElement};
+use web_sys::Element;
 
 use super::crop::{CORNERS, Grip, Size, after_key, dragged, percentages, spoken};
+use super::viewer::Viewer;
 use crate::engine::Engine;
 
 /// A drag in progress.
@@ -21,46 +22,13 @@ struct Drag {
     scale: f32,
 }
 
-/// The preview, the square, and what can be done with them.
-#[component]
-pub(super) fn Cropper() -> impl IntoView {
-    let engine = expect_context::<Engine>();
-    let preview = move || engine.photo.with(|photo| photo.as_ref().map(|photo| photo.preview.clone()));
-    // Known as soon as the browser has the picture, which is before the worker has decoded it.
-    let ratio = RwSignal::new(None::<f64>);
-    let loaded = move |event: ev::Event| {
-        let image: HtmlImageElement = event.target().expect("a load has a target").unchecked_into();
-        ratio.set(Some(f64::from(image.natural_width()) / f64::from(image.natural_height().max(1))));
-    };
-    let recentre = move |_| {
-        if let Some(size) = engine.photo.with_untracked(|photo| photo.as_ref().and_then(|photo| photo.size)) {
-            engine.crop(Square::centred(size.width as u32, size.height as u32));
-        }
-    };
-    view! {
-        <section class="photo" aria-label="Photo">
-            <div class="stage" class:unseen=move || ratio.get().is_none() style:--ratio=move || ratio.get().unwrap_or(1.0).to_string()>
-                <img src=preview alt="Your photo" draggable="false" on:load=loaded/>
-                <CropSquare/>
-            </div>
-            <p class="hint" id="crop-hint">
-                "Move the square so that the face fills most of it: drag it, or pull a corner. Arrow keys, + and − work too."
-            </p>
-            <div class="actions">
-                <label for="photo" class="button secondary">"Choose another photo"</label>
-                <button type="button" class="quiet" on:click=recentre>"Reset square"</button>
-            </div>
-        </section>
-    }
-}
-
 /// Shown once the photograph's size is known.
 #[component]
-fn CropSquare() -> impl IntoView {
-    let engine = expect_context::<Engine>();
+pub(super) fn CropSquare() -> impl IntoView {
+    let viewer = expect_context::<Viewer>();
     let place = move || {
-        let size: Size = engine.photo.with(|photo| photo.as_ref().and_then(|photo| photo.size))?;
-        Some((engine.square.get()?, size))
+        let size: Size = viewer.photo.with(|photo| photo.as_ref().and_then(|photo| photo.size))?;
+        Some((viewer.square.get()?, size))
     };
     let drag = StoredValue::new(None::<Drag>);
     let node = NodeRef::<Div>::new();
@@ -79,7 +47,7 @@ fn CropSquare() -> impl IntoView {
         if let (Some(drag), Some((_, size))) = (drag.get_value(), untrack(place)) {
             let dx = (event.client_x() as f32 - drag.start.0) * drag.scale;
             let dy = (event.client_y() as f32 - drag.start.1) * drag.scale;
-            engine.crop(dragged(drag.from, drag.grip, dx, dy, size));
+            viewer.crop(dragged(drag.from, drag.grip, dx, dy, size));
         }
     };
     let up = move |_: ev::PointerEvent| drag.set_value(None);
@@ -92,7 +60,7 @@ fn CropSquare() -> impl IntoView {
             && let Some(next) = after_key(square, &event.key(), event.shift_key(), size)
         {
             event.prevent_default();
-            engine.crop(next);
+            viewer.crop(next);
         }
     };
     let css = move |index: usize| place().map(|(square, size)| format!("{:.3}%", percentages(square, size)[index]));
@@ -119,12 +87,27 @@ fn CropSquare() -> impl IntoView {
                 on:pointercancel=up
                 on:keydown=key
             >
+                <Marks/>
                 <span class="corner" data-corner="0"></span>
                 <span class="corner" data-corner="1"></span>
                 <span class="corner" data-corner="2"></span>
                 <span class="corner" data-corner="3"></span>
             </div>
         </Show>
+    }
+}
+
+/// Where eyes and mouth of a straightened face lie in the square.
+#[component]
+fn Marks() -> impl IntoView {
+    let engine = expect_context::<Engine>();
+    move || {
+        let [left_eye, right_eye, _, left_mouth, right_mouth] =
+            engine.template.get()?.map(|point| point.map(|share| 100.0 * share));
+        let eyes = [left_eye, right_eye].map(|[x, y]| view! { <ellipse cx=x cy=y rx="8" ry="4.5"/> }).collect_view();
+        let ([x, y], [end_x, end_y]) = (left_mouth, right_mouth);
+        let mouth = format!("M{x} {y}Q{} {} {end_x} {end_y}", (x + end_x) / 2.0, y.max(end_y) + 8.0);
+        Some(view! { <svg class="marks" viewBox="0 0 100 100" aria-hidden="true">{eyes}<path d=mouth/></svg> })
     }
 }
 

@@ -1,5 +1,9 @@
-//! The page "Estimate": from a photograph to an age.
+//! The page "Estimate": from a photograph, many of them, or the camera to ages.
 
+#[cfg(target_arch = "wasm32")]
+mod bench;
+#[cfg(target_arch = "wasm32")]
+mod cards;
 #[cfg(target_arch = "wasm32")]
 mod chart;
 pub mod crop;
@@ -7,14 +11,21 @@ pub mod crop;
 mod cropper;
 pub mod curve;
 #[cfg(target_arch = "wasm32")]
+pub(crate) mod faces;
+pub mod overlay;
+#[cfg(target_arch = "wasm32")]
 mod page;
 #[cfg(target_arch = "wasm32")]
 mod picker;
 #[cfg(target_arch = "wasm32")]
-mod result;
+mod stage;
 #[cfg(target_arch = "wasm32")]
 mod status;
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod viewer;
 pub mod wording;
 
+#[cfg(target_arch = "wasm32")]
+pub use bench::Bench;
 #[cfg(target_arch = "wasm32")]
 pub use page::EstimatePage;

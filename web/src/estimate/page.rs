@@ -2,12 +2,16 @@
 
 use leptos::ev;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
-use super::cropper::Cropper;
-use super::picker::{DropZone, PhotoInput, first_file, pasted_file};
-use super::result::{ResultCard, WaitingCard};
+use super::bench::{Bench, Showing};
+use super::cards::{Cards, WaitingCard};
+use super::picker::{DropZone, OtherWays, PhotoInputs};
+use super::stage::PhotoStage;
 use super::status::Status;
 use super::wording::Stage;
+use crate::batch::{BatchView, files};
+use crate::camera::CameraView;
 use crate::engine::Engine;
 
 /// Route `/`.
@@ -15,32 +19,52 @@ use crate::engine::Engine;
 pub fn EstimatePage() -> impl IntoView {
     document().set_title("GLAE · How old does a face look?");
     let engine = expect_context::<Engine>();
+    let bench = expect_context::<Bench>();
     // Not before the first paint is done and the browser has nothing better to do; choosing a photo does not wait for it.
     when_idle(move || engine.wake());
 
     let dragging = RwSignal::new(false);
-    take_drops_and_pastes(engine, dragging);
+    take_drops_and_pastes(engine, bench, dragging);
 
-    let has_photo = Memo::new(move |_| engine.photo.with(Option::is_some));
+    let showing = bench.showing();
+    let answered = Memo::new(move |_| bench.viewer.look.with(Option::is_some));
     view! {
         <section class="intro">
             <h1>"How old does a face look?"</h1>
             <p class="privacy"><Lock/>"Your photo never leaves this device."</p>
         </section>
-        <PhotoInput/>
+        <PhotoInputs/>
         <Messages/>
-        <Show
-            when=move || has_photo.get()
-            fallback=move || view! { <DropZone dragging/><Status/> }
-        >
-            <div class="workspace" class:dragging=dragging>
-                <Cropper/>
-                <div class="answer">
-                    <Show when=move || engine.shown.with(Option::is_some) fallback=WaitingCard>
-                        <ResultCard/>
-                    </Show>
-                    <Status/>
-                </div>
+        <div class="bench" class:dragging=dragging>
+            {move || match showing.get() {
+                Showing::Nothing => view! { <DropZone dragging/><OtherWays/> }.into_any(),
+                Showing::Camera => view! { <CameraView camera=bench.camera/> }.into_any(),
+                Showing::Batch => view! { <BatchView batch=bench.batch/> }.into_any(),
+                Showing::Photo => view! {
+                    <BackToList/>
+                    <div class="workspace">
+                        <PhotoStage/>
+                        <div class="answer">
+                            <Show when=move || answered.get() fallback=WaitingCard><Cards/></Show>
+                        </div>
+                    </div>
+                }
+                .into_any(),
+            }}
+        </div>
+        <Status/>
+    }
+}
+
+/// From one photograph back to the many it is one of.
+#[component]
+fn BackToList() -> impl IntoView {
+    let bench = expect_context::<Bench>();
+    let listed = Memo::new(move |_| !bench.batch.rows.with(Vec::is_empty));
+    view! {
+        <Show when=move || listed.get()>
+            <div class="actions back">
+                <button type="button" class="quiet" on:click=move |_| bench.viewer.clear()>"← Back to the list"</button>
             </div>
         </Show>
     }
@@ -91,7 +115,7 @@ fn Messages() -> impl IntoView {
 }
 
 /// Files may be dropped anywhere on the page and pasted at any time.
-fn take_drops_and_pastes(engine: Engine, dragging: RwSignal<bool>) {
+fn take_drops_and_pastes(engine: Engine, bench: Bench, dragging: RwSignal<bool>) {
     let over = window_event_listener(ev::dragover, move |event| {
         // Without this the browser would open the file in place of the page.
         event.prevent_default();
@@ -106,17 +130,21 @@ fn take_drops_and_pastes(engine: Engine, dragging: RwSignal<bool>) {
     let drop = window_event_listener(ev::drop, move |event| {
         event.prevent_default();
         dragging.set(false);
-        match first_file(event.data_transfer().and_then(|data| data.files())) {
-            Some(file) => engine.show(file),
-            None => {
-                engine.refuse("That was not a file. Save the picture to this device first, then drop it here.".into())
+        let Some(data) = event.data_transfer() else { return };
+        spawn_local(async move {
+            let files = files::dropped(data).await;
+            if files.is_empty() {
+                let sentence =
+                    "There was no photo in what was dropped. Save the picture to this device first, then drop it here.";
+                engine.refusal.set(Some(sentence.into()));
+            } else {
+                bench.take(files);
             }
-        }
+        });
     });
     let paste = window_event_listener(ev::paste, move |event| {
-        if let Some(file) = pasted_file(&event) {
-            engine.show(file);
-        }
+        // Pasted text has no files.
+        bench.take(files::listed(event.clipboard_data().and_then(|data| data.files())));
     });
     on_cleanup(move || {
         over.remove();

@@ -1,21 +1,20 @@
-//! Choosing, dropping and pasting a photograph.
+//! Choosing photographs, a folder of them, or the camera.
 
 use leptos::ev;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
-use web_sys::{ClipboardEvent, File, FileList, HtmlInputElement};
+use web_sys::HtmlInputElement;
 
-use crate::engine::Engine;
+use super::bench::Bench;
+use crate::batch::files::listed;
 
-/// The one file input of the page. Out of sight, but there for keyboards, screen readers and tests; labels stand for it.
+/// The file inputs of the page. Out of sight, but there for keyboards, screen readers and tests; labels stand for them.
 #[component]
-pub(super) fn PhotoInput() -> impl IntoView {
-    let engine = expect_context::<Engine>();
+pub(super) fn PhotoInputs() -> impl IntoView {
+    let bench = expect_context::<Bench>();
     let chosen = move |event: ev::Event| {
         let input: HtmlInputElement = event.target().expect("a change has a target").unchecked_into();
-        if let Some(file) = first_file(input.files()) {
-            engine.show(file);
-        }
+        bench.take(listed(input.files()));
         // Choosing the same file again shall count as a change.
         input.set_value("");
     };
@@ -25,8 +24,18 @@ pub(super) fn PhotoInput() -> impl IntoView {
             class="visually-hidden"
             type="file"
             accept="image/jpeg,image/png,image/webp"
-            aria-label="Choose a photo"
+            multiple
+            aria-label="Choose photos"
             data-testid="photo-input"
+            on:change=chosen
+        />
+        <input
+            id="folder"
+            class="visually-hidden"
+            type="file"
+            prop:webkitdirectory=true
+            aria-label="Choose a folder of photos"
+            data-testid="folder-input"
             on:change=chosen
         />
     }
@@ -46,17 +55,21 @@ pub(super) fn DropZone(
                 <path d="M13 39c0-7 4.5-10.5 11-10.5S35 32 35 39"/>
             </svg>
             <span class="button">"Choose a photo"</span>
-            <span class="hint">"or drop it here, or paste it. JPEG, PNG or WebP."</span>
+            <span class="hint">"or several. Or drop them here, or paste one. JPEG, PNG or WebP."</span>
         </label>
     }
 }
 
-/// The first file of a list.
-pub(super) fn first_file(files: Option<FileList>) -> Option<File> {
-    files?.get(0)
-}
-
-/// The first file on the clipboard; pasted text has none.
-pub(super) fn pasted_file(event: &ClipboardEvent) -> Option<File> {
-    first_file(event.clipboard_data()?.files())
+/// The other ways to begin, under the large field.
+#[component]
+pub(super) fn OtherWays() -> impl IntoView {
+    let bench = expect_context::<Bench>();
+    view! {
+        <div class="ways">
+            <button type="button" class="button secondary" data-testid="camera-start" on:click=move |_| bench.live()>
+                "Use the camera"
+            </button>
+            <label for="folder" class="button secondary">"Choose a folder"</label>
+        </div>
+    }
 }

@@ -1,8 +1,10 @@
 //! Numbers and sentences as the visitor reads them.
 
+use glae_face::detector::decode::Face;
+use glae_face::detector::trust::{Doubt, LEAST_WIDTH};
 use glae_model::Route;
 
-use crate::inference::protocol::{DeviceKind, DeviceReport};
+use crate::inference::protocol::{DeviceKind, DeviceReport, Seen};
 
 /// What the worker is doing, as far as the visitor is concerned.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,6 +117,26 @@ pub fn classifier(route: Route) -> &'static str {
     }
 }
 
+/// Why a face gets no number.
+pub fn doubt(doubt: Doubt, face: &Face) -> String {
+    match doubt {
+        Doubt::Small => format!(
+            "This face is {:.0} pixels wide; its age can be told from {LEAST_WIDTH:.0} on. A larger photo helps.",
+            face.width.min(face.height).floor()
+        ),
+        Doubt::Turned => "This face is turned away too far for its age to be told.".into(),
+    }
+}
+
+/// What a face is called aloud, with its age: "Face 2, 31.4 years".
+pub fn face(index: usize, several: bool, seen: &Seen) -> String {
+    let name = if several { format!("Face {}", index + 1) } else { "Face".into() };
+    match &seen.estimate {
+        Some(estimate) => format!("{name}, {} years", years(estimate.years)),
+        None => format!("{name}, no age"),
+    }
+}
+
 /// Why this classifier's answer is shown, in one sentence.
 pub fn why_routed(route: Route, kl_vanilla: f32, kl_balanced: f32) -> String {
     let (vanilla, balanced) = nats(kl_vanilla, kl_balanced);
@@ -154,6 +176,14 @@ mod tests {
         assert!(why_routed(Route::Vanilla, 0.2, 0.3).contains("vanilla classifier less (0.200 against 0.300 nats)"));
         assert!(why_routed(Route::Vanilla, 0.3, 0.2).contains("own rule picked the vanilla classifier (0.300"));
         assert!(why_routed(Route::Balanced, 0.1, 0.1).contains("alike (0.100 nats)"));
+    }
+
+    #[test]
+    fn a_face_without_an_age_gets_a_reason() {
+        let face = Face { x: 0.0, y: 0.0, width: 18.7, height: 22.0, points: [[0.0; 2]; 5], score: 0.9 };
+        assert!(doubt(Doubt::Small, &face).starts_with("This face is 18 pixels wide; its age can be told from 24 on."));
+        let seen = Seen { face: Some(face), doubt: Some(Doubt::Turned), estimate: None };
+        assert_eq!([super::face(1, true, &seen), super::face(0, false, &seen)], ["Face 2, no age", "Face, no age"]);
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! The messages between the page and its worker.
 //!
 //! Each `postMessage` carries an array `[message, bytes]`: the message as serde-wasm-bindgen writes it, and for
-//! [`Request::Open`] the photograph as a transferred `ArrayBuffer`, so that no photograph is copied on the main thread.
+//! [`Request::Open`], [`Request::Read`] and [`Request::Frame`] the file or the pixels as a transferred `ArrayBuffer`, so
+//! that no picture is copied on the main thread.
 //!
 //! The page waits for [`Reply::Listening`] before it sends anything: what is posted before the worker's program runs is
-//! lost.
+//! lost. Everything that needs the networks may be asked for before they are loaded; it waits in the worker.
 
 use glae_face::crop::Square;
+use glae_face::detector::decode::Face;
+use glae_face::detector::trust::Doubt;
 use glae_model::Estimate;
 use serde::{Deserialize, Serialize};
 
@@ -52,36 +55,63 @@ pub struct DeviceReport {
     pub detail: String,
 }
 
-/// From the page to the worker.
+/// From the page to the worker. `request` is the page's number for a request; the reply to it carries the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Request {
-    /// Load the weights and check a device. The first message, sent once.
+    /// Load the networks and check a device. The first message, sent once.
     Start {
         /// Which devices may be tried.
         device: DeviceChoice,
         /// A folder under `/weights/`; `None` for the default.
         weights: Option<String>,
     },
-    /// Decode a photograph (its bytes lie beside the message) and keep it, instead of the one before.
+    /// Decode a photograph (its bytes lie beside the message) and keep it, instead of the one before. Answered with
+    /// [`Reply::Opened`] or [`Reply::Refused`].
     Open {
-        /// Names the photograph in later messages.
+        /// Also names the photograph in later messages.
+        request: u32,
+    },
+    /// Something for the networks. The newest wins: one still waiting is dropped without a reply. [`Work::Read`] waits in a
+    /// line of its own, behind everything else.
+    Compute {
+        /// Of this request.
+        request: u32,
+        /// What to look at.
+        work: Work,
+    },
+    /// The answer is not wanted any more.
+    Cancel {
+        /// Of the computation.
+        request: u32,
+    },
+}
+
+/// Something for the networks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Work {
+    /// Find the faces of the open photograph and estimate their ages. Answered with [`Reply::Seen`].
+    Look {
+        /// Which photograph is meant; if it is no longer the open one, there is no reply.
         photo: u32,
     },
-    /// Estimate the age in a square of the open photograph. The newest request wins: one still waiting is dropped
-    /// without a reply.
-    Estimate {
-        /// Comes back with the reply.
-        request: u32,
+    /// Estimate the age in a square of the open photograph. Answered with [`Reply::Seen`], one entry without a face.
+    Square {
         /// Which photograph is meant; if it is no longer the open one, there is no reply.
         photo: u32,
         /// In pixels of the upright photograph.
         square: Square,
     },
-    /// The answer is not wanted any more.
-    Cancel {
-        /// Of the estimate.
-        request: u32,
+    /// Find the faces in a picture of the camera, RGBA8, row by row; its bytes lie beside the message. Answered with
+    /// [`Reply::Seen`].
+    Frame {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
     },
+    /// Decode a file that lies beside the message, look at it, forget it. Answered with [`Reply::Seen`] or
+    /// [`Reply::Refused`].
+    Read,
 }
 
 /// Where the time went, in milliseconds.
@@ -89,10 +119,23 @@ pub enum Request {
 pub struct Times {
     /// File bytes to pixels; once per photograph.
     pub decode: f64,
-    /// Cutting out and resampling the square.
+    /// The detector, from the pixels to the faces; 0 for a square chosen by hand.
+    pub detect: f64,
+    /// Cutting out and resampling.
     pub crop: f64,
-    /// The network on the square and its mirror image, from upload to the answer read back.
+    /// The age network on all crops and their mirror images, from upload to the answers read back.
     pub network: f64,
+}
+
+/// One face of a picture, or the square that was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Where it is, in pixels of the picture; `None` for a square.
+    pub face: Option<Face>,
+    /// Why there is no estimate.
+    pub doubt: Option<Doubt>,
+    /// The answer of both heads, and the routing.
+    pub estimate: Option<Box<Estimate>>,
 }
 
 /// From the worker to the page.
@@ -107,36 +150,41 @@ pub enum Reply {
         /// Bytes in all, from the manifest.
         total: u64,
     },
-    /// The golden input is being computed on this device.
+    /// The golden inputs are being computed on this device.
     Checking(DeviceReport),
     /// WebGPU did not work out and the CPU is next. Why, as a sentence.
     FellBack(String),
     /// Estimates are welcome.
-    Ready(DeviceReport),
+    Ready {
+        /// What computes.
+        device: DeviceReport,
+        /// Where a straightened face has its five points, in shares of the crop's side.
+        template: [[f32; 2]; 5],
+    },
     /// The start failed for good. Why and what to do, as sentences.
     CannotStart(String),
     /// The photograph is decoded.
     Opened {
         /// As in the request.
-        photo: u32,
+        request: u32,
         /// Of the upright photograph, in pixels.
         width: u32,
         /// Of the upright photograph, in pixels.
         height: u32,
     },
-    /// The photograph cannot be used. Why and what to do, as sentences.
+    /// The file cannot be used. Why and what to do, as sentences.
     Refused {
         /// As in the request.
-        photo: u32,
+        request: u32,
         /// For the visitor.
         sentence: String,
     },
-    /// An age.
-    Estimated {
+    /// What is in a picture.
+    Seen {
         /// As in the request.
         request: u32,
-        /// The answer of both heads, and the routing.
-        estimate: Box<Estimate>,
+        /// From left to right.
+        seen: Vec<Seen>,
         /// Where the time went.
         times: Times,
     },

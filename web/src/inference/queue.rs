@@ -1,28 +1,30 @@
-//! One waiting estimate, the newest: the bookkeeping behind [`Request::Estimate`](super::protocol::Request::Estimate).
+//! One waiting computation, the newest: the bookkeeping behind [`Request::Compute`](super::protocol::Request::Compute).
 
-use glae_face::crop::Square;
-
-/// An estimate that has been asked for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Job {
+/// A computation that has been asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job<T> {
     /// Names the request.
     pub request: u32,
-    /// Names the photograph.
-    pub photo: u32,
-    /// The square to look at.
-    pub square: Square,
+    /// What to compute.
+    pub work: T,
 }
 
 /// Holds at most one job; while one is being computed, newer ones replace each other here.
-#[derive(Debug, Default)]
-pub struct Queue {
-    waiting: Option<Job>,
+#[derive(Debug)]
+pub struct Queue<T> {
+    waiting: Option<Job<T>>,
     cancelled: Option<u32>,
 }
 
-impl Queue {
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self { waiting: None, cancelled: None }
+    }
+}
+
+impl<T> Queue<T> {
     /// Takes a job in, in place of an older one that has not begun.
-    pub fn put(&mut self, job: Job) {
+    pub fn put(&mut self, job: Job<T>) {
         self.waiting = Some(job);
     }
 
@@ -33,7 +35,7 @@ impl Queue {
     }
 
     /// The next job to compute.
-    pub fn take(&mut self) -> Option<Job> {
+    pub fn take(&mut self) -> Option<Job<T>> {
         self.waiting.take()
     }
 
@@ -47,8 +49,8 @@ impl Queue {
 mod tests {
     use super::*;
 
-    fn job(request: u32) -> Job {
-        Job { request, photo: 1, square: Square { x: 0.0, y: 0.0, side: 9.0 } }
+    fn job(request: u32) -> Job<&'static str> {
+        Job { request, work: "look" }
     }
 
     #[test]

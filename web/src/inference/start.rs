@@ -1,30 +1,45 @@
-//! From nothing to a checked network on a device.
+//! From nothing to two checked networks on a device.
 
+use burn::tensor::Device;
+use glae_face::detector::Detector;
+use glae_face::detector::manifest::Manifest as DetectorManifest;
+use glae_face::detector::network::YuNet;
 use glae_model::manifest::Crop;
-use glae_model::{Estimator, WeightsError};
+use glae_model::{Estimator, Manifest, StateDict, WeightsError};
 
 use super::device;
+use super::pipeline::Pipeline;
 use super::protocol::{DeviceChoice, DeviceKind, DeviceReport, Reply};
-use super::weights::{self, Origin, Source};
+use super::weights;
 use crate::browser::post;
+
+/// Everything that is put onto a device.
+struct Parts {
+    finder: (DetectorManifest, StateDict),
+    network: (Manifest, Vec<u8>),
+    template: [[f32; 2]; 5],
+}
 
 /// Fetches the weights, loads them onto the first device that works, and proves that it computes correctly.
 ///
 /// # Errors
-/// Why there is no estimator, as a sentence with its remedy.
-pub(super) async fn start(choice: DeviceChoice, wanted: Option<String>) -> Result<(Estimator, DeviceReport), String> {
-    let source = weights::find(wanted).await?;
-    if source.manifest.input.crop != Crop::Square {
+/// Why there is nothing to estimate with, as a sentence with its remedy.
+pub(super) async fn start(choice: DeviceChoice, wanted: Option<String>) -> Result<(Pipeline, DeviceReport), String> {
+    let ((finder, finder_source), (manifest, source)) = weights::find(wanted).await?;
+    // Weights that learned from other crops than this page makes would answer, and be wrong.
+    let Crop::Landmarks(template) = manifest.input.crop else {
         return Err(format!(
-            "The weights “{}” need faces aligned by landmarks, which this page cannot do yet. Choose other weights.",
-            source.manifest.name
+            "The weights “{}” were trained on whole squares, and this page straightens faces first. Choose other weights.",
+            manifest.name
         ));
-    }
-    let bytes = checked_bytes(&source).await?;
+    };
+    let finder_state = StateDict::from_safetensors(&finder_source.checked().await?).map_err(damaged)?;
+    let bytes = source.checked().await?;
+    let parts = Parts { finder: (finder, finder_state), network: (manifest, bytes), template };
     let because = match choice {
         DeviceChoice::Cpu { because } => because,
-        DeviceChoice::WebGpu => return on_web_gpu(&source, &bytes).await.map_err(forced),
-        DeviceChoice::Auto => match on_web_gpu(&source, &bytes).await {
+        DeviceChoice::WebGpu => return on_web_gpu(&parts).await.map_err(forced),
+        DeviceChoice::Auto => match on_web_gpu(&parts).await {
             Ok(ready) => return Ok(ready),
             Err(sentence) => {
                 post(&Reply::FellBack(format!("{sentence} The CPU computes instead.")));
@@ -32,41 +47,40 @@ pub(super) async fn start(choice: DeviceChoice, wanted: Option<String>) -> Resul
             }
         },
     };
-    on_cpu(&source, &bytes, because).await
+    let report = DeviceReport { kind: DeviceKind::Cpu, detail: because };
+    let pipeline = parts.load(&device::cpu(), &report).await.map_err(|sentence| {
+        format!("The CPU cannot be used either. {sentence} Update the browser, or try another one.")
+    })?;
+    Ok((pipeline, report))
 }
 
-/// The weights, proven to be the manifest's, and kept for the next visit.
-async fn checked_bytes(source: &Source) -> Result<Vec<u8>, String> {
-    let (mut bytes, origin) = source.bytes().await?;
-    if origin == Origin::Kept {
-        if source.manifest.verify(&bytes).is_ok() {
-            return Ok(bytes);
-        }
-        source.forget().await;
-        bytes = source.fetch().await?;
-    }
-    source.manifest.verify(&bytes).map_err(damaged)?;
-    source.keep(&bytes).await;
-    Ok(bytes)
-}
-
-async fn on_web_gpu(source: &Source, bytes: &[u8]) -> Result<(Estimator, DeviceReport), String> {
+async fn on_web_gpu(parts: &Parts) -> Result<(Pipeline, DeviceReport), String> {
     let (device, name) = device::web_gpu().await?;
     let report = DeviceReport { kind: DeviceKind::WebGpu, detail: name };
-    post(&Reply::Checking(report.clone()));
-    let estimator = Estimator::load(source.manifest.clone(), bytes, &device).map_err(damaged)?;
-    estimator.golden_check().await.map_err(|error| format!("WebGPU cannot be used. {error}"))?;
-    Ok((estimator, report))
+    let pipeline =
+        parts.load(&device, &report).await.map_err(|sentence| format!("WebGPU cannot be used. {sentence}"))?;
+    Ok((pipeline, report))
 }
 
-async fn on_cpu(source: &Source, bytes: &[u8], because: String) -> Result<(Estimator, DeviceReport), String> {
-    let report = DeviceReport { kind: DeviceKind::Cpu, detail: because };
-    post(&Reply::Checking(report.clone()));
-    let estimator = Estimator::load(source.manifest.clone(), bytes, &device::cpu()).map_err(damaged)?;
-    let checked = estimator.golden_check().await;
-    checked
-        .map_err(|error| format!("The CPU cannot be used either. {error} Update the browser, or try another one."))?;
-    Ok((estimator, report))
+impl Parts {
+    /// Both networks on a device, each proven with its golden input.
+    async fn load(&self, device: &Device, report: &DeviceReport) -> Result<Pipeline, String> {
+        post(&Reply::Checking(report.clone()));
+        let (finder, state) = &self.finder;
+        let detector = Detector::new(state.load_into(YuNet::new(device)).map_err(damaged)?, device);
+        let (manifest, bytes) = &self.network;
+        let estimator = Estimator::load(manifest.clone(), bytes, device).map_err(damaged)?;
+        detector.golden_check(&finder.golden).await.map_err(|error| sentence(&error.to_string()))?;
+        estimator.golden_check().await.map_err(|error| error.to_string())?;
+        Ok(Pipeline { detector, settings: finder.settings, estimator, template: self.template })
+    }
+}
+
+/// A text that begins small, as a sentence.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().collect::<String>()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
 }
 
 fn damaged(error: WeightsError) -> String {

@@ -1,6 +1,8 @@
-//! Finding and fetching weights.
+//! Finding and fetching weights: the age network's and the detector's.
 
+use glae_face::detector::manifest::Manifest as DetectorManifest;
 use glae_model::Manifest;
+use glae_model::manifest::sha256;
 use js_sys::Uint8Array;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
@@ -17,23 +19,25 @@ const RETRY: &str = "Check the connection and reload the page.";
 #[derive(Deserialize)]
 struct Index {
     default: String,
+    detector: String,
     weights: Vec<String>,
 }
 
-/// Weights that have been found and not fetched yet.
+/// The weights of one network that have been found and not fetched yet.
 pub(crate) struct Source {
-    /// What they say of themselves.
-    pub(crate) manifest: Manifest,
+    name: String,
     url: String,
+    sha256: String,
+    total: u64,
     /// Names of all weights on this site.
     names: Vec<String>,
 }
 
-/// Reads the index and the manifest of `wanted`, or of the default.
+/// Reads the index and the manifests of the detector and of `wanted`, or of the default age network.
 ///
 /// # Errors
 /// A sentence and the remedy.
-pub(crate) async fn find(wanted: Option<String>) -> Result<Source, String> {
+pub(crate) async fn find(wanted: Option<String>) -> Result<((DetectorManifest, Source), (Manifest, Source)), String> {
     let index = text("/weights/index.json").await?;
     let index = js_sys::JSON::parse(&index).map_err(|error| reason(&error));
     let index: Index = index
@@ -43,40 +47,53 @@ pub(crate) async fn find(wanted: Option<String>) -> Result<Source, String> {
     if !index.weights.contains(&name) {
         return Err(format!("This site has no weights called “{name}”. Use one of: {}.", index.weights.join(", ")));
     }
-    let manifest = text(&format!("/weights/{name}/manifest.json")).await?;
-    let manifest = Manifest::parse(&manifest).map_err(|error| format!("{error}. {RETRY}"))?;
-    // The hash in the address keeps any cache on the way from answering with older weights.
-    let url = format!("/weights/{name}/{}?sha256={}", manifest.file, manifest.sha256);
-    Ok(Source { manifest, url, names: index.weights })
+    let names = [index.weights.as_slice(), &[index.detector.clone()]].concat();
+    let source = |name: &str, file: &str, sha256: &str, total| Source {
+        name: name.to_owned(),
+        // The hash in the address keeps any cache on the way from answering with older weights.
+        url: format!("/weights/{name}/{file}?sha256={sha256}"),
+        sha256: sha256.to_owned(),
+        total,
+        names: names.clone(),
+    };
+    let finder = DetectorManifest::parse(&text(&manifest_of(&index.detector)).await?);
+    let finder = finder.map_err(|error| format!("{error}. {RETRY}"))?;
+    let manifest = Manifest::parse(&text(&manifest_of(&name)).await?).map_err(|error| format!("{error}. {RETRY}"))?;
+    let of_finder = source(&index.detector, &finder.file, &finder.sha256, finder.bytes);
+    let of_network = source(&name, &manifest.file, &manifest.sha256, manifest.bytes);
+    Ok(((finder, of_finder), (manifest, of_network)))
 }
 
-/// Where the bytes came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// Cache Storage.
-    Kept,
-    /// The server.
-    Fetched,
+fn manifest_of(name: &str) -> String {
+    format!("/weights/{name}/manifest.json")
 }
 
 impl Source {
-    /// The weights' bytes: kept ones if there are any, otherwise fetched, with the progress reported to the page.
+    /// The weights, proven to be the manifest's, and kept for the next visit.
     ///
     /// # Errors
     /// A sentence and the remedy.
-    pub(crate) async fn bytes(&self) -> Result<(Vec<u8>, Origin), String> {
-        match cache::get(&self.url).await {
-            Some(bytes) => Ok((bytes, Origin::Kept)),
-            None => Ok((self.fetch().await?, Origin::Fetched)),
+    pub(crate) async fn checked(&self) -> Result<Vec<u8>, String> {
+        if let Some(bytes) = cache::get(&self.url).await {
+            if sha256(&bytes) == self.sha256 {
+                return Ok(bytes);
+            }
+            cache::remove(&self.url).await;
         }
+        let bytes = self.fetch().await?;
+        if sha256(&bytes) != self.sha256 {
+            return Err(format!(
+                "The weights “{}” arrived damaged. Reload the page; if it happens again, tell whoever runs this site.",
+                self.name
+            ));
+        }
+        self.keep(&bytes).await;
+        Ok(bytes)
     }
 
     /// Fetches the weights past every cache.
-    ///
-    /// # Errors
-    /// A sentence and the remedy.
-    pub(crate) async fn fetch(&self) -> Result<Vec<u8>, String> {
-        let total = self.manifest.bytes;
+    async fn fetch(&self) -> Result<Vec<u8>, String> {
+        let total = self.total;
         post(&Reply::Loading { received: 0, total });
         // `no-store`: they go to Cache Storage, a second copy in the HTTP cache would only take room.
         let response = get(&self.url, RequestCache::NoStore).await?;
@@ -99,17 +116,12 @@ impl Source {
 
     /// Keeps checked weights for the next visit. Entries of weights this site no longer has, and older ones of the same
     /// name, go.
-    pub(crate) async fn keep(&self, bytes: &[u8]) {
-        let own = format!("/weights/{}/", self.manifest.name);
+    async fn keep(&self, bytes: &[u8]) {
+        let own = format!("/weights/{}/", self.name);
         cache::put(&self.url, bytes, |url| {
             url.contains(&own) || !self.names.iter().any(|name| url.contains(&format!("/weights/{name}/")))
         })
         .await;
-    }
-
-    /// Drops kept weights that turned out damaged.
-    pub(crate) async fn forget(&self) {
-        cache::remove(&self.url).await;
     }
 }
 

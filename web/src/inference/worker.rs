@@ -1,17 +1,17 @@
-//! The worker's program: takes requests, keeps the network and the open photograph, computes the newest estimate.
+//! The worker's program: takes requests, keeps the networks and the open photograph, computes what was asked for last.
 
 use std::cell::RefCell;
 use std::panic;
 use std::rc::Rc;
 
-use glae_face::{RgbImage, crop, photo};
-use glae_model::Estimator;
+use glae_face::{RgbImage, photo};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{MessageEvent, PromiseRejectionEvent};
 
-use super::protocol::{Reply, Request, Times};
+use super::pipeline::Pipeline;
+use super::protocol::{Reply, Request, Seen, Times, Work};
 use super::queue::{Job, Queue};
 use super::start::start;
 use crate::browser::{next_turn, now, post, reason, scope};
@@ -44,9 +44,12 @@ struct Worker {
 
 #[derive(Default)]
 struct State {
-    estimator: Option<Rc<Estimator>>,
+    pipeline: Option<Rc<Pipeline>>,
     photo: Option<Open>,
-    queue: Queue,
+    /// What is on screen: the newest question counts.
+    on_screen: Queue<(Work, Vec<u8>)>,
+    /// Files of the list, which is worked on whenever nothing on screen waits.
+    listed: Queue<(Work, Vec<u8>)>,
     /// Whether a task is computing, and will look at the queue again.
     computing: bool,
 }
@@ -58,87 +61,132 @@ struct Open {
     decode_milliseconds: f64,
 }
 
+/// What became of a job.
+enum Outcome {
+    Seen(Vec<Seen>, Times),
+    /// The file cannot be used.
+    Refused(String),
+    /// It was about a photograph that is no longer open.
+    Outdated,
+}
+
+impl State {
+    fn queue_of(&mut self, work: &Work) -> &mut Queue<(Work, Vec<u8>)> {
+        if matches!(work, Work::Read) { &mut self.listed } else { &mut self.on_screen }
+    }
+}
+
 impl Worker {
     fn receive(&self, event: &MessageEvent) {
         let parts: Array = event.data().unchecked_into();
+        let bytes = || Uint8Array::new(&parts.get(1)).to_vec();
         match serde_wasm_bindgen::from_value(parts.get(0)) {
             Ok(Request::Start { device, weights }) => {
                 let worker = self.clone();
                 spawn_local(async move {
                     match start(device, weights).await {
-                        Ok((estimator, report)) => {
-                            worker.state.borrow_mut().estimator = Some(Rc::new(estimator));
-                            post(&Reply::Ready(report));
+                        Ok((pipeline, device)) => {
+                            let template = pipeline.template;
+                            worker.state.borrow_mut().pipeline = Some(Rc::new(pipeline));
+                            post(&Reply::Ready { device, template });
+                            worker.compute();
                         }
                         Err(sentence) => post(&Reply::CannotStart(sentence)),
                     }
                 });
             }
-            Ok(Request::Open { photo }) => self.open(photo, Uint8Array::new(&parts.get(1)).to_vec()),
-            Ok(Request::Estimate { request, photo, square }) => {
-                self.state.borrow_mut().queue.put(Job { request, photo, square });
+            Ok(Request::Open { request }) => self.open(request, &bytes()),
+            Ok(Request::Compute { request, work }) => {
+                let bytes = if matches!(work, Work::Frame { .. } | Work::Read) { bytes() } else { Vec::new() };
+                self.state.borrow_mut().queue_of(&work).put(Job { request, work: (work, bytes) });
                 self.compute();
             }
-            Ok(Request::Cancel { request }) => self.state.borrow_mut().queue.cancel(request),
+            Ok(Request::Cancel { request }) => {
+                let mut state = self.state.borrow_mut();
+                state.on_screen.cancel(request);
+                state.listed.cancel(request);
+            }
             Err(error) => post(&Reply::Broken(format!("a message could not be read: {error}"))),
         }
     }
 
-    fn open(&self, id: u32, bytes: Vec<u8>) {
+    fn open(&self, request: u32, bytes: &[u8]) {
         // The old photograph goes first: two large ones side by side may be more than the tab is given.
         self.state.borrow_mut().photo = None;
         let begin = now();
-        match photo::decode(&bytes) {
+        match photo::decode(bytes) {
             Ok(pixels) => {
                 let (width, height) = pixels.dimensions();
-                let open = Open { id, pixels: Rc::new(pixels), decode_milliseconds: now() - begin };
+                let open = Open { id: request, pixels: Rc::new(pixels), decode_milliseconds: now() - begin };
                 self.state.borrow_mut().photo = Some(open);
-                post(&Reply::Opened { photo: id, width, height });
+                post(&Reply::Opened { request, width, height });
             }
-            Err(error) => post(&Reply::Refused { photo: id, sentence: error.to_string() }),
+            Err(error) => post(&Reply::Refused { request, sentence: error.to_string() }),
         }
     }
 
-    /// Works the queue off in one task, however many requests arrive meanwhile.
+    /// Works the queues off in one task, however many requests arrive meanwhile. Before the networks are there, jobs wait.
     fn compute(&self) {
-        if std::mem::replace(&mut self.state.borrow_mut().computing, true) {
-            return;
-        }
+        let mut state = self.state.borrow_mut();
+        let Some(pipeline) = state.pipeline.clone().filter(|_| !state.computing) else { return };
+        state.computing = true;
+        drop(state);
         let worker = self.clone();
         spawn_local(async move {
             loop {
                 next_turn().await;
-                let Some(job) = worker.state.borrow_mut().queue.take() else { break };
-                worker.estimate(job).await;
+                let job = {
+                    let mut state = worker.state.borrow_mut();
+                    state.on_screen.take().or_else(|| state.listed.take())
+                };
+                let Some(Job { request, work: (work, bytes) }) = job else { break };
+                let photo = worker.state.borrow().photo.clone();
+                // No borrow is held while the device computes: messages keep arriving.
+                let outcome = serve(&pipeline, work.clone(), bytes, photo).await;
+                let wanted = worker.state.borrow_mut().queue_of(&work).wants(request);
+                match outcome {
+                    Ok(Outcome::Seen(seen, times)) if wanted => post(&Reply::Seen { request, seen, times }),
+                    Ok(Outcome::Refused(sentence)) if wanted => post(&Reply::Refused { request, sentence }),
+                    Ok(_) => {}
+                    Err(reason) => post(&Reply::Broken(reason)),
+                }
             }
             worker.state.borrow_mut().computing = false;
         });
     }
+}
 
-    async fn estimate(&self, job: Job) {
-        // No borrow is held while the device computes: messages keep arriving.
-        let (estimator, open) = {
-            let state = self.state.borrow();
-            match (&state.estimator, &state.photo) {
-                (Some(estimator), Some(open)) if open.id == job.photo => (estimator.clone(), open.clone()),
-                _ => return,
-            }
-        };
-        let begin = now();
-        let size = estimator.manifest().input.size as u32;
-        let face = crop::crop_square(&open.pixels, job.square, size);
-        let cropped = now();
-        let estimates = estimator.estimate(&[face.as_raw()]).await;
-        let times = Times { decode: open.decode_milliseconds, crop: cropped - begin, network: now() - cropped };
-        if !self.state.borrow().queue.wants(job.request) {
-            return;
+/// Does one job.
+///
+/// # Errors
+/// The device failed.
+async fn serve(pipeline: &Pipeline, work: Work, bytes: Vec<u8>, open: Option<Open>) -> Result<Outcome, String> {
+    let begin = now();
+    let (seen, times) = match (work, open) {
+        (Work::Look { photo }, Some(open)) if open.id == photo => {
+            let (seen, times) = pipeline.look(&open.pixels).await?;
+            (seen, Times { decode: open.decode_milliseconds, ..times })
         }
-        match estimates.map(|list| list.into_iter().next()) {
-            Ok(Some(estimate)) => {
-                post(&Reply::Estimated { request: job.request, estimate: Box::new(estimate), times });
-            }
-            Ok(None) => post(&Reply::Broken("the network gave no answer".into())),
-            Err(error) => post(&Reply::Broken(error.to_string())),
+        (Work::Square { photo, square }, Some(open)) if open.id == photo => {
+            let (seen, times) = pipeline.square(&open.pixels, square).await?;
+            (seen, Times { decode: open.decode_milliseconds, ..times })
         }
-    }
+        (Work::Look { .. } | Work::Square { .. }, _) => return Ok(Outcome::Outdated),
+        (Work::Frame { width, height }, _) => {
+            let rgb = bytes.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
+            match RgbImage::from_raw(width, height, rgb) {
+                Some(frame) => pipeline.look(&frame).await?,
+                None => return Err("a picture of the camera had another size than it said".to_owned()),
+            }
+        }
+        (Work::Read, _) => match photo::decode(&bytes) {
+            Ok(pixels) => {
+                let decode = now() - begin;
+                let (seen, times) = pipeline.look(&pixels).await?;
+                (seen, Times { decode, ..times })
+            }
+            Err(error) => return Ok(Outcome::Refused(error.to_string())),
+        },
+    };
+    Ok(Outcome::Seen(seen, times))
 }

@@ -15,8 +15,6 @@ mod charts;
 mod compare;
 #[cfg(target_arch = "wasm32")]
 mod desk;
-#[cfg(target_arch = "wasm32")]
-mod download;
 pub mod draft;
 #[cfg(target_arch = "wasm32")]
 mod drawing;

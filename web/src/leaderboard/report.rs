@@ -7,10 +7,10 @@ use super::ages::{self, Series};
 use super::api::json;
 use super::board::Here;
 use super::charts::{errors, report_counts};
-use super::download::save;
 use super::drawing::Drawing;
 use super::export::{csv, file_stem, latex, lines, markdown};
 use super::format::{UNKNOWN, counted, interval, percent, whole, years};
+use crate::download::save;
 use crate::scoring::Scored;
 
 /// Width of the drawing in a downloaded file, in pixels.

@@ -1,0 +1,120 @@
+//! What is known of each file, and the table of it.
+
+use std::collections::HashMap;
+
+use crate::inference::protocol::Seen;
+
+/// How far a file has got.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Progress {
+    /// Its turn has not come.
+    #[default]
+    Waiting,
+    /// The worker has it.
+    Reading,
+    /// What is in it.
+    Seen(Vec<Seen>),
+    /// It cannot be used: a sentence with the remedy.
+    Refused(String),
+}
+
+impl Progress {
+    /// Whether there is nothing left to do.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Seen(_) | Self::Refused(_))
+    }
+
+    /// The largest face that has an age: who the photograph is of.
+    pub fn main(&self) -> Option<&Seen> {
+        let Self::Seen(seen) = self else { return None };
+        let area = |seen: &&Seen| seen.face.map_or(0.0, |face| face.width * face.height);
+        seen.iter().filter(|seen| seen.estimate.is_some()).max_by(|a, b| area(a).total_cmp(&area(b)))
+    }
+}
+
+/// A name for every file that no other one has: a second `a.jpg` becomes `a.jpg (2)`.
+pub fn unique(names: Vec<String>) -> Vec<String> {
+    let mut times = HashMap::<String, usize>::new();
+    let count = |name: String| {
+        let time = times.entry(name.clone()).or_default();
+        *time += 1;
+        if *time == 1 { name } else { format!("{name} ({time})") }
+    };
+    names.into_iter().map(count).collect()
+}
+
+/// The predictions file that the leaderboard takes: one row for each photograph with an age, its largest face's.
+pub fn csv<'a>(rows: impl Iterator<Item = (&'a str, &'a Progress)>) -> String {
+    let mut table = "id,age,route,faces\n".to_owned();
+    for (name, progress) in rows {
+        if let (Some(main), Progress::Seen(seen)) = (progress.main(), progress)
+            && let Some(estimate) = &main.estimate
+        {
+            let (id, years, route) = (quoted(name), estimate.years, estimate.route.as_str());
+            table.push_str(&format!("{id},{years:.4},{route},{}\n", seen.len()));
+        }
+    }
+    table
+}
+
+/// A field as RFC 4180 writes it.
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r', ';', '\t']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glae_face::detector::decode::Face;
+    use glae_face::detector::trust::Doubt;
+    use glae_model::{Answer, Estimate, Route};
+
+    fn seen(width: f32, years: Option<f32>) -> Seen {
+        let face = Face { x: 0.0, y: 0.0, width, height: width, points: [[0.0; 2]; 5], score: 0.9 };
+        let answer = |years| Answer { years, distribution: vec![1.0] };
+        let estimate = years.map(|years| {
+            Box::new(Estimate {
+                years,
+                route: Route::Balanced,
+                kl_vanilla: 0.2,
+                kl_balanced: 0.1,
+                vanilla: answer(years),
+                balanced: answer(years),
+                distribution: vec![1.0],
+            })
+        });
+        let doubt = if years.is_none() { Some(Doubt::Turned) } else { None };
+        Seen { face: Some(face), doubt, estimate }
+    }
+
+    #[test]
+    fn the_largest_face_with_an_age_speaks_for_the_photo() {
+        let progress = Progress::Seen(vec![seen(50.0, Some(30.0)), seen(90.0, None), seen(70.0, Some(61.5))]);
+        assert_eq!(progress.main().unwrap().estimate.as_ref().unwrap().years, 61.5);
+        assert_eq!(Progress::Seen(vec![seen(90.0, None)]).main(), None);
+    }
+
+    #[test]
+    fn the_leaderboard_reads_the_file() {
+        let rows = [
+            ("b, c.jpg", Progress::Seen(vec![seen(50.0, Some(30.25))])),
+            ("none.jpg", Progress::Seen(Vec::new())),
+            ("bad.jpg", Progress::Refused("damaged".into())),
+            ("a.jpg", Progress::Seen(vec![seen(50.0, Some(7.0)), seen(40.0, None)])),
+        ];
+        let table = csv(rows.iter().map(|(name, progress)| (*name, progress)));
+        assert_eq!(table, "id,age,route,faces\n\"b, c.jpg\",30.2500,balanced,1\na.jpg,7.0000,balanced,2\n");
+        let predictions = glae_metrics::Predictions::parse(table.as_bytes()).unwrap();
+        assert_eq!((predictions.len(), predictions.id(0), predictions.age(1)), (2, "b, c.jpg", 7.0));
+    }
+
+    #[test]
+    fn names_are_made_different() {
+        let names = unique(["a", "b", "a", "a"].map(str::to_owned).to_vec());
+        assert_eq!(names, ["a", "b", "a (2)", "a (3)"]);
+    }
+}

@@ -1,0 +1,171 @@
+//! The queue: one file after the other goes to the worker.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::File;
+
+use super::files::Named;
+use super::list::{Progress, csv, unique};
+use crate::engine::{Answer, Engine};
+use crate::estimate::viewer::too_large;
+use crate::estimate::wording::Stage;
+use crate::inference::protocol::{Request, Work};
+
+/// One file in the table.
+#[derive(Clone, Copy)]
+pub struct Row {
+    /// Its place.
+    pub index: usize,
+    /// Its name; no other row has it.
+    pub name: StoredValue<String>,
+    /// How far it has got.
+    pub progress: RwSignal<Progress>,
+}
+
+/// Handle to the queue; copies are cheap and all mean the same one.
+#[derive(Clone, Copy)]
+pub struct Batch {
+    engine: Engine,
+    /// All files, in the order given.
+    pub rows: RwSignal<Vec<Row>>,
+    /// How many are done.
+    pub done: RwSignal<usize>,
+    /// Whether it is being worked on.
+    pub running: RwSignal<bool>,
+    inner: StoredValue<Inner, LocalStorage>,
+}
+
+#[derive(Default)]
+struct Inner {
+    files: Vec<File>,
+    /// Counts starts and stops: answers of an earlier run are ignored.
+    run: u32,
+    /// The file the worker has.
+    awaited: Option<u32>,
+}
+
+impl Batch {
+    /// An empty queue.
+    pub fn new(engine: Engine) -> Self {
+        let batch = Self {
+            engine,
+            rows: RwSignal::new(Vec::new()),
+            done: RwSignal::new(0),
+            running: RwSignal::new(false),
+            inner: StoredValue::new_local(Inner::default()),
+        };
+        // A worker that takes over from a broken one is given the file again that the other one had.
+        Effect::new(move |_| {
+            let _ = engine.generation.get();
+            if batch.running.get_untracked() && batch.inner.with_value(|inner| inner.awaited.is_some()) {
+                batch.resume();
+            }
+        });
+        Effect::new(move |_| {
+            if matches!(engine.stage.get(), Stage::Failed(_)) {
+                batch.stop();
+            }
+        });
+        batch
+    }
+
+    /// Begins with these files; what was there before goes.
+    pub(crate) fn start(self, files: Vec<Named>) {
+        self.clear();
+        let names = unique(files.iter().map(|named| named.name.clone()).collect());
+        let row = |(index, name)| Row { index, name: StoredValue::new(name), progress: RwSignal::default() };
+        self.rows.set(names.into_iter().enumerate().map(row).collect());
+        self.inner.update_value(|inner| inner.files = files.into_iter().map(|named| named.file).collect());
+        self.resume();
+    }
+
+    /// Goes on with the first file that is not done.
+    pub fn resume(self) {
+        self.stop();
+        self.engine.refusal.set(None);
+        self.engine.wake();
+        self.running.set(true);
+        let run = self.inner.try_update_value(|inner| {
+            inner.run += 1;
+            inner.run
+        });
+        self.next(run.unwrap_or_default());
+    }
+
+    /// Stops after nothing: the file that is being read waits again.
+    pub fn stop(self) {
+        let awaited = self.inner.try_update_value(|inner| {
+            inner.run += 1;
+            inner.awaited.take()
+        });
+        if let Some(request) = awaited.flatten() {
+            self.engine.cancel(request);
+        }
+        self.rows.with_untracked(|rows| {
+            for row in rows.iter().filter(|row| row.progress.with_untracked(|p| *p == Progress::Reading)) {
+                row.progress.set(Progress::Waiting);
+            }
+        });
+        self.running.set(false);
+    }
+
+    /// Forgets all files and answers.
+    pub fn clear(self) {
+        self.stop();
+        self.rows.set(Vec::new());
+        self.done.set(0);
+        self.inner.update_value(|inner| inner.files.clear());
+    }
+
+    /// The file of a row, to be looked at by itself.
+    pub fn file(self, row: Row) -> Option<File> {
+        self.inner.with_value(|inner| inner.files.get(row.index).cloned())
+    }
+
+    /// The predictions file of all rows that have an age.
+    pub fn csv(self) -> String {
+        let rows = self.rows.get_untracked();
+        let known: Vec<_> = rows.iter().map(|row| (row.name.get_value(), row.progress.get_untracked())).collect();
+        csv(known.iter().map(|(name, progress)| (name.as_str(), progress)))
+    }
+
+    fn next(self, run: u32) {
+        let rows = self.rows.get_untracked();
+        let Some(row) = rows.into_iter().find(|row| row.progress.with_untracked(|p| !p.is_done())) else {
+            self.running.set(false);
+            return;
+        };
+        let Some(file) = self.file(row) else { return };
+        if let Some(sentence) = too_large(&file) {
+            return self.finish(run, row, Progress::Refused(sentence));
+        }
+        row.progress.set(Progress::Reading);
+        spawn_local(async move {
+            let bytes = JsFuture::from(file.array_buffer()).await;
+            if self.inner.with_value(|inner| inner.run) != run {
+                return;
+            }
+            let Ok(bytes) = bytes else {
+                return self.finish(run, row, Progress::Refused("This file cannot be read any more.".into()));
+            };
+            let build = |request| Request::Compute { request, work: Work::Read };
+            let request = self.engine.ask(build, Some(bytes), move |answer| match answer {
+                Answer::Seen(seen, _) => self.finish(run, row, Progress::Seen(seen)),
+                Answer::Refused(sentence) => self.finish(run, row, Progress::Refused(sentence)),
+                Answer::Opened(..) => {}
+            });
+            self.inner.update_value(|inner| inner.awaited = Some(request));
+        });
+    }
+
+    fn finish(self, run: u32, row: Row, progress: Progress) {
+        if self.inner.with_value(|inner| inner.run) != run {
+            return;
+        }
+        self.inner.update_value(|inner| inner.awaited = None);
+        row.progress.set(progress);
+        self.done.update(|done| *done += 1);
+        self.next(run);
+    }
+}

@@ -1,0 +1,96 @@
+//! The table of many photographs, its progress and its download.
+
+use leptos::prelude::*;
+
+use super::list::Progress;
+use super::queue::{Batch, Row};
+use crate::download::save;
+use crate::estimate::viewer::Viewer;
+use crate::estimate::wording;
+
+/// Progress, table, and what can be done with them.
+#[component]
+pub(crate) fn BatchView(
+    /// The queue.
+    batch: Batch,
+) -> impl IntoView {
+    let total = move || batch.rows.with(Vec::len);
+    let finished = Memo::new(move |_| batch.done.get() == batch.rows.with(Vec::len));
+    let download = move |_| save("ages.csv", "text/csv", &batch.csv());
+    view! {
+        <section class="card batch" aria-label="Many photos" data-testid="batch">
+            <div role="status">
+                <p class="label" data-testid="batch-progress" data-done=batch.done data-total=total>
+                    {move || format!("{} of {} photos done", batch.done.get(), total())}
+                </p>
+            </div>
+            <progress max=total value=batch.done aria-label="Photos done"></progress>
+            <div class="actions">
+                <Show when=move || batch.running.get()>
+                    <button type="button" class="button secondary" data-testid="batch-cancel" on:click=move |_| batch.stop()>"Stop"</button>
+                </Show>
+                <Show when=move || !batch.running.get() && !finished.get()>
+                    <button type="button" class="button" data-testid="batch-resume" on:click=move |_| batch.resume()>"Go on"</button>
+                </Show>
+                <button type="button" class="button secondary" data-testid="batch-csv" on:click=download disabled=move || batch.done.get() == 0>
+                    "Download CSV"
+                </button>
+                <button type="button" class="quiet" on:click=move |_| batch.clear()>"Close list"</button>
+            </div>
+            <p class="hint">
+                "The file has one row for each photo with an age, its largest face's, and can be given to the leaderboard as it is."
+            </p>
+            <div class="scroll tall" tabindex="0" role="region" aria-label="Ages of all photos">
+                <table>
+                    <thead>
+                        <tr>
+                            <th scope="col">"Photo"</th><th scope="col">"Age"</th>
+                            <th scope="col">"Faces"</th><th scope="col">"Classifier"</th>
+                        </tr>
+                    </thead>
+                    <tbody>
+                        <For each=move || batch.rows.get() key=|row| row.index children=move |row| view! { <FileRow batch row/> }/>
+                    </tbody>
+                </table>
+            </div>
+        </section>
+    }
+}
+
+#[component]
+fn FileRow(batch: Batch, row: Row) -> impl IntoView {
+    let viewer = expect_context::<Viewer>();
+    let name = row.name.get_value();
+    let show = move |_| {
+        if let Some(file) = batch.file(row) {
+            viewer.show(file);
+        }
+    };
+    let cells = move || match row.progress.get() {
+        Progress::Waiting => view! { <td colspan="3" class="muted">"waiting"</td> }.into_any(),
+        Progress::Reading => view! { <td colspan="3" class="muted">"reading"</td> }.into_any(),
+        Progress::Refused(sentence) => view! { <td colspan="3" class="wrong">{sentence}</td> }.into_any(),
+        progress => {
+            let faces = if let Progress::Seen(seen) = &progress { seen.len() } else { 0 };
+            match progress.main().and_then(|main| main.estimate.as_ref()) {
+                Some(estimate) => view! {
+                    <td>{wording::years(estimate.years)}</td>
+                    <td>{faces}</td>
+                    <td>{wording::classifier(estimate.route)}</td>
+                }
+                .into_any(),
+                None => {
+                    let note = if faces == 0 { "no face found" } else { "no face whose age can be told" };
+                    view! { <td colspan="3" class="muted">{note}</td> }.into_any()
+                }
+            }
+        }
+    };
+    let years = move || row.progress.with(|progress| Some(progress.main()?.estimate.as_ref()?.years.to_string()));
+    view! {
+        <tr data-testid="batch-row" data-years=years>
+            <th scope="row"><button type="button" class="link" on:click=show>{name}</button></th>
+            {cells}
+        </tr>
+    }
+}

@@ -1,0 +1,255 @@
+//! The photograph on screen and what is seen in it: signals, and a few verbs.
+
+use std::time::Duration;
+
+use glae_face::crop::Square;
+use leptos::leptos_dom::helpers::TimeoutHandle;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{File, Url};
+
+use super::crop::Size;
+use super::overlay::square_like;
+use crate::engine::{Answer, Engine};
+use crate::inference::protocol::{DeviceReport, Request, Seen, Times, Work};
+
+/// How long the square must rest before its age is estimated.
+const REST: Duration = Duration::from_millis(200);
+
+/// Larger files cannot be photographs of 50 megapixels, and reading them could end the tab.
+pub(crate) const MAX_FILE_BYTES: f64 = 256e6;
+
+/// The photograph on screen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Photo {
+    /// Counts photographs.
+    id: u32,
+    /// Address of the file for an `img`; the browser turns it upright.
+    pub preview: String,
+    /// Once the worker has decoded it.
+    pub size: Option<Size>,
+}
+
+/// What is seen in it, and what that took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Look {
+    /// From left to right; one entry without a face where the square was chosen by hand.
+    pub seen: Vec<Seen>,
+    /// Where the time went.
+    pub times: Times,
+    /// What computed it.
+    pub device: DeviceReport,
+}
+
+/// Handle to the photograph on screen; copies are cheap and all mean the same one.
+#[derive(Clone, Copy)]
+pub struct Viewer {
+    engine: Engine,
+    /// The photograph on screen.
+    pub photo: RwSignal<Option<Photo>>,
+    /// The square chosen by hand; without one the faces are found.
+    pub square: RwSignal<Option<Square>>,
+    /// The newest answer about this photograph.
+    pub look: RwSignal<Option<Look>>,
+    /// Which face's details are shown.
+    pub chosen: RwSignal<usize>,
+    /// Whether a newer answer is on its way.
+    pub busy: RwSignal<bool>,
+    inner: StoredValue<Inner, LocalStorage>,
+}
+
+#[derive(Default)]
+struct Inner {
+    file: Option<File>,
+    last_id: u32,
+    /// Which worker was given the file.
+    generation: u32,
+    /// The number under which the worker knows the photograph, once it has it.
+    opened: Option<u32>,
+    /// The computation whose answer is wanted.
+    awaited: Option<u32>,
+    timer: Option<TimeoutHandle>,
+}
+
+impl Viewer {
+    /// Nothing on screen.
+    pub fn new(engine: Engine) -> Self {
+        let viewer = Self {
+            engine,
+            photo: RwSignal::new(None),
+            square: RwSignal::new(None),
+            look: RwSignal::new(None),
+            chosen: RwSignal::new(0),
+            busy: RwSignal::new(false),
+            inner: StoredValue::new_local(Inner::default()),
+        };
+        // A worker that takes over from a broken one knows nothing of the photograph.
+        Effect::new(move |_| {
+            let generation = engine.generation.get();
+            if viewer.photo.with_untracked(Option::is_some) && viewer.inner.with_value(|i| i.generation != generation) {
+                viewer.send();
+            }
+        });
+        viewer
+    }
+
+    /// Shows a photograph and looks for faces in it.
+    pub fn show(self, file: File) {
+        self.clear();
+        if let Some(sentence) = too_large(&file) {
+            self.engine.refusal.set(Some(sentence));
+            return;
+        }
+        if let Ok(preview) = Url::create_object_url_with_blob(&file) {
+            let id = self.inner.try_update_value(|inner| {
+                inner.file = Some(file);
+                inner.last_id += 1;
+                inner.last_id
+            });
+            self.photo.set(Some(Photo { id: id.unwrap_or_default(), preview, size: None }));
+            self.send();
+        }
+    }
+
+    /// Takes the photograph off the screen.
+    pub fn clear(self) {
+        self.cancel();
+        self.inner.update_value(|inner| (inner.file, inner.opened) = (None, None));
+        if let Some(photo) = self.photo.get_untracked() {
+            let _ = Url::revoke_object_url(&photo.preview);
+        }
+        self.photo.set(None);
+        self.square.set(None);
+        self.look.set(None);
+        self.chosen.set(0);
+        self.engine.refusal.set(None);
+    }
+
+    /// Lets the visitor choose the square: around the face whose details are shown, or in the middle.
+    pub fn by_hand(self) {
+        let Some(size) = self.size() else { return };
+        let face = self.look.with_untracked(|look| look.as_ref()?.seen.get(self.chosen.get_untracked())?.face);
+        let square = match (face, self.engine.template.get_untracked()) {
+            (Some(face), Some(template)) => square_like(&face, &template, size),
+            _ => Square::centred(size.width as u32, size.height as u32),
+        };
+        self.look.set(None);
+        self.chosen.set(0);
+        self.crop(square);
+    }
+
+    /// Finds the faces again.
+    pub fn by_detector(self) {
+        self.cancel();
+        self.square.set(None);
+        self.look.set(None);
+        self.chosen.set(0);
+        self.compute();
+    }
+
+    /// Moves the square; the estimate follows when it rests.
+    pub fn crop(self, square: Square) {
+        if self.square.get_untracked() == Some(square) {
+            return;
+        }
+        self.square.set(Some(square));
+        self.cancel();
+        self.busy.set(true);
+        let timer = set_timeout_with_handle(move || self.compute(), REST).ok();
+        self.inner.update_value(|inner| inner.timer = timer);
+    }
+
+    /// Of the upright photograph, once it is decoded.
+    pub fn size(self) -> Option<Size> {
+        self.photo.with_untracked(|photo| photo.as_ref()?.size)
+    }
+
+    /// Reads the file and gives its bytes to the worker.
+    fn send(self) {
+        let (Some(photo), Some(file)) = (self.photo.get_untracked(), self.inner.with_value(|i| i.file.clone())) else {
+            return;
+        };
+        let engine = self.engine;
+        engine.wake();
+        self.inner.update_value(|inner| (inner.generation, inner.opened) = (engine.generation.get_untracked(), None));
+        self.busy.set(true);
+        spawn_local(async move {
+            let bytes = JsFuture::from(file.array_buffer()).await;
+            let on_screen = move || self.photo.with_untracked(|now| now.as_ref().is_some_and(|now| now.id == photo.id));
+            // While the file was read, another photograph may have come, or another worker, which is sent it anew.
+            if !on_screen() || self.inner.with_value(|i| i.generation != engine.generation.get_untracked()) {
+                return;
+            }
+            let Ok(bytes) = bytes else {
+                return self.refuse("This file cannot be read any more. Choose it again.".into());
+            };
+            let opened = StoredValue::new(0);
+            let request = engine.ask(
+                |request| Request::Open { request },
+                Some(bytes),
+                move |answer| match answer {
+                    Answer::Opened(width, height) if on_screen() => {
+                        let size = Size { width: width as f32, height: height as f32 };
+                        self.photo.update(|photo| photo.iter_mut().for_each(|photo| photo.size = Some(size)));
+                        self.inner.update_value(|inner| inner.opened = Some(opened.get_value()));
+                        self.compute();
+                    }
+                    Answer::Refused(sentence) if on_screen() => self.refuse(sentence),
+                    _ => {}
+                },
+            );
+            opened.set_value(request);
+        });
+    }
+
+    /// Asks for what is on screen: the faces, or the age in the square.
+    fn compute(self) {
+        let Some(photo) = self.inner.with_value(|inner| inner.opened) else { return };
+        self.cancel();
+        self.busy.set(true);
+        let work = match self.square.get_untracked() {
+            Some(square) => Work::Square { photo, square },
+            None => Work::Look { photo },
+        };
+        let engine = self.engine;
+        let request = engine.ask(
+            |request| Request::Compute { request, work },
+            None,
+            move |answer| {
+                if let (Answer::Seen(seen, times), Some(device)) = (answer, engine.device.get_untracked()) {
+                    self.inner.update_value(|inner| inner.awaited = None);
+                    self.busy.set(false);
+                    self.chosen.set(0);
+                    self.look.set(Some(Look { seen, times, device }));
+                }
+            },
+        );
+        self.inner.update_value(|inner| inner.awaited = Some(request));
+    }
+
+    /// Forgets the answer that is due or on its way.
+    fn cancel(self) {
+        self.busy.set(false);
+        let awaited = self.inner.try_update_value(|inner| {
+            inner.timer.take().inspect(TimeoutHandle::clear);
+            inner.awaited.take()
+        });
+        if let Some(request) = awaited.flatten() {
+            self.engine.cancel(request);
+        }
+    }
+
+    fn refuse(self, sentence: String) {
+        self.clear();
+        self.engine.refusal.set(Some(sentence));
+    }
+}
+
+/// What to say of a file that is too large to be read.
+pub(crate) fn too_large(file: &File) -> Option<String> {
+    (file.size() > MAX_FILE_BYTES).then(|| {
+        let megabytes = file.size() / 1e6;
+        format!("This file has {megabytes:.0} MB; the limit is 256 MB. Save a smaller copy and choose that.")
+    })
+}
