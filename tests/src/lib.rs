@@ -4,11 +4,15 @@
 //! - `tree`: what may lie in the repository (no photographs), and that weights never travel without their manifest;
 //! - `boards`: the boards that ship hold what they promise, and our rows repeat the recorded errors;
 //! - `weights`: every shipped network loads and gives its golden answer;
+//! - `drawn`: the shipped detector finds the drawn faces that the journeys show it, and nothing in an empty landscape;
 //! - `browser`: journeys through the built page in a real headless Chromium. `cargo xtask test` builds what they need;
 //!   without it they are skipped, visibly.
 //!
 //! Here are the few things they share.
 
+pub mod drawing;
+pub mod film;
+pub mod native;
 pub mod picture;
 
 use std::path::{Path, PathBuf};

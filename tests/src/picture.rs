@@ -1,4 +1,4 @@
-//! Pictures drawn in code, because no photograph of anybody may lie in the repository.
+//! Pictures to give to the page.
 
 use std::io::Cursor;
 
@@ -6,48 +6,69 @@ use anyhow::Result;
 use glae_face::RgbImage;
 use image::{ImageFormat, Rgb};
 
-/// An ellipse in a picture's own units: the width is 1, y grows downwards.
-struct Ellipse {
-    centre: (f32, f32),
-    radii: (f32, f32),
-    colour: [f32; 3],
-}
+use crate::drawing::{Place, SITTERS};
+
+/// Who is in [`group`], from left to right.
+pub const GROUP: [Place; 3] = [
+    Place { sitter: &SITTERS[1], middle: [185.0, 265.0], half: 125.0, tilt: 0.06 },
+    Place { sitter: &SITTERS[0], middle: [500.0, 290.0], half: 150.0, tilt: -0.08 },
+    Place { sitter: &SITTERS[2], middle: [795.0, 250.0], half: 105.0, tilt: 0.03 },
+];
+
+/// Who is in [`far`], from left to right: the second face is narrower than any whose age can be told.
+pub const FAR: [Place; 2] = [
+    Place { sitter: &SITTERS[3], middle: [105.0, 150.0], half: 62.0, tilt: 0.04 },
+    Place { sitter: &SITTERS[0], middle: [255.0, 95.0], half: 13.6, tilt: 0.0 },
+];
 
 /// A drawn face before a gradient, RGB8, 480 x 640: upright, so that the centred square leaves something out.
 ///
-/// `variant` changes colours and proportions; two variants are two different photographs to a network.
+/// `variant` counts [`SITTERS`], from the first one again after the last.
 pub fn face(variant: u8) -> RgbImage {
-    let v = f32::from(variant);
-    let ellipse = |x, y, rx, ry, colour| Ellipse { centre: (x, y), radii: (rx, ry), colour };
-    let skin = [214.0 - 17.0 * v, 170.0 - 13.0 * v, 141.0 - 9.0 * v];
-    let dark = [52.0, 38.0 + 20.0 * v, 35.0];
-    // Later ones lie on top. Nothing is symmetric, so that a picture differs from its mirror image.
-    let shapes = [
-        ellipse(0.48, 0.52, 0.33, 0.40, dark),
-        ellipse(0.50, 0.66, 0.27 + 0.01 * v, 0.36, skin),
-        ellipse(0.39, 0.60, 0.060, 0.030, [245.0; 3]),
-        ellipse(0.61, 0.60, 0.056, 0.030, [245.0; 3]),
-        ellipse(0.40, 0.60, 0.024, 0.026, dark),
-        ellipse(0.62, 0.60, 0.024, 0.026, dark),
-        ellipse(0.39, 0.54, 0.075, 0.013, dark),
-        ellipse(0.61, 0.53, 0.070, 0.013, dark),
-        ellipse(0.51, 0.71, 0.030, 0.060, skin.map(|c| c * 0.88)),
-        ellipse(0.50, 0.84, 0.100 + 0.01 * v, 0.024, [168.0, 84.0, 84.0]),
-    ];
-    RgbImage::from_fn(480, 640, |x, y| {
-        let at = |offset: f32| ((x as f32 + offset) / 480.0, (y as f32 + offset) / 480.0);
-        let (u, w) = at(0.5);
-        let mut colour = [60.0 + 120.0 * u, 110.0 + 60.0 * w, 190.0 - 70.0 * u * w];
-        for shape in &shapes {
-            let (dx, dy) = ((u - shape.centre.0) / shape.radii.0, (w - shape.centre.1) / shape.radii.1);
-            // Soft over about two pixels, so that resampling has no hard edges to disagree about.
-            let cover = ((1.0 - dx.hypot(dy)) * shape.radii.0.min(shape.radii.1) * 240.0 + 0.5).clamp(0.0, 1.0);
-            for (under, over) in colour.iter_mut().zip(shape.colour) {
-                *under += cover * (over - *under);
-            }
-        }
-        Rgb(colour.map(|c| c.round().clamp(0.0, 255.0) as u8))
+    painted(480, 640, &[portrait(variant)])
+}
+
+/// Where somebody is in [`face`].
+pub fn portrait(variant: u8) -> Place {
+    let variant = usize::from(variant) % SITTERS.len();
+    let tilt = [0.04, -0.06, 0.08, -0.03][variant];
+    Place { sitter: &SITTERS[variant], middle: [244.0, 356.0], half: 165.0, tilt }
+}
+
+/// Three people side by side, RGB8, 960 x 480.
+pub fn group() -> RgbImage {
+    painted(960, 480, &GROUP)
+}
+
+/// Somebody near and somebody far away, RGB8, 320 x 240.
+pub fn far() -> RgbImage {
+    painted(320, 240, &FAR)
+}
+
+/// Hills and nobody, RGB8, 640 x 480.
+pub fn landscape() -> RgbImage {
+    RgbImage::from_fn(640, 480, |x, y| {
+        let (x, y) = (x as f32, y as f32);
+        let (far, near) = (250.0 + 40.0 * (x / 90.0).sin(), 360.0 + 30.0 * (1.0 + x / 140.0).sin());
+        let colour = if y > near {
+            [70.0, 120.0 - 0.1 * y, 60.0]
+        } else if y > far {
+            [110.0, 140.0 - 0.1 * (y - far), 120.0]
+        } else {
+            [150.0 + 0.2 * y, 185.0 + 0.1 * y, 230.0]
+        };
+        Rgb(colour.map(|value| value as u8))
     })
+}
+
+/// A gradient with people before it.
+pub fn painted(width: u32, height: u32, places: &[Place]) -> RgbImage {
+    let mut picture = RgbImage::from_fn(width, height, |x, y| {
+        let (u, v) = ((x as f32 + 0.5) / width as f32, (y as f32 + 0.5) / height as f32);
+        Rgb([60.0 + 120.0 * u, 110.0 + 60.0 * v, 190.0 - 70.0 * u * v].map(|value| value.round() as u8))
+    });
+    places.iter().for_each(|place| place.paint(&mut picture));
+    picture
 }
 
 /// The picture as a PNG file.
@@ -85,6 +106,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glae_face::detector::trust::LEAST_WIDTH;
 
     #[test]
     fn the_checksum_is_the_standard_one() {
@@ -96,6 +118,26 @@ mod tests {
         let (one, other) = (face(0), face(1));
         assert_ne!(one, other);
         assert_ne!(one, image::imageops::flip_horizontal(&one));
+    }
+
+    #[test]
+    fn everybody_is_inside_the_picture_and_from_left_to_right() {
+        let pictures = [(GROUP.to_vec(), group()), (FAR.to_vec(), far()), (vec![portrait(0)], face(0))];
+        for (places, picture) in pictures {
+            assert!(places.is_sorted_by(|a, b| a.frame()[0] + a.frame()[2] < b.frame()[0]));
+            for [x, y, width, height] in places.iter().map(Place::frame) {
+                assert!(
+                    x > 0.0 && x + width < picture.width() as f32 && y > 0.0 && y + height < picture.height() as f32
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_far_face_is_too_small() {
+        let small = |place: &Place| place.frame()[2].min(place.frame()[3]) < LEAST_WIDTH;
+        assert_eq!(FAR.each_ref().map(small), [false, true]);
+        assert!(!GROUP.iter().any(small));
     }
 
     #[test]

@@ -7,15 +7,17 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 use thirtyfour::prelude::*;
 use tokio::process::Command;
 
 use crate::{
+    downloads::Downloads,
     keyboard::{press, tab_to},
     looks,
     page::Page,
     session::Session,
+    witness,
 };
 
 /// A board whose truth and predictions ship with the project.
@@ -120,14 +122,10 @@ pub(crate) async fn own_truth(session: &Session) -> Result<()> {
     give(&page, "predictions-input", &shipped(session, "vanilla")).await?;
     page.wait_for("[data-testid=metric-cmae][data-value]", LIMIT).await?;
     let first = number(&page, "metric-cmae").await?;
-    session.watcher.catch_up().await?;
-    let before = session.watcher.record().requests.len();
+    let before = witness::requests(session).await?;
     give(&page, "predictions-input", &shipped(session, "routed")).await?;
     page.wait_for(&format!("[data-testid=metric-cmae]:not([data-value='{first}'])[data-value]"), LIMIT).await?;
-    session.watcher.catch_up().await?;
-    let sent = session.watcher.record().requests[before..].to_vec();
-    let outside: Vec<_> = sent.iter().filter(|request| !request.url.starts_with("blob:")).collect();
-    ensure!(outside.is_empty(), "something was sent: {outside:?}");
+    witness::nothing_sent_since(session, before).await?;
     ensure!(page.text("submit").await.is_none(), "a file scored on one's own truth can be submitted");
     Ok(())
 }
@@ -239,14 +237,11 @@ async fn right_rank(session: &Session, own: &Value) -> Result<usize> {
 
 /// Saves the report as CSV and JSON, as the visitor does, and reads the files.
 async fn download(page: &Page<'_>, right: &Value) -> Result<()> {
-    let folder = page.session.scratch("downloads");
-    fs::create_dir_all(&folder)?;
-    let behaviour = json!({ "behavior": "allow", "downloadPath": folder, "eventsEnabled": false });
-    page.session.driver.cdp().send_raw("Browser.setDownloadBehavior", behaviour).await?;
+    let downloads = Downloads::into(page.session, "reports").await?;
     for kind in ["csv", "json", "md", "tex", "svg"] {
         let button = format!("[data-download$='.{kind}']");
         page.wait_for(&button, LIMIT).await?.click().await?;
-        let text = downloaded(&folder, kind).await.with_context(|| format!("no {kind} file was saved"))?;
+        let text = downloads.text(kind).await?;
         let cmae = right["cmae"].as_f64().context("the report has a CMAE")?;
         let has_it = match kind {
             "csv" | "json" => text.contains(&cmae.to_string()),
@@ -257,19 +252,4 @@ async fn download(page: &Page<'_>, right: &Value) -> Result<()> {
         ensure!(has_it, "the {kind} file does not hold the report: {text}");
     }
     Ok(())
-}
-
-/// The text of the file with this extension, once the browser has written it.
-async fn downloaded(folder: &Path, extension: &str) -> Result<String> {
-    let mut interval = tokio::time::interval(Duration::from_millis(50));
-    for _ in 0..200 {
-        interval.tick().await;
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|own| own == extension) {
-                return Ok(fs::read_to_string(path)?);
-            }
-        }
-    }
-    anyhow::bail!("nothing ends in .{extension}")
 }

@@ -1,13 +1,12 @@
 //! What a visitor reads when something is wrong.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use glae_face::photo;
 use tests::picture;
-use thirtyfour::prelude::ElementQueryable;
 
 use crate::{
     page::{CPU_LIMIT, Page},
-    reference,
+    seen::TOLERANCE,
     session::Session,
     watcher::when_loading,
 };
@@ -28,18 +27,7 @@ pub(crate) async fn bad_files(session: &Session) -> Result<()> {
         let right = right.to_string();
         ensure!(right != previous, "two files with one sentence cannot be told apart here");
         page.give(&session.file(name, &content)?).await?;
-        // The sentence may stand between a heading and a button, so the element is asked for by its text.
-        let found = session.driver.query(thirtyfour::By::Css("[data-testid=error]"));
-        let sentence = right.clone();
-        let found = found
-            .with_filter(move |element: thirtyfour::WebElement| {
-                let sentence = sentence.clone();
-                async move { Ok(element.text().await?.contains(&sentence)) }
-            })
-            .wait(CPU_LIMIT, std::time::Duration::from_millis(50))
-            .exists()
-            .await?;
-        ensure!(found, "{name}: the page does not say {right:?}; {}", page.situation().await);
+        page.says("error", &right).await.with_context(|| name.to_owned())?;
         previous = right;
     }
     let good = session.file("drawn-1.png", &whole)?;
@@ -93,11 +81,11 @@ async fn the_cpu_takes_over(session: &Session, prelude: &str, words: &str) -> Re
     session.watcher.set_worker_prelude(Some(prelude));
     let outcome = async {
         let file = session.file("drawn-0.png", &picture::png(&picture::face(0))?)?;
-        let right = reference::native(&session.weights("golden-tiny"), &file).await?;
+        let right = session.native("golden-tiny")?.only(&file).await?;
         let mut page = Page::open(session, Some("golden-tiny"), "").await?;
         let shown = page.estimate(&file, CPU_LIMIT).await?;
         ensure!(shown.device == "cpu", "computed on {}; {}", shown.device, page.situation().await);
-        ensure!((shown.years - right.years).abs() <= 1e-3, "{} instead of {}", shown.years, right.years);
+        ensure!((shown.years - right.years).abs() <= TOLERANCE, "{} instead of {}", shown.years, right.years);
         let notice = page.text("notice").await.unwrap_or_default();
         ensure!(notice.contains(words) && notice.contains("CPU"), "the notice does not say it: {notice:?}");
         Ok(())

@@ -31,7 +31,7 @@ pub(crate) async fn with_a_result(session: &Session) -> Result<()> {
     let file = session.file("drawn-0.png", &picture::png(&picture::face(0))?)?;
     let mut page = Page::open(session, None, "device=cpu").await?;
     page.estimate(&file, CPU_LIMIT).await?;
-    look(&page, "estimate-result").await
+    look(&page, "estimate-one-face").await
 }
 
 /// Keeps pictures of the page on every screen, and asks axe-core.

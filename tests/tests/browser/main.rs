@@ -5,14 +5,20 @@
 //! and names them in the environment (see [`settings`]); a plain `cargo test` has neither and skips the journeys.
 
 mod access;
+mod batch;
 mod board;
+mod camera;
+mod downloads;
 mod estimates;
+mod faces;
 mod failures;
 mod hands;
 mod keyboard;
 mod looks;
+mod memory;
 mod page;
 mod reference;
+mod seen;
 mod session;
 mod settings;
 mod watcher;
@@ -38,13 +44,23 @@ type Journey = for<'a> fn(&'a Session) -> Pin<Box<dyn Future<Output = Result<()>
 
 /// The journeys in the order in which they run: cheap ones first. The privacy of photographs is judged by all requests
 /// before the leaderboard's, which do send files; the console is looked at last.
-const JOURNEYS: [(&str, Journey); 21] = [
+const JOURNEYS: [(&str, Journey); 31] = [
     ("the_page_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::before_a_photo(session))),
     ("about_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::about(session))),
     ("tiny_network_on_the_cpu_gives_the_native_numbers", |session| Box::pin(estimates::tiny_on_cpu(session))),
+    ("three_faces_give_three_cards_from_left_to_right", |session| Box::pin(faces::three(session))),
+    ("a_face_too_small_gets_a_note_instead_of_an_age", |session| Box::pin(faces::one_far_away(session))),
+    ("where_there_is_no_face_the_square_is_chosen_by_hand", |session| Box::pin(faces::nobody(session))),
+    ("photographs_have_the_faces_that_are_seen_natively", |session| Box::pin(faces::photographs(session))),
     ("files_that_are_no_photo_get_a_sentence", |session| Box::pin(failures::bad_files(session))),
     ("dropped_and_pasted_photos_are_estimated", |session| Box::pin(hands::drop_and_paste(session))),
     ("the_square_follows_keys_and_pointer", |session| Box::pin(hands::crop(session))),
+    ("many_photos_become_a_table_and_a_file", |session| Box::pin(batch::table(session))),
+    ("a_photo_opened_meanwhile_does_not_stop_the_queue", |session| Box::pin(batch::opened_meanwhile(session))),
+    ("a_folder_becomes_a_table_of_its_photos", |session| Box::pin(batch::folder(session))),
+    ("a_refused_camera_gets_a_sentence", |session| Box::pin(camera::refused(session))),
+    ("the_camera_fits_phone_and_desk_and_stops_with_the_tab", |session| Box::pin(camera::seen_and_hidden(session))),
+    ("the_camera_runs_for_half_a_minute_in_steady_memory", |session| Box::pin(camera::half_a_minute(session))),
     ("weights_are_fetched_once", |session| Box::pin(hands::second_visit(session))),
     ("a_lost_gpu_is_replaced_by_the_cpu", |session| Box::pin(failures::lost_device(session))),
     ("a_gpu_with_wrong_numbers_is_replaced_by_the_cpu", |session| Box::pin(failures::wrong_numbers(session))),

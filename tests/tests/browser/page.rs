@@ -6,9 +6,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
-use crate::session::Session;
+use crate::{seen::Sight, session::Session};
 
 /// How often the page is looked at while waiting for it.
 const LOOK: Duration = Duration::from_millis(50);
@@ -19,8 +20,8 @@ pub(crate) const CPU_LIMIT: Duration = Duration::from_secs(90);
 /// SwiftShader computes WebGPU's shaders on this machine's cores, golden check included, and those cores may be busy.
 pub(crate) const WEBGPU_LIMIT: Duration = Duration::from_secs(400);
 
-/// The attributes of the result card.
-#[derive(Debug, Clone)]
+/// The attributes of an estimate's card.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Shown {
     pub(crate) years: f32,
     pub(crate) route: String,
@@ -30,6 +31,28 @@ pub(crate) struct Shown {
     pub(crate) milliseconds: f64,
     /// `data-years` as it is written, to tell this answer from the next one.
     pub(crate) years_text: String,
+}
+
+impl Shown {
+    /// Reads them from the card's `dataset`.
+    pub(crate) fn from_card(data: &Value) -> Result<Self> {
+        let word = |name: &str| {
+            data[name].as_str().map(str::to_owned).with_context(|| format!("the card has no `{name}`: {data}"))
+        };
+        let number = |name: &str| -> Result<f64> {
+            let text = word(name)?;
+            text.parse().with_context(|| format!("`{name}` of the card is no number: {text}"))
+        };
+        Ok(Self {
+            years: number("years")? as f32,
+            route: word("route")?,
+            kl_vanilla: number("klVanilla")? as f32,
+            kl_balanced: number("klBalanced")? as f32,
+            device: word("device")?,
+            milliseconds: number("milliseconds")?,
+            years_text: word("years")?,
+        })
+    }
 }
 
 /// The open page, with the time at which it was opened.
@@ -54,6 +77,21 @@ impl<'a> Page<'a> {
         Ok(page)
     }
 
+    /// [`Page::open`] after `script` has run in the new page, before any code of its own.
+    pub(crate) async fn open_after(
+        session: &'a Session,
+        script: &str,
+        weights: Option<&str>,
+        wishes: &str,
+    ) -> Result<Self> {
+        let cdp = session.driver.cdp();
+        let added = cdp.send_raw("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await?;
+        let page = Self::open(session, weights, wishes).await;
+        let script = json!({ "identifier": added["identifier"] });
+        cdp.send_raw("Page.removeScriptToEvaluateOnNewDocument", script).await?;
+        page
+    }
+
     /// Whatever page the browser shows now.
     pub(crate) fn on_screen(session: &'a Session) -> Self {
         Self { session, opened: Instant::now(), last: None, answers: 0, weights: String::new() }
@@ -68,10 +106,66 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// Waits until what a hook names says these words.
+    pub(crate) async fn says(&self, hook: &str, words: &str) -> Result<()> {
+        // They may stand between a heading and a button, so the element is asked for by its text.
+        let has_words = {
+            let words = words.to_owned();
+            move |element: WebElement| {
+                let words = words.clone();
+                async move { Ok(element.text().await?.contains(&words)) }
+            }
+        };
+        let found = self.session.driver.query(By::Css(format!("[data-testid={hook}]"))).with_filter(has_words);
+        let found = found.wait(CPU_LIMIT, LOOK).exists().await?;
+        ensure!(found, "`{hook}` does not say {words:?}; {}", self.situation().await);
+        Ok(())
+    }
+
+    /// Waits for what a hook names, and clicks on it.
+    pub(crate) async fn click(&self, hook: &str) -> Result<()> {
+        let found = self.wait_for(&format!("[data-testid={hook}]"), CPU_LIMIT).await?;
+        found.click().await.with_context(|| format!("`{hook}` cannot be clicked"))
+    }
+
+    /// Clicks on the button with this text.
+    pub(crate) async fn press(&self, text: &str) -> Result<()> {
+        let path = format!("//button[contains(normalize-space(.), '{text}')]");
+        let found = self.session.driver.query(By::XPath(path)).wait(CPU_LIMIT, LOOK).first().await;
+        found.with_context(|| format!("no button says {text:?}"))?.click().await?;
+        Ok(())
+    }
+
     /// Gives the page a file, as the file chooser does.
     pub(crate) async fn give(&self, file: &Path) -> Result<()> {
-        let input = self.session.driver.find(By::Css("[data-testid=photo-input]")).await?;
-        input.send_keys(file.to_string_lossy().into_owned()).await.context("the file input took no file")
+        self.give_all("photo-input", &[file]).await
+    }
+
+    /// Gives an input several files, or a folder.
+    pub(crate) async fn give_all(&self, hook: &str, files: &[impl AsRef<Path>]) -> Result<()> {
+        let input = self.session.driver.find(By::Css(format!("[data-testid={hook}]"))).await?;
+        // WebDriver takes several paths in as many lines.
+        let paths: Vec<String> = files.iter().map(|file| file.as_ref().to_string_lossy().into_owned()).collect();
+        input.send_keys(paths.join("\n")).await.context("the file input took no file")
+    }
+
+    /// Gives the page a photograph and waits until all its faces are told of.
+    pub(crate) async fn look_at(&mut self, file: &Path, limit: Duration) -> Result<Sight> {
+        self.give(file).await?;
+        self.sight(limit).await
+    }
+
+    /// Waits until all faces are told of, and reads everything that is said of them.
+    pub(crate) async fn sight(&mut self, limit: Duration) -> Result<Sight> {
+        // While a newer answer is on its way, what is shown is marked as busy.
+        let css = "[data-testid=faces][aria-busy=false], [data-testid=error]";
+        let found = self.wait_for(css, limit).await?;
+        let is_error = found.attr("data-testid").await?.as_deref() == Some("error");
+        ensure!(!is_error, "the page shows an error instead of faces; {}", self.situation().await);
+        let sight = Sight::read(self.session).await?;
+        // The next answer is told from this one.
+        self.last = sight.cards.iter().find_map(|card| card.shown.clone());
+        Ok(sight)
     }
 
     /// Gives the page a photograph and waits for its answer.
@@ -91,9 +185,9 @@ impl<'a> Page<'a> {
     pub(crate) async fn answer(&mut self, limit: Duration) -> Result<Shown> {
         let old = self.last.as_ref().map(|shown| shown.years_text.as_str()).unwrap_or_default();
         let card = format!("[data-testid=estimate][data-years]:not([data-years='{old}'])");
-        let found = self.wait_for(&format!("{card}, [data-testid=error]"), limit).await?;
-        let is_error = found.attr("data-testid").await?.as_deref() == Some("error");
-        ensure!(!is_error, "the page shows an error instead of an answer; {}", self.situation().await);
+        let found = self.wait_for(&format!("{card}, [data-testid=error], [data-testid=no-face]"), limit).await?;
+        let hook = found.attr("data-testid").await?.unwrap_or_default();
+        ensure!(hook == "estimate", "the page shows `{hook}` instead of an answer; {}", self.situation().await);
         let shown = self.read_card(&card).await?;
         self.last = Some(shown.clone());
         Ok(shown)
@@ -103,23 +197,7 @@ impl<'a> Page<'a> {
     async fn read_card(&self, css: &str) -> Result<Shown> {
         let script = "const card = document.querySelector(arguments[0]); return card ? { ...card.dataset } : null;";
         let answer = self.session.driver.execute(script, vec![css.into()]).await?;
-        let data = answer.json();
-        let word = |name: &str| {
-            data[name].as_str().map(str::to_owned).with_context(|| format!("the card has no data-{name}: {data}"))
-        };
-        let number = |name: &str| -> Result<f64> {
-            let text = word(name)?;
-            text.parse().with_context(|| format!("`{name}` of the card is no number: {text}"))
-        };
-        Ok(Shown {
-            years: number("years")? as f32,
-            route: word("route")?,
-            kl_vanilla: number("klVanilla")? as f32,
-            kl_balanced: number("klBalanced")? as f32,
-            device: word("device")?,
-            milliseconds: number("milliseconds")?,
-            years_text: word("years")?,
-        })
+        Shown::from_card(answer.json())
     }
 
     /// The text of a hook, if it is on the page.

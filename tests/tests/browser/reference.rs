@@ -1,4 +1,4 @@
-//! The right answers, computed natively: by the library, and by the trainer as its user runs it.
+//! The right answers by the trainer as its user runs it, and photographs that lie beside the repository.
 
 use std::{
     collections::HashMap,
@@ -7,27 +7,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use burn::tensor::Device;
-use glae_face::{
-    crop::{Square, crop_square},
-    photo,
-};
-use glae_model::{Estimate, Estimator, manifest::Manifest};
+use tests::native::{Native, Seen};
 use tokio::process::Command;
 
 use crate::session::Session;
-
-/// What the library says of a file, on the CPU and without a browser.
-pub(crate) async fn native(weights: &Path, file: &Path) -> Result<Estimate> {
-    let manifest = Manifest::parse(&fs::read_to_string(weights.join("manifest.json"))?)?;
-    let bytes = fs::read(weights.join(&manifest.file))?;
-    let size = manifest.input.size as u32;
-    let photo = photo::decode(&fs::read(file)?)?;
-    let crop = crop_square(&photo, Square::centred(photo.width(), photo.height()), size);
-    let estimator = Estimator::load(manifest, &bytes, &Device::flex())?;
-    let mut estimates = estimator.estimate(&[crop.as_raw()]).await?;
-    estimates.pop().context("one crop gives one estimate")
-}
 
 /// One line of the trainer's predictions.
 #[derive(Debug, Clone)]
@@ -36,15 +19,17 @@ pub(crate) struct Prediction {
     pub(crate) route: String,
 }
 
-/// Runs `trainer predict` and returns its answers in the order of `files`.
+/// Runs `trainer predict` on whole photographs and returns its answers in the order of `files`.
 pub(crate) async fn trainer_predict(session: &Session, weights: &Path, files: &[PathBuf]) -> Result<Vec<Prediction>> {
     let out = session.scratch("predictions.csv");
     let output = Command::new(&session.settings.trainer)
         .args(["--device", "cpu", "predict", "--weights"])
         .arg(weights)
-        .args(files)
+        .arg("--detector")
+        .arg(session.detector_weights()?)
         .arg("--out")
         .arg(&out)
+        .args(files)
         .output()
         .await
         .context("cannot start the trainer")?;
@@ -70,14 +55,58 @@ pub(crate) async fn trainer_predict(session: &Session, weights: &Path, files: &[
         .collect()
 }
 
-/// A test chip of UTKFace, where that data set lies beside the repository. It is licensed to each researcher, so it is
-/// neither copied nor shown: no screenshot is taken while it is on the page.
-pub(crate) fn utkface_chip() -> Result<Option<PathBuf>> {
+/// A test chip of UTKFace with a single face whose age can be told, where that data set lies beside the repository. It is
+/// licensed to each researcher, so it is neither copied nor shown: no screenshot is taken while it is on the page.
+pub(crate) async fn utkface_chip(native: &Native) -> Result<Option<PathBuf>> {
     let folder = tests::root().join("../shared/data/utkface");
     if !folder.is_dir() {
         return Ok(None);
     }
     let split = fs::read_to_string(folder.join("splits/test.csv"))?;
-    let first = split.lines().nth(1).and_then(|line| line.split(',').next()).context("splits/test.csv has no line")?;
-    Ok(Some(folder.join("images").join(first).canonicalize()?))
+    for line in split.lines().skip(1).take(50) {
+        let name = line.split(',').next().context("a line of splits/test.csv is empty")?;
+        let chip = folder.join("images").join(name).canonicalize()?;
+        if let [Seen { estimate: Some(_), .. }] = native.look(&chip).await?.as_slice() {
+            return Ok(Some(chip));
+        }
+    }
+    anyhow::bail!("not one of UTKFace's first 50 test chips has a single face")
+}
+
+/// Photographs with several people, and what the library sees in them: `count` of those that the detector's training never
+/// saw, from both sets in turn. `None` where they do not lie beside the repository; see [`utkface_chip`] for how they are
+/// treated.
+pub(crate) async fn photographs(native: &Native, count: usize) -> Result<Option<Vec<(PathBuf, Vec<Seen>)>>> {
+    let data = tests::root().join("../shared/data");
+    let mut sets = Vec::new();
+    for set in ["fairface", "natural"] {
+        let folder = data.join(set);
+        if !folder.is_dir() {
+            return Ok(None);
+        }
+        let labels = fs::read_to_string(folder.join("faces.csv"))?;
+        // `file,width,height,face,...`: faces are counted from 1, so a second one makes a photograph of several.
+        let several = |file: &str| {
+            labels.lines().any(|line| {
+                let mut words = line.split(',');
+                words.next() == Some(file) && words.nth(2) == Some("2")
+            })
+        };
+        let kept = fs::read_to_string(tests::root().join(format!("trainer/configs/detector/kept-{set}.txt")))?;
+        let files =
+            kept.lines().filter(|file| several(file)).map(|file| folder.join("images").join(file).canonicalize());
+        sets.push(files.collect::<Result<Vec<_>, _>>()?);
+    }
+    let mut found = Vec::new();
+    let longest = sets.iter().map(Vec::len).max().unwrap_or(0);
+    for file in (0..longest).flat_map(|index| sets.iter().filter_map(move |set| set.get(index))) {
+        let seen = native.look(file).await?;
+        if seen.len() >= 2 {
+            found.push((file.clone(), seen));
+        }
+        if found.len() == count {
+            return Ok(Some(found));
+        }
+    }
+    anyhow::bail!("only {} of the kept photographs have several faces", found.len())
 }

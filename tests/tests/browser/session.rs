@@ -9,7 +9,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use serde_json::json;
 use tempfile::TempDir;
+use tests::{
+    film,
+    native::{self, Native},
+};
 use thirtyfour::prelude::*;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -18,8 +23,8 @@ use tokio::{
 
 use crate::{settings::Settings, watcher::Watcher};
 
-/// WebGPU in Chromium on a machine with no GPU, and no requests of the browser's own.
-const FLAGS: [&str; 15] = [
+/// WebGPU in Chromium on a machine with no GPU, a camera that shows a film, and no requests of the browser's own.
+const FLAGS: [&str; 16] = [
     "--headless",
     "--no-sandbox",
     "--disable-dev-shm-usage",
@@ -34,6 +39,7 @@ const FLAGS: [&str; 15] = [
     "--disable-component-update",
     "--disable-sync",
     "--force-color-profile=srgb",
+    "--use-fake-device-for-media-stream",
     "--window-size=1440,1000",
 ];
 
@@ -74,6 +80,9 @@ impl Session {
         for flag in FLAGS {
             capabilities.add_arg(flag)?;
         }
+        let camera = folder.path().join("camera.y4m");
+        fs::write(&camera, film::y4m())?;
+        capabilities.add_arg(&format!("--use-file-for-fake-video-capture={}", camera.display()))?;
         capabilities.set_browser_log_level(thirtyfour::LoggingPrefsLogLevel::All)?;
         let url = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
         // A screenshot has to wait for SwiftShader like everything else.
@@ -100,17 +109,36 @@ impl Session {
         self.folder.path().join(name)
     }
 
-    /// The folder of a network, or of the default one.
-    pub(crate) fn weights(&self, name: &str) -> PathBuf {
-        self.settings.public.join("weights").join(name)
+    /// The folder of the age network that the page takes when nothing is asked for.
+    pub(crate) fn default_weights(&self) -> Result<PathBuf> {
+        self.named_weights("default")
     }
 
-    /// The name of the network that the page takes when nothing is asked for.
-    pub(crate) fn default_weights(&self) -> Result<String> {
-        let path = self.settings.public.join("weights/index.json");
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let index: serde_json::Value = serde_json::from_str(&text)?;
-        Ok(index["default"].as_str().context("weights/index.json names no default")?.to_owned())
+    /// The detector's folder.
+    pub(crate) fn detector_weights(&self) -> Result<PathBuf> {
+        self.named_weights("detector")
+    }
+
+    fn named_weights(&self, key: &str) -> Result<PathBuf> {
+        let folder = self.settings.public.join("weights");
+        Ok(folder.join(native::named(&folder, key)?))
+    }
+
+    /// The detector and an age network, for the right answers.
+    pub(crate) fn native(&self, weights: &str) -> Result<Native> {
+        Native::load(&self.settings.public.join("weights"), weights)
+    }
+
+    /// Runs a script in the page and returns its value.
+    pub(crate) async fn script(&self, script: &str) -> Result<serde_json::Value> {
+        Ok(self.driver.execute(script, Vec::new()).await?.json().clone())
+    }
+
+    /// Lets pages use the camera ("granted"), or refuses it ("denied").
+    pub(crate) async fn permit_camera(&self, setting: &str) -> Result<()> {
+        let params = json!({ "permission": { "name": "camera" }, "setting": setting, "origin": self.origin });
+        self.driver.cdp().send_raw("Browser.setPermission", params).await?;
+        Ok(())
     }
 
     /// Ends the browser and leaves the measured times behind.

@@ -7,9 +7,10 @@ use std::{
     collections::HashMap,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{
@@ -41,6 +42,9 @@ pub(crate) fn when_loading(script: &str) -> String {
     )
 }
 
+/// How long a target may take to answer. A worker that computes answers when it is done with a picture.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// One request that the page or a worker sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
@@ -61,8 +65,8 @@ pub(crate) struct Record {
     pub(crate) complaints: Vec<String>,
     /// Compute dispatches that workers sent to the GPU while [`COUNT_DISPATCHES`] was in their prelude.
     pub(crate) gpu_dispatches: usize,
-    /// Kind of each target by its session ("page", "worker").
-    kinds: HashMap<String, String>,
+    /// Session and kind ("page", "worker") of each target that is open, the newest last.
+    targets: Vec<(String, String)>,
     /// Runs in each new worker before its own code.
     prelude: Option<String>,
 }
@@ -70,8 +74,16 @@ pub(crate) struct Record {
 /// The connection to the browser.
 pub(crate) struct Watcher {
     record: Arc<Mutex<Record>>,
-    /// Asks to be told when everything sent so far has been read.
-    barriers: mpsc::UnboundedSender<oneshot::Sender<()>>,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+/// A command, and who waits for its answer.
+struct Order {
+    /// Of the target; `None` means the browser itself.
+    session: Option<String>,
+    method: String,
+    params: Value,
+    answered: oneshot::Sender<Value>,
 }
 
 impl Watcher {
@@ -84,19 +96,38 @@ impl Watcher {
         let url = format!("ws://127.0.0.1:{port}{}", path.trim());
         let (socket, _) = tokio_tungstenite::connect_async(&url).await.with_context(|| format!("cannot open {url}"))?;
         let record = Arc::<Mutex<Record>>::default();
-        let (barriers, receiver) = mpsc::unbounded_channel();
+        let (orders, receiver) = mpsc::unbounded_channel();
         let connection = Connection { socket, record: Arc::clone(&record), next_id: 0, waiting: HashMap::new() };
         tokio::spawn(connection.run(receiver));
-        let watcher = Self { record, barriers };
+        let watcher = Self { record, orders };
         watcher.catch_up().await?;
         Ok(watcher)
     }
 
     /// Waits until everything that happened in the browser before this call is in the record.
     pub(crate) async fn catch_up(&self) -> Result<()> {
-        let (told, reached) = oneshot::channel();
-        self.barriers.send(told).ok().context("the browser closed the watcher's connection")?;
-        reached.await.context("the browser closed the watcher's connection")
+        // Answers and events come in one stream, in order.
+        self.order(None, "Browser.getVersion", json!({})).await?;
+        Ok(())
+    }
+
+    /// Sends a command to the newest target of a kind, "page" or "worker", and returns what it answers.
+    pub(crate) async fn ask(&self, kind: &str, method: &str, params: Value) -> Result<Value> {
+        let newest = self.record().targets.iter().rfind(|(_, own)| own == kind).map(|(session, _)| session.clone());
+        let session = newest.with_context(|| format!("no {kind} is open"))?;
+        let answer = self.order(Some(session), method, params).await?;
+        let problem = [&answer["error"], &answer["result"]["exceptionDetails"]].into_iter().find(|it| !it.is_null());
+        ensure!(problem.is_none(), "{method} failed in the {kind}: {answer}");
+        Ok(answer["result"].clone())
+    }
+
+    async fn order(&self, session: Option<String>, method: &str, params: Value) -> Result<Value> {
+        const CLOSED: &str = "the browser closed the watcher's connection";
+        let (answered, answer) = oneshot::channel();
+        let order = Order { session, method: method.to_owned(), params, answered };
+        self.orders.send(order).ok().context(CLOSED)?;
+        let answer = tokio::time::timeout(PATIENCE, answer).await;
+        answer.with_context(|| format!("{method} was not answered in {} s", PATIENCE.as_secs()))?.context(CLOSED)
     }
 
     /// What was seen so far.
@@ -119,19 +150,18 @@ struct Connection {
     record: Arc<Mutex<Record>>,
     next_id: u64,
     /// Who wants to know of the answer to which command.
-    waiting: HashMap<u64, oneshot::Sender<()>>,
+    waiting: HashMap<u64, oneshot::Sender<Value>>,
 }
 
 impl Connection {
-    async fn run(mut self, mut barriers: mpsc::UnboundedReceiver<oneshot::Sender<()>>) -> Result<()> {
+    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) -> Result<()> {
         self.attach_to_what_comes(None).await?;
         loop {
             tokio::select! {
-                barrier = barriers.recv() => {
-                    let Some(told) = barrier else { return Ok(()) };
-                    // Answers and events come in one stream, in order.
-                    let id = self.send(None, "Browser.getVersion", json!({})).await?;
-                    self.waiting.insert(id, told);
+                order = orders.recv() => {
+                    let Some(Order { session, method, params, answered }) = order else { return Ok(()) };
+                    let id = self.send(session.as_deref(), &method, params).await?;
+                    self.waiting.insert(id, answered);
                 }
                 message = self.socket.next() => {
                     let Some(message) = message else { return Ok(()) };
@@ -160,9 +190,9 @@ impl Connection {
     }
 
     async fn receive(&mut self, message: &Value) -> Result<()> {
-        if let Some(told) = message["id"].as_u64().and_then(|id| self.waiting.remove(&id)) {
+        if let Some(answered) = message["id"].as_u64().and_then(|id| self.waiting.remove(&id)) {
             // Nobody listens any more if the journey was given up.
-            let _ = told.send(());
+            let _ = answered.send(message.clone());
             return Ok(());
         }
         // A prelude that fails must not look like one that saw nothing.
@@ -173,10 +203,13 @@ impl Connection {
         if message["method"] == "Target.attachedToTarget" {
             return self.welcome(params).await;
         }
+        if message["method"] == "Target.detachedFromTarget" {
+            lock(&self.record).targets.retain(|(session, _)| params["sessionId"] != *session);
+        }
         let sender = {
             let record = lock(&self.record);
-            let session = message["sessionId"].as_str().unwrap_or_default();
-            record.kinds.get(session).cloned().unwrap_or_default()
+            let own = record.targets.iter().find(|(session, _)| message["sessionId"] == *session);
+            own.map(|(_, kind)| kind.clone()).unwrap_or_default()
         };
         note(&mut lock(&self.record), &sender, message["method"].as_str().unwrap_or_default(), params);
         Ok(())
@@ -188,7 +221,7 @@ impl Connection {
         let kind = params["targetInfo"]["type"].as_str().unwrap_or_default().to_owned();
         let prelude = {
             let mut record = lock(&self.record);
-            record.kinds.insert(session.clone(), kind.clone());
+            record.targets.push((session.clone(), kind.clone()));
             record.prelude.clone().filter(|_| kind == "worker")
         };
         for domain in ["Network.enable", "Runtime.enable", "Log.enable"] {

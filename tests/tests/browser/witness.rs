@@ -21,8 +21,7 @@ pub(crate) async fn privacy(session: &Session) -> Result<()> {
     let mut counted = 0;
     for request in &record.requests {
         let url = &request.url;
-        // Both stay inside the browser: a blob is its own memory, a data URL carries its content.
-        if url.starts_with("blob:") || url.starts_with("data:") {
+        if stays_inside(url) {
             continue;
         }
         // Chromium's own window, which is no page, loads the icons built into the program.
@@ -51,6 +50,26 @@ pub(crate) async fn privacy(session: &Session) -> Result<()> {
     ensure!(seen("page", "/?"), "the watcher did not see the page being opened: {:?}", record.requests);
     ensure!(seen("worker", ".safetensors"), "the watcher did not see the worker fetch weights: {:?}", record.requests);
     println!("{counted} requests, all of them GET to our own server");
+    Ok(())
+}
+
+/// A blob is the browser's own memory, a data URL carries its content.
+fn stays_inside(url: &str) -> bool {
+    url.starts_with("blob:") || url.starts_with("data:")
+}
+
+/// How many requests were seen so far.
+pub(crate) async fn requests(session: &Session) -> Result<usize> {
+    session.watcher.catch_up().await?;
+    Ok(session.watcher.record().requests.len())
+}
+
+/// Nothing was requested after the first so many requests.
+pub(crate) async fn nothing_sent_since(session: &Session, before: usize) -> Result<()> {
+    session.watcher.catch_up().await?;
+    let sent = session.watcher.record().requests[before..].to_vec();
+    let outside: Vec<_> = sent.iter().filter(|request| !stays_inside(&request.url)).collect();
+    ensure!(outside.is_empty(), "something was sent: {outside:?}");
     Ok(())
 }
 
