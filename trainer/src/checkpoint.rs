@@ -27,8 +27,8 @@ pub struct Progress {
 pub struct Checkpoint {
     /// All parameters and buffers, f32.
     pub network: StateDict,
-    /// The optimizer's velocities.
-    pub velocities: StateDict,
+    /// The optimizer's state.
+    pub optimizer: StateDict,
     /// Where the run stands.
     pub progress: Progress,
 }
@@ -40,7 +40,7 @@ impl Checkpoint {
     /// The folder cannot be written.
     pub fn write(&self, run: &Path) -> Result<()> {
         let mut all = StateDict::default();
-        for (prefix, part) in [("network", &self.network), ("velocities", &self.velocities)] {
+        for (prefix, part) in [("network", &self.network), ("optimizer", &self.optimizer)] {
             all.0.extend(part.0.iter().map(|(name, array)| (format!("{prefix}.{name}"), array.clone())));
         }
         let Progress { stage, epoch, step } = self.progress;
@@ -62,7 +62,7 @@ impl Checkpoint {
         let values = all.get("progress")?.values.iter().map(|v| *v as usize).collect::<Vec<_>>();
         let [stage, epoch, step] = values[..] else { anyhow::bail!("{} is damaged: progress", path.display()) };
         let progress = Progress { stage, epoch, step };
-        Ok(Self { network: all.part("network"), velocities: all.part("velocities"), progress })
+        Ok(Self { network: all.part("network"), optimizer: all.part("optimizer"), progress })
     }
 }
 
@@ -93,7 +93,7 @@ mod tests {
             StateDict([("backbone.conv1.weight".to_owned(), array)].into())
         };
         let progress = Progress { stage: 1, epoch: 7, step: 234 };
-        let checkpoint = Checkpoint { network: state(1.0 / 3.0), velocities: state(-2.5e-9), progress };
+        let checkpoint = Checkpoint { network: state(1.0 / 3.0), optimizer: state(-2.5e-9), progress };
         checkpoint.write(run.path()).unwrap();
         assert_eq!(Checkpoint::read(run.path()).unwrap(), checkpoint);
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use trainer::commands::{demo, detector, evaluate, export, predict, train};
+use trainer::commands::{bench, demo, detector, evaluate, export, groups, predict, prepare, train};
 use trainer::device::Choice;
 
 /// Trains, evaluates, predicts and exports the GLAE age network. Without a command: a complete small run on drawn faces.
@@ -38,9 +38,16 @@ enum Command {
     Predict(predict::Arguments),
     /// Turn a finished run into weights and manifest for the page.
     Export(export::Arguments),
+    /// Find the main face of every image and write its landmarks.
+    Prepare(prepare::Arguments),
+    /// Compare predictions with labelled age groups.
+    Groups(groups::Arguments),
     /// Train, measure, export or import the face detector.
     #[command(subcommand)]
     Detector(detector::Command),
+    /// Measure speed beside other engines, as `cargo xtask bench` does.
+    #[command(subcommand)]
+    Bench(bench::Command),
 }
 
 fn main() -> Result<()> {
@@ -52,6 +59,9 @@ fn main() -> Result<()> {
         Some(Command::Evaluate(arguments)) => evaluate::run(&arguments, &device),
         Some(Command::Predict(arguments)) => predict::run(&arguments, &device),
         Some(Command::Export(arguments)) => export::run(&arguments),
+        Some(Command::Prepare(arguments)) => prepare::run(&arguments, &device),
+        Some(Command::Groups(arguments)) => groups::run(&arguments),
         Some(Command::Detector(command)) => detector::run(&command, &device),
+        Some(Command::Bench(command)) => bench::run(&command),
     }
 }

@@ -19,10 +19,7 @@ impl Sgd {
     /// One step: g is scaled so that the norm over all parameters is at most `clip`; then g += decay w, v = m v + g,
     /// w -= rate (g + m v). Parameters without gradient stay as they are.
     pub fn step<M: Module>(&mut self, module: M, gradients: Gradients, rates: Rates, decay: f64, clip: f64) -> M {
-        let mut norm = Norm { gradients: &gradients, squares: None };
-        module.visit(&mut norm);
-        let Some(squares) = norm.squares else { return module };
-        let shrink = squares.sqrt().add_scalar(1e-6).recip().mul_scalar(clip).clamp_max(1.0);
+        let Some(shrink) = shrink(&module, &gradients, clip) else { return module };
         let mut update = Update { gradients, shrink, rates, decay, sgd: self, path: Vec::new() };
         module.map(&mut update)
     }
@@ -41,6 +38,13 @@ impl Sgd {
         let tensor = |a: &Array| Tensor::from_data(TensorData::new(a.values.clone(), a.shape.clone()), device);
         Self { velocities: state.0.iter().map(|(name, array)| (name.clone(), tensor(array))).collect() }
     }
+}
+
+/// What all gradients are multiplied with so that their norm is at most `clip`. `None` where there are none.
+pub(crate) fn shrink<M: Module>(module: &M, gradients: &Gradients, clip: f64) -> Option<Tensor<1>> {
+    let mut norm = Norm { gradients, squares: None };
+    module.visit(&mut norm);
+    Some(norm.squares?.sqrt().add_scalar(1e-6).recip().mul_scalar(clip).clamp_max(1.0))
 }
 
 /// Sums the squares of all gradients on the device.

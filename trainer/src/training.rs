@@ -73,7 +73,7 @@ impl Run<'_> {
         let (mut sgd, mut at) = (Sgd::default(), Progress::default());
         if let Some(checkpoint) = resumed {
             net = checkpoint.network.load_into(net)?;
-            sgd = Sgd::restore(&checkpoint.velocities, self.device);
+            sgd = Sgd::restore(&checkpoint.optimizer, self.device);
             at = checkpoint.progress;
         }
         while at.stage < 2 {
@@ -206,7 +206,7 @@ impl Run<'_> {
     }
 
     fn checkpoint(&self, net: &AgeNet, sgd: &Sgd, progress: Progress) -> Result<Checkpoint> {
-        Ok(Checkpoint { network: StateDict::of(&net.valid()), velocities: sgd.state(), progress })
+        Ok(Checkpoint { network: StateDict::of(&net.valid()), optimizer: sgd.state(), progress })
     }
 
     /// Scores the validation split and adds a line to `metrics.jsonl`.

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, ensure};
-use burn::tensor::Device;
-use glae_face::detector::manifest::{Manifest, Measured};
+use burn::tensor::{Device, read_sync};
+use glae_face::detector::manifest::{Found, LONGEST_SIDES, Manifest, Measured};
 use glae_face::detector::network::YuNet;
 use glae_face::detector::{Detector, Settings};
 use glae_model::StateDict;
 use glae_model::manifest::sha256;
 
-use crate::checkpoint::{Checkpoint, write_atomically};
+use crate::checkpoint::Checkpoint;
 use crate::detector::evaluation::{compare, detect};
+use crate::detector::exported;
 use crate::detector::labels::{Kept, Labelled, load, read_faces, read_names};
 use crate::detector::scene::Stock;
 use crate::detector::training::Plan;
@@ -50,8 +51,11 @@ pub enum Command {
         #[arg(long, default_value = "../shared/data")]
         data: PathBuf,
         /// Least score of a face; without it several are shown.
-        #[arg(long)]
+        #[arg(long, value_parser = share)]
         least_score: Option<f32>,
+        /// Photographs are shrunk to this longer side; default: as the manifest says.
+        #[arg(long, value_parser = longest_side)]
+        longest_side: Option<u32>,
     },
     /// Turn a run into weights and manifest for the page.
     Export {
@@ -64,8 +68,11 @@ pub enum Command {
         #[arg(long, default_value = "../shared/data")]
         data: PathBuf,
         /// Least score of a face.
-        #[arg(long, default_value_t = Settings::default().least_score)]
+        #[arg(long, value_parser = share, default_value_t = Settings::default().least_score)]
         least_score: f32,
+        /// Photographs are shrunk to this longer side.
+        #[arg(long, value_parser = longest_side, default_value_t = Settings::default().longest_side)]
+        longest_side: u32,
     },
     /// Turn a public YuNet_n state dict (safetensors, names as published) into weights and manifest.
     Import {
@@ -75,6 +82,8 @@ pub enum Command {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Turn weights into an ONNX file for other engines.
+    Onnx(super::onnx::Arguments),
 }
 
 /// Runs the command.
@@ -84,10 +93,28 @@ pub enum Command {
 pub fn run(command: &Command, device: &Device) -> Result<()> {
     match command {
         Command::Train { data, out, resume, plan } => train(data, out, *resume, plan, device),
-        Command::Evaluate { weights, data, least_score } => evaluate(weights, data, *least_score, device),
-        Command::Export { run, out, data, least_score } => export(run, out, data, *least_score),
+        Command::Evaluate { weights, data, least_score, longest_side } => {
+            evaluate(weights, data, *least_score, *longest_side, device)
+        }
+        Command::Export { run, out, data, least_score, longest_side } => {
+            let settings = Settings { least_score: *least_score, longest_side: *longest_side, ..Settings::default() };
+            export(run, out, data, settings)
+        }
         Command::Import { file, out } => import(file, out),
+        Command::Onnx(arguments) => super::onnx::run(arguments),
     }
+}
+
+/// Reads a share from the command line.
+fn share(text: &str) -> Result<f32, String> {
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| "give a number from 0 to 1".to_owned())
+}
+
+/// Reads a longer side from the command line.
+fn longest_side(text: &str) -> Result<u32, String> {
+    let (least, most) = (LONGEST_SIDES.start(), LONGEST_SIDES.end());
+    let side = text.parse().ok().filter(|side| LONGEST_SIDES.contains(side));
+    side.ok_or_else(|| format!("give a number of pixels from {least} to {most}"))
 }
 
 fn train(data: &Path, out: &Path, resume: bool, plan: &Plan, device: &Device) -> Result<()> {
@@ -153,30 +180,54 @@ fn kept(data: &Path) -> Result<Vec<(&'static str, Vec<Labelled>)>> {
     Ok(sets)
 }
 
-fn evaluate(weights: &Path, data: &Path, least_score: Option<f32>, device: &Device) -> Result<()> {
+fn evaluate(
+    weights: &Path,
+    data: &Path,
+    least_score: Option<f32>,
+    longest_side: Option<u32>,
+    device: &Device,
+) -> Result<()> {
     let run = weights.join(crate::checkpoint::FILE);
-    let state = if run.exists() { Checkpoint::read(weights)?.network } else { exported(weights)?.1 };
+    let (state, mut settings) = if run.exists() {
+        (Checkpoint::read(weights)?.network, Settings::default())
+    } else {
+        let (manifest, state) = exported::read(weights)?;
+        (state, manifest.settings)
+    };
+    settings.longest_side = longest_side.unwrap_or(settings.longest_side);
     let scores = least_score.map_or_else(|| vec![0.3, 0.4, 0.5, 0.6, 0.7, 0.8], |score| vec![score]);
-    for Measured { set, found } in measure(&state, data, &scores, device)? {
-        println!(
-            "{set}: main face {:.1} %, points {:.2} % of the eye distance, recall {:.1} %, precision {:.1} %, false alarms {:.3} per photo ({} photos)",
-            100.0 * found.main,
-            100.0 * found.landmark_error,
-            100.0 * found.recall,
-            100.0 * found.precision,
-            found.false_alarms,
-            found.photos
-        );
+    println!("photographs shrunk to a longer side of {} pixels", settings.longest_side);
+    for measured in measure(&state, data, &scores, settings, device)? {
+        println!("{}", line(&measured));
     }
     Ok(())
 }
 
+fn line(Measured { set, found }: &Measured) -> String {
+    let Found { photos, main, landmark_error, recall, precision, false_alarms } = *found;
+    let alarms = format!("false alarms {false_alarms:.3} per photo ({photos} photos)");
+    // In photographs without faces these shares say nothing.
+    if main == 0.0 && recall == 0.0 {
+        return format!("{set}: no labelled face was found, {alarms}");
+    }
+    let [main, error, recall, precision] = [main, landmark_error, recall, precision].map(|share| 100.0 * share);
+    format!(
+        "{set}: main face {main:.1} %, points {error:.2} % of the eye distance, recall {recall:.1} %, precision {precision:.1} %, {alarms}"
+    )
+}
+
 /// Measures on every kept set, with every least score.
-fn measure(state: &StateDict, data: &Path, scores: &[f32], device: &Device) -> Result<Vec<Measured>> {
+fn measure(
+    state: &StateDict,
+    data: &Path,
+    scores: &[f32],
+    settings: Settings,
+    device: &Device,
+) -> Result<Vec<Measured>> {
     let detector = Detector::new(state.load_into(YuNet::new(device))?, device);
     let mut measured = Vec::new();
     for (set, photos) in kept(data)? {
-        let answers = detect(&detector, &photos, Settings { least_score: DOUBTFUL, ..Settings::default() })?;
+        let answers = detect(&detector, &photos, Settings { least_score: DOUBTFUL, ..settings })?;
         for score in scores {
             measured.push(Measured { set: format!("{set} >= {score}"), found: compare(&photos, &answers, *score) });
         }
@@ -184,66 +235,54 @@ fn measure(state: &StateDict, data: &Path, scores: &[f32], device: &Device) -> R
     Ok(measured)
 }
 
-/// Reads exported weights and checks them against their manifest.
-fn exported(folder: &Path) -> Result<(Manifest, StateDict)> {
-    let path = folder.join("manifest.json");
-    let text = std::fs::read(&path)
-        .with_context(|| format!("cannot read {}: is this a run or exported weights?", path.display()))?;
-    let manifest: Manifest =
-        serde_json::from_slice(&text).with_context(|| format!("{} is no detector's manifest", path.display()))?;
-    let file = folder.join(&manifest.file);
-    let bytes = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    ensure!(sha256(&bytes) == manifest.sha256, "{} does not match its manifest: export it again", file.display());
-    Ok((manifest, StateDict::from_safetensors(&bytes)?))
-}
-
-fn export(run: &Path, out: &Path, data: &Path, least_score: f32) -> Result<()> {
+fn export(run: &Path, out: &Path, data: &Path, settings: Settings) -> Result<()> {
     let bytes = Checkpoint::read(run)?.network.to_safetensors(true);
     // What is measured is what is shipped: the weights after their way through f16.
-    let measured = measure(&StateDict::from_safetensors(&bytes)?, data, &[least_score], &crate::device::cpu())?;
-    let manifest = Manifest {
-        format: 1,
-        name: name(out)?,
-        file: "weights.safetensors".to_owned(),
-        sha256: sha256(&bytes),
-        bytes: bytes.len() as u64,
-        settings: Settings { least_score, ..Settings::default() },
-        trained_on: "1,493 photographs of FairFace, Flickr8k, LFW, COCO, Caltech-101 and a CC0 clothing set, 1,066 without faces, and UTKFace chips; labels by YuNet".to_owned(),
-        licence: "Non-commercial research only, as the data they were trained on".to_owned(),
-        measured,
+    let state = StateDict::from_safetensors(&bytes)?;
+    let measured = measure(&state, data, &[settings.least_score], settings, &crate::device::cpu())?;
+    measured.iter().for_each(|measured| println!("{}", line(measured)));
+    let origin = Origin {
+        trained_on: "1,493 photographs of FairFace, Flickr8k, LFW, COCO, Caltech-101 and a CC0 clothing set, 1,066 without faces, UTKFace chips and drawn faces; labels by YuNet",
+        licence: "Non-commercial research only, as the data they were trained on",
     };
-    write(out, &manifest, &bytes)
+    ship(out, &bytes, settings, &origin, measured)
 }
 
 fn import(file: &Path, out: &Path) -> Result<()> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let device = crate::device::cpu();
     let state = StateDict::from_safetensors(&bytes)
         .with_context(|| format!("{}: save the state dict with safetensors.torch.save_file first", file.display()))?;
-    let net = state.load_into(YuNet::new(&device)).with_context(|| format!("{} is not YuNet_n", file.display()))?;
+    let net = state
+        .load_into(YuNet::new(&crate::device::cpu()))
+        .with_context(|| format!("{} is not YuNet_n", file.display()))?;
     let bytes = StateDict::of(&net).to_safetensors(false);
+    let origin = Origin { trained_on: "imported; see where the file came from", licence: "as the imported file's" };
+    ship(out, &bytes, Settings::default(), &origin, Vec::new())
+}
+
+/// Where weights are from.
+struct Origin {
+    trained_on: &'static str,
+    licence: &'static str,
+}
+
+/// Writes weights and manifest. The known answers are those of the weights as they are written, on the CPU.
+fn ship(out: &Path, bytes: &[u8], settings: Settings, origin: &Origin, measured: Vec<Measured>) -> Result<()> {
+    let device = crate::device::cpu();
+    let net = StateDict::from_safetensors(bytes)?.load_into(YuNet::new(&device))?;
     let manifest = Manifest {
         format: 1,
-        name: name(out)?,
+        name: out.file_name().context("--out needs a name")?.to_string_lossy().into_owned(),
         file: "weights.safetensors".to_owned(),
-        sha256: sha256(&bytes),
+        sha256: sha256(bytes),
         bytes: bytes.len() as u64,
-        settings: Settings::default(),
-        trained_on: "imported; see where the file came from".to_owned(),
-        licence: "as the imported file's".to_owned(),
-        measured: Vec::new(),
+        settings,
+        trained_on: origin.trained_on.to_owned(),
+        licence: origin.licence.to_owned(),
+        measured,
+        golden: read_sync(Detector::new(net, &device).golden())?,
     };
-    write(out, &manifest, &bytes)
-}
-
-fn name(out: &Path) -> Result<String> {
-    Ok(out.file_name().context("--out needs a name")?.to_string_lossy().into_owned())
-}
-
-fn write(out: &Path, manifest: &Manifest, bytes: &[u8]) -> Result<()> {
-    std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
-    write_atomically(&out.join(&manifest.file), bytes)?;
-    write_atomically(&out.join("manifest.json"), &serde_json::to_vec_pretty(manifest)?)?;
+    exported::write(out, &manifest, bytes)?;
     println!("{}: {} bytes of weights, {}", out.display(), manifest.bytes, manifest.sha256);
     Ok(())
 }
@@ -272,8 +311,9 @@ mod tests {
         std::fs::write(&file, state.to_safetensors(false)).unwrap();
         let out = folder.path().join("detector-imported");
         import(&file, &out).unwrap();
-        let (manifest, read) = exported(&out).unwrap();
+        let (manifest, read) = exported::read(&out).unwrap();
         assert_eq!(manifest.name, "detector-imported");
+        exported::Exported::open(&out, &device).unwrap();
         let again = read.load_into(YuNet::new(&device)).unwrap();
         let input = burn::tensor::Tensor::<4>::ones([1, 3, 32, 32], &device);
         let answers = |net: &YuNet| net.forward(input.clone()).into_data().try_to_vec::<f32>().unwrap();

@@ -1,9 +1,11 @@
 //! `trainer evaluate`: MAE and CMAE of exported weights.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
+use glae_model::Manifest;
+use glae_model::manifest::Crop;
 use indicatif::ProgressBar;
 
 use crate::checkpoint::write_atomically;
@@ -22,45 +24,153 @@ pub struct Arguments {
     /// Truth: CSV with `id,age` or `file,age`.
     #[arg(long)]
     pub truth: PathBuf,
-    /// Landmarks, for weights that were trained on aligned faces.
+    /// Landmarks as `trainer prepare` writes them, for weights that were trained on aligned faces.
     #[arg(long)]
     pub landmarks: Option<PathBuf>,
+    /// Largest share of images that may be left out because they cannot be read or have no landmarks. What is left out
+    /// is not scored: the figures then speak of the other images only.
+    #[arg(long, default_value_t = 0.0)]
+    pub max_bad_share: f64,
     /// Also write the scores to this file.
     #[arg(long)]
     pub json: Option<PathBuf>,
 }
 
-/// Prints the scores.
+/// Prints the scores, and how many images were left out.
 ///
 /// # Errors
-/// Weights, truth or an image cannot be read: evaluation leaves nothing out.
+/// Weights or truth cannot be read, or more images cannot be used than the arguments allow.
 pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     let (manifest, inference) = load_weights(&arguments.weights, device)?;
     let crops = crops(&manifest, arguments.landmarks.as_deref())?;
-    let (set, _) = load(&arguments.images, &read_truth(&arguments.truth)?, &crops, 0.0)?;
+    let truth = read_truth(&arguments.truth)?;
+    let (set, problems) = load(&arguments.images, &truth, &crops, arguments.max_bad_share)?;
     let bar = ProgressBar::new(set.crops.len() as u64);
     let answers = estimates(&inference, &set.crops, |done| bar.inc(done as u64))?;
     bar.finish_and_clear();
     let scores = Scores::new(&answers, &set.ages, manifest.training_median)?;
     println!("{}: {scores}", manifest.name);
+    if let Some(sentence) = left_out(problems.len(), truth.len()) {
+        println!("{sentence}");
+    }
     if let Some(path) = &arguments.json {
         write_atomically(path, &serde_json::to_vec_pretty(&scores)?)?;
     }
     Ok(())
 }
 
+/// How many images the figures do not speak of; `None` if they speak of all.
+pub(super) fn left_out(count: usize, all: usize) -> Option<String> {
+    (count > 0).then(|| format!("left out: {count} of {all} images, which cannot be read or have no landmarks"))
+}
+
 /// How images become crops for these weights.
 ///
 /// # Errors
 /// Landmarks are needed and not given, or the other way round.
-pub(super) fn crops(manifest: &glae_model::Manifest, landmarks: Option<&std::path::Path>) -> Result<Crops> {
-    let aligned = matches!(manifest.input.crop, glae_model::manifest::Crop::Landmarks(_));
-    ensure!(
-        aligned == landmarks.is_some(),
-        "{} looks at {}: {} --landmarks",
-        manifest.name,
-        if aligned { "faces aligned by five points" } else { "the whole square of an image" },
-        if aligned { "give" } else { "leave out" },
-    );
+pub(super) fn crops(manifest: &Manifest, landmarks: Option<&Path>) -> Result<Crops> {
+    refuse_mismatch(manifest, &[("--landmarks", landmarks.is_some())])?;
     Ok(Crops { input: manifest.input, landmarks: landmarks.map_or_else(|| Ok(Landmarks::new()), read_landmarks)? })
+}
+
+/// Weights that look at aligned faces need exactly one of these options, and whether each was given; others none.
+///
+/// # Errors
+/// Which option to give or to leave out.
+pub(super) fn refuse_mismatch(manifest: &Manifest, options: &[(&str, bool)]) -> Result<()> {
+    let given: Vec<&str> = options.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+    let offered: Vec<&str> = options.iter().map(|(name, _)| *name).collect();
+    match manifest.input.crop {
+        Crop::Square => ensure!(
+            given.is_empty(),
+            "{} looks at the whole square of an image: leave out {}",
+            manifest.name,
+            given.join(" and ")
+        ),
+        Crop::Landmarks(_) => ensure!(
+            given.len() == 1,
+            "{} looks at faces aligned by five points: give {}{}",
+            manifest.name,
+            if offered.len() > 1 { "exactly one of " } else { "" },
+            offered.join(", ")
+        ),
+    }
+    Ok(())
+}
+
+/// Weights for tests.
+#[cfg(test)]
+pub(super) mod tiny {
+    use super::*;
+
+    /// A template with the five points well inside the crop.
+    pub(in crate::commands) const TEMPLATE: [[f32; 2]; 5] =
+        [[0.35, 0.4], [0.65, 0.4], [0.5, 0.55], [0.4, 0.7], [0.6, 0.7]];
+
+    /// The shipped tiny network in `folder`, as if it had been trained on the crop.
+    pub(in crate::commands) fn write_into(folder: &Path, crop: Crop) {
+        // Set by Cargo when it runs a test: the path at compile time may be another clone's.
+        let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("Cargo runs the tests");
+        let shipped = Path::new(&package).join("../public/weights/golden-tiny");
+        std::fs::create_dir_all(folder).unwrap();
+        let mut manifest = Manifest::parse(&std::fs::read_to_string(shipped.join("manifest.json")).unwrap()).unwrap();
+        manifest.input.crop = crop;
+        std::fs::copy(shipped.join(&manifest.file), folder.join(&manifest.file)).unwrap();
+        std::fs::write(folder.join("manifest.json"), serde_json::to_string(&manifest).unwrap()).unwrap();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glae_face::RgbImage;
+
+    /// The same images and landmarks for both kinds of weights: two images, landmarks of the first one only.
+    fn arguments(folder: &Path, crop: Crop) -> Arguments {
+        tiny::write_into(&folder.join("weights"), crop);
+        for name in ["a.png", "b.png"] {
+            RgbImage::from_fn(80, 80, |x, y| image::Rgb([x as u8, y as u8, 99])).save(folder.join(name)).unwrap();
+        }
+        std::fs::write(folder.join("truth.csv"), "file,age\na.png,30\nb.png,40\n").unwrap();
+        let header = "file,x_eye_l,y_eye_l,x_eye_r,y_eye_r,x_nose,y_nose,x_mouth_l,y_mouth_l,x_mouth_r,y_mouth_r";
+        let rows = format!("{header}\na.png,28,32,52,32,40,44,32,56,48,56\n");
+        std::fs::write(folder.join("landmarks.csv"), rows).unwrap();
+        Arguments {
+            weights: folder.join("weights"),
+            images: folder.to_owned(),
+            truth: folder.join("truth.csv"),
+            landmarks: None,
+            max_bad_share: 0.0,
+            json: Some(folder.join("scores.json")),
+        }
+    }
+
+    #[test]
+    fn images_without_landmarks_are_left_out_only_if_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = crate::device::cpu();
+        let arguments = arguments(folder.path(), Crop::Landmarks(tiny::TEMPLATE));
+        let arguments = Arguments { landmarks: Some(folder.path().join("landmarks.csv")), ..arguments };
+        let error = run(&arguments, &device).unwrap_err().to_string();
+        assert!(error.contains("1 of 2 images") && error.contains("b.png: it has no row"), "{error}");
+        run(&Arguments { max_bad_share: 0.5, ..arguments }, &device).unwrap();
+        let scores: Scores =
+            serde_json::from_slice(&std::fs::read(folder.path().join("scores.json")).unwrap()).unwrap();
+        assert_eq!(scores.routed.samples, 1);
+        assert_eq!(left_out(0, 2), None);
+        assert!(left_out(1, 2).unwrap().starts_with("left out: 1 of 2 images"));
+    }
+
+    #[test]
+    fn weights_and_landmarks_belong_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = crate::device::cpu();
+        let aligned = arguments(folder.path(), Crop::Landmarks(tiny::TEMPLATE));
+        let error = run(&aligned, &device).unwrap_err().to_string();
+        assert_eq!(error, "golden-tiny looks at faces aligned by five points: give --landmarks");
+        let square = arguments(folder.path(), Crop::Square);
+        run(&square, &device).unwrap();
+        let error = run(&Arguments { landmarks: Some("landmarks.csv".into()), ..square }, &device).unwrap_err();
+        assert_eq!(error.to_string(), "golden-tiny looks at the whole square of an image: leave out --landmarks");
+    }
 }

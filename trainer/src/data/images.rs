@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use glae_face::RgbImage;
 use glae_face::crop::{Square, crop_square};
-use glae_face::similarity::Similarity;
+use glae_face::similarity::align;
 use glae_model::manifest::{Crop, Input};
 use rayon::prelude::*;
 
@@ -60,10 +60,7 @@ impl Crops {
             Crop::Square => Ok(crop_square(&photo, Square::centred(photo.width(), photo.height()), size)),
             Crop::Landmarks(template) => {
                 let points = self.landmarks.get(id).ok_or("it has no row in the landmarks file")?;
-                let template = template.map(|point| point.map(|share| share * size as f32));
-                Similarity::between(points, &template)
-                    .and_then(|transform| transform.warp(&photo, size))
-                    .ok_or_else(|| "its landmarks coincide".to_owned())
+                align(&photo, points, &template, size).ok_or_else(|| "its landmarks coincide".to_owned())
             }
         }
     }

@@ -1,8 +1,11 @@
 //! Training and measuring the face detector.
 
 pub mod assign;
+pub mod drawn;
 pub mod evaluation;
+pub mod exported;
 pub mod labels;
 pub mod loss;
+pub mod onnx;
 pub mod scene;
 pub mod training;

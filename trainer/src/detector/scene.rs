@@ -10,6 +10,7 @@ use image::imageops::{blur, flip_horizontal_in_place};
 use image::{DynamicImage, Rgb};
 use rand::Rng;
 
+use super::drawn::Drawing;
 use super::labels::Labelled;
 
 /// Faces narrower than this in the scene are not asked for: the finest priors are 8 pixels apart.
@@ -42,15 +43,19 @@ impl Stock {
     /// Draws a scene of `side` x `side` pixels.
     pub fn scene(&self, side: u32, random: &mut impl Rng) -> Scene {
         let kind = random.random_range(0.0..1.0);
-        let mut scene = if kind < 0.7 || self.backgrounds.is_empty() {
+        let mut scene = if kind < 0.68 || self.backgrounds.is_empty() {
             let labelled = &self.photos[random.random_range(0..self.photos.len())];
             cut(&labelled.photo, &labelled.faces, side, random)
         } else {
             let background = &self.backgrounds[random.random_range(0..self.backgrounds.len())];
             let mut scene = cut(&background.photo, &[], side, random);
-            if kind < 0.85 && !self.chips.is_empty() {
+            if kind < 0.83 && !self.chips.is_empty() {
                 for _ in 0..random.random_range(1..=4) {
                     self.blend(&mut scene, random);
+                }
+            } else if kind < 0.87 {
+                for _ in 0..random.random_range(1..=3) {
+                    draw(&mut scene, random);
                 }
             }
             scene
@@ -69,53 +74,69 @@ impl Stock {
         let chip = &self.chips[random.random_range(0..self.chips.len())];
         let Some(face) = chip.faces.first() else { return };
         let side = scene.image.width() as f32;
-        let width = between(16.0, side * 0.45, random);
-        let angle: f32 = random.random_range(-0.35..0.35);
-        let place = [random.random_range(0.1..0.9) * side, random.random_range(0.1..0.9) * side];
-        let transform = about(middle(face), place, width / face.width, angle);
-        let laid = moved(face, &transform);
-        let reach = 1.25 * width.max(laid.height);
-        let near = |other: &Face| (middle(other)[0] - place[0]).hypot(middle(other)[1] - place[1]) < reach;
-        if scene.faces.iter().any(near) {
-            return;
-        }
-        let Some(patch) = transform.warp(&chip.photo, scene.image.width()) else { return };
+        let Some((transform, laid)) = lay(scene, face, random) else { return };
+        let place = middle(&laid);
+        let reach = reach(&laid);
+        let from = place.map(|p| (p - reach).clamp(0.0, side) as u32);
+        let to = place.map(|p| (p + reach).clamp(0.0, side) as u32);
+        let Some(patch) = transform.warp_part(&chip.photo, from, [to[0] - from[0], to[1] - from[1]]) else { return };
         let Some(back) = transform.inverse() else { return };
         // Half axes in chip pixels: the face and some hair, inside the chip.
         let (rx, ry) = (face.width * 0.68, face.height * 0.68);
         let [cx, cy] = middle(face);
         let weight = |x: u32, y: u32| {
-            let [u, v] = back.apply([x as f32 + 0.5, y as f32 + 0.5]);
+            let [u, v] = back.apply([(from[0] + x) as f32 + 0.5, (from[1] + y) as f32 + 0.5]);
             let (w, h) = (chip.photo.width() as f32, chip.photo.height() as f32);
             let border = u.min(v).min(w - u).min(h - v) / (0.12 * w);
             let ellipse = (1.0 - ((u - cx) / rx).hypot((v - cy) / ry)) / 0.3;
             border.min(ellipse).clamp(0.0, 1.0)
         };
-        let pixels = || {
-            let from = |p: f32| (p - reach).clamp(0.0, side) as u32;
-            let to = |p: f32| (p + reach).clamp(0.0, side) as u32;
-            (from(place[1])..to(place[1])).flat_map(move |y| (from(place[0])..to(place[0])).map(move |x| (x, y)))
-        };
         let (mut total, mut own, mut under) = (0f32, [0f32; 3], [0f32; 3]);
-        for (x, y) in pixels() {
+        for (x, y, pixel) in patch.enumerate_pixels() {
             let w = weight(x, y);
             total += w;
             for c in 0..3 {
-                own[c] += w * f32::from(patch.get_pixel(x, y).0[c]);
-                under[c] += w * f32::from(scene.image.get_pixel(x, y).0[c]);
+                own[c] += w * f32::from(pixel.0[c]);
+                under[c] += w * f32::from(scene.image.get_pixel(from[0] + x, from[1] + y).0[c]);
             }
         }
         let match_by = random.random_range(0.0..0.5) / total.max(1.0);
-        for (x, y) in pixels() {
+        for (x, y, over) in patch.enumerate_pixels() {
             let w = weight(x, y);
-            let pixel = scene.image.get_pixel_mut(x, y);
+            let pixel = scene.image.get_pixel_mut(from[0] + x, from[1] + y);
             for c in 0..3 {
-                let value = f32::from(patch.get_pixel(x, y).0[c]) + (under[c] - own[c]) * match_by;
+                let value = f32::from(over.0[c]) + (under[c] - own[c]) * match_by;
                 pixel.0[c] = (value * w + f32::from(pixel.0[c]) * (1.0 - w)).round().clamp(0.0, 255.0) as u8;
             }
         }
         scene.faces.push(laid);
     }
+}
+
+/// Paints a drawn face onto the scene, unless it would cover another face.
+fn draw(scene: &mut Scene, random: &mut impl Rng) {
+    let drawing = Drawing::new(random);
+    if let Some((transform, laid)) = lay(scene, &drawing.face, random) {
+        drawing.paint(&mut scene.image, &transform);
+        scene.faces.push(laid);
+    }
+}
+
+/// Where a further face goes: its transform into the scene, and the face there. `None` where it would cover another one.
+fn lay(scene: &Scene, face: &Face, random: &mut impl Rng) -> Option<(Similarity, Face)> {
+    let side = scene.image.width() as f32;
+    let width = between(16.0, side * 0.45, random);
+    let angle: f32 = random.random_range(-0.35..0.35);
+    let place = [random.random_range(0.1..0.9) * side, random.random_range(0.1..0.9) * side];
+    let transform = about(middle(face), place, width / face.width, angle);
+    let laid = moved(face, &transform);
+    let near = |other: &Face| (middle(other)[0] - place[0]).hypot(middle(other)[1] - place[1]) < reach(&laid);
+    (!scene.faces.iter().any(near)).then_some((transform, laid))
+}
+
+/// How far around its middle a face laid onto a scene may change pixels.
+fn reach(face: &Face) -> f32 {
+    1.25 * face.width.max(face.height)
 }
 
 /// A part of a photograph: often around one face whose width is drawn evenly over the scales, otherwise any part.

@@ -17,8 +17,9 @@ use rayon::prelude::*;
 
 use super::loss::Loss;
 use super::scene::Stock;
+use crate::adamw::AdamW;
 use crate::checkpoint::{Checkpoint, Progress};
-use crate::optimizer::Sgd;
+use crate::depthwise::depthwise;
 use crate::schedule::one_cycle;
 
 /// Longest gradient; the first steps of box regression are steep.
@@ -37,10 +38,10 @@ pub struct Plan {
     #[arg(long, default_value_t = 256)]
     pub side: u32,
     /// Highest learning rate of OneCycle.
-    #[arg(long, default_value_t = 0.02)]
+    #[arg(long, default_value_t = 0.004)]
     pub learning_rate: f64,
-    /// Weight decay, added to the gradient.
-    #[arg(long, default_value_t = 5e-4)]
+    /// Weight decay of AdamW.
+    #[arg(long, default_value_t = 0.01)]
     pub weight_decay: f64,
     /// Seeds initialisation and scenes.
     #[arg(long, default_value_t = 1)]
@@ -77,18 +78,18 @@ impl Plan {
         let training = device.clone().autodiff();
         device.seed(self.seed);
         let mut net = YuNet::new(&training);
-        let (mut sgd, mut first) = (Sgd::default(), 0);
+        let (mut optimizer, mut first) = (AdamW::default(), 0);
         if let Some(checkpoint) = resumed {
             net = checkpoint.network.load_into(net)?;
-            sgd = Sgd::restore(&checkpoint.velocities, device);
+            optimizer = AdamW::restore(&checkpoint.optimizer, device);
             first = checkpoint.progress.step;
         }
         let side = self.side as usize;
         let priors = priors(side, side);
-        let save = |net: &YuNet, sgd: &Sgd, step| -> Result<StateDict> {
+        let save = |net: &YuNet, optimizer: &AdamW, step| -> Result<StateDict> {
             let network = StateDict::of(&net.clone().valid());
             let progress = Progress { step, ..Progress::default() };
-            Checkpoint { network: network.clone(), velocities: sgd.state(), progress }.write(folder)?;
+            Checkpoint { network: network.clone(), optimizer: optimizer.state(), progress }.write(folder)?;
             Ok(network)
         };
         std::thread::scope(|scope| {
@@ -101,7 +102,7 @@ impl Plan {
             for step in first..self.steps() {
                 let batch: Batch = receiver.recv()?;
                 let input = TensorData::new(batch.planes, [self.batch, 3, side, side]);
-                let answers = net.forward(Tensor::from_data(input, &training));
+                let answers = net.forward_with(Tensor::from_data(input, &training), &depthwise);
                 let loss = Loss::new(answers, &priors, &batch.faces, &training);
                 let parts = [&loss.class, &loss.objectness, &loss.boxes, &loss.points]
                     .map(|part| f64::from(part.clone().into_scalar::<f32>()));
@@ -112,7 +113,7 @@ impl Plan {
                 );
                 let gradients = loss.total().backward();
                 let rates = one_cycle(step, self.steps(), self.learning_rate, 0.15);
-                net = sgd.step(net, gradients, rates, self.weight_decay, CLIP);
+                net = optimizer.step(net, gradients, rates, self.weight_decay, CLIP);
                 sum.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
                 let done = step + 1;
                 if done.is_multiple_of(100) {
@@ -123,14 +124,14 @@ impl Plan {
                         self.steps()
                     );
                     (sum, since) = ([0.0; 4], std::time::Instant::now());
-                    save(&net, &sgd, done)?;
+                    save(&net, &optimizer, done)?;
                 }
                 if stop.load(Ordering::Relaxed) {
-                    save(&net, &sgd, done)?;
+                    save(&net, &optimizer, done)?;
                     return Ok(None);
                 }
             }
-            save(&net, &sgd, self.steps()).map(Some)
+            save(&net, &optimizer, self.steps()).map(Some)
         })
     }
 
