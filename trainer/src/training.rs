@@ -14,6 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::augment::augment;
 use crate::checkpoint::{Checkpoint, Progress, write_atomically};
 use crate::config::{RunConfig, Stage};
+use crate::convolution::convolve;
 use crate::data::Set;
 use crate::evaluation::{Scores, estimates, inference, median};
 use crate::optimizer::Sgd;
@@ -143,7 +144,7 @@ impl Run<'_> {
         let labels = Labels::new(&batch.ages, self.config.sigma, training);
         let logits = match kind {
             StageKind::Vanilla => {
-                let features = net.backbone.forward(Tensor::from_data(data, training));
+                let features = net.backbone.forward_with(Tensor::from_data(data, training), &convolve);
                 net.vanilla.forward(features)
             }
             StageKind::Balanced => {

@@ -54,14 +54,22 @@ impl ResNet {
     /// - `input`: `[batch, 3, size, size]`
     /// - output: `[batch, channels, size/32, size/32]`
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let mut x = relu(self.bn1.forward(self.conv1.forward(input)));
+        self.forward_with(input, &|conv, x| conv.forward(x))
+    }
+
+    /// [`Self::forward`] with another way to compute its convolutions, for training.
+    pub fn forward_with(&self, input: Tensor<4>, convolve: Convolve) -> Tensor<4> {
+        let mut x = relu(self.bn1.forward(convolve(&self.conv1, input)));
         x = max_pool(x);
         for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten() {
-            x = block.forward(x);
+            x = block.forward(x, convolve);
         }
         x
     }
 }
+
+/// Computes a convolution.
+pub type Convolve<'a> = &'a dyn Fn(&Conv2d, Tensor<4>) -> Tensor<4>;
 
 /// The 3x3 stride-2 pooling behind the stem.
 pub(crate) fn max_pool(x: Tensor<4>) -> Tensor<4> {
@@ -117,15 +125,15 @@ impl Block {
         }
     }
 
-    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, input: Tensor<4>, convolve: Convolve) -> Tensor<4> {
         let shortcut = match &self.downsample {
-            Some(down) => down.bn.forward(down.conv.forward(input.clone())),
+            Some(down) => down.bn.forward(convolve(&down.conv, input.clone())),
             None => input.clone(),
         };
-        let mut x = relu(self.bn1.forward(self.conv1.forward(input)));
-        x = self.bn2.forward(self.conv2.forward(x));
+        let mut x = relu(self.bn1.forward(convolve(&self.conv1, input)));
+        x = self.bn2.forward(convolve(&self.conv2, x));
         if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
-            x = bn3.forward(conv3.forward(relu(x)));
+            x = bn3.forward(convolve(conv3, relu(x)));
         }
         relu(x + shortcut)
     }

@@ -39,6 +39,9 @@ pub enum Command {
         /// Continue from the checkpoint in --out, with the same settings.
         #[arg(long)]
         resume: bool,
+        /// Begin with the weights of this run or of exported weights: another cycle, with a fresh optimizer.
+        #[arg(long, conflicts_with = "resume")]
+        from: Option<PathBuf>,
         /// How to train.
         #[command(flatten)]
         plan: Plan,
@@ -92,7 +95,7 @@ pub enum Command {
 /// Data or weights cannot be read, or a folder cannot be written.
 pub fn run(command: &Command, device: &Device) -> Result<()> {
     match command {
-        Command::Train { data, out, resume, plan } => train(data, out, *resume, plan, device),
+        Command::Train { data, out, resume, from, plan } => train(data, out, *resume, from.as_deref(), plan, device),
         Command::Evaluate { weights, data, least_score, longest_side } => {
             evaluate(weights, data, *least_score, *longest_side, device)
         }
@@ -117,7 +120,8 @@ fn longest_side(text: &str) -> Result<u32, String> {
     side.ok_or_else(|| format!("give a number of pixels from {least} to {most}"))
 }
 
-fn train(data: &Path, out: &Path, resume: bool, plan: &Plan, device: &Device) -> Result<()> {
+fn train(data: &Path, out: &Path, resume: bool, from: Option<&Path>, plan: &Plan, device: &Device) -> Result<()> {
+    let from = from.map(weights).transpose()?.map(|(state, _)| state);
     let checkpoint = if resume { Some(Checkpoint::read(out)?) } else { None };
     ensure!(
         resume || !out.join(crate::checkpoint::FILE).exists(),
@@ -140,7 +144,7 @@ fn train(data: &Path, out: &Path, resume: bool, plan: &Plan, device: &Device) ->
         eprintln!("stopping after this step");
         flag.store(true, Ordering::Relaxed);
     });
-    match plan.train(&stock, out, checkpoint, device, &stop)? {
+    match plan.train(&stock, out, from.as_ref(), checkpoint, device, &stop)? {
         Some(_) => println!("finished; measure it with: trainer detector evaluate {}", out.display()),
         None => println!("stopped; continue with the same command and --resume"),
     }
@@ -181,19 +185,13 @@ fn kept(data: &Path) -> Result<Vec<(&'static str, Vec<Labelled>)>> {
 }
 
 fn evaluate(
-    weights: &Path,
+    folder: &Path,
     data: &Path,
     least_score: Option<f32>,
     longest_side: Option<u32>,
     device: &Device,
 ) -> Result<()> {
-    let run = weights.join(crate::checkpoint::FILE);
-    let (state, mut settings) = if run.exists() {
-        (Checkpoint::read(weights)?.network, Settings::default())
-    } else {
-        let (manifest, state) = exported::read(weights)?;
-        (state, manifest.settings)
-    };
+    let (state, mut settings) = weights(folder)?;
     settings.longest_side = longest_side.unwrap_or(settings.longest_side);
     let scores = least_score.map_or_else(|| vec![0.3, 0.4, 0.5, 0.6, 0.7, 0.8], |score| vec![score]);
     println!("photographs shrunk to a longer side of {} pixels", settings.longest_side);
@@ -201,6 +199,15 @@ fn evaluate(
         println!("{}", line(&measured));
     }
     Ok(())
+}
+
+/// The weights of a run or of an export, and how they look at photographs.
+fn weights(folder: &Path) -> Result<(StateDict, Settings)> {
+    if folder.join(crate::checkpoint::FILE).exists() {
+        return Ok((Checkpoint::read(folder)?.network, Settings::default()));
+    }
+    let (manifest, state) = exported::read(folder)?;
+    Ok((state, manifest.settings))
 }
 
 fn line(Measured { set, found }: &Measured) -> String {

@@ -14,7 +14,6 @@ const SMOOTH: f64 = 0.1;
 const BETA: f64 = 1.0 / 9.0;
 
 const BOX_WEIGHT: f64 = 5.0;
-const POINT_WEIGHT: f64 = 0.1;
 
 /// The four parts, each per answering prior, and how many there are.
 #[derive(Debug)]
@@ -35,7 +34,9 @@ impl Loss {
     /// # Shapes
     /// - `answers`: `[batch, priors, 16]` for inputs of `width` x `height` pixels
     /// - `faces`: one list per image, in its pixels
-    pub fn new(answers: Tensor<3>, priors: &[Prior], faces: &[Vec<Face>], device: &Device) -> Self {
+    ///
+    /// `point_weight` stands before the loss of the points.
+    pub fn new(answers: Tensor<3>, priors: &[Prior], faces: &[Vec<Face>], point_weight: f64, device: &Device) -> Self {
         let [batch, count, _] = answers.dims();
         let values: Vec<f32> = answers.clone().inner().into_data().try_to_vec().expect("answers are f32");
         let mut rows = Vec::new();
@@ -66,7 +67,7 @@ impl Loss {
             class: cross_entropy(own.clone().narrow(1, 0, 1), target(targets.overlaps, 1)).sum().mul_scalar(share),
             objectness,
             boxes: eiou(own.clone().narrow(1, 1, 4), target(targets.boxes, 4)).sum().mul_scalar(share * BOX_WEIGHT),
-            points: smooth_l1(own.narrow(1, 6, 10) - target(targets.points, 10)).sum().mul_scalar(share * POINT_WEIGHT),
+            points: smooth_l1(own.narrow(1, 6, 10) - target(targets.points, 10)).sum().mul_scalar(share * point_weight),
             positives,
         }
     }
@@ -197,7 +198,7 @@ mod tests {
                 TensorData::new(answers, [1, priors.len(), OUTPUTS]),
                 &device.clone().autodiff(),
             );
-            Loss::new(answers, &priors, &[vec![face]], &device.clone().autodiff())
+            Loss::new(answers, &priors, &[vec![face]], 0.1, &device.clone().autodiff())
         };
         let first = loss(right.clone());
         assert!(first.positives > 0);

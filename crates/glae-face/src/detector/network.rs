@@ -71,15 +71,15 @@ impl YuNet {
         self.forward_with(input, &|conv, x| conv.forward(x))
     }
 
-    /// [`Self::forward`] with another way to compute its depthwise convolutions, for training.
-    pub fn forward_with(&self, input: Tensor<4>, depthwise: Depthwise) -> Tensor<3> {
-        let features = self.backbone.forward(input, depthwise);
-        self.bbox_head.forward(self.neck.forward(features, depthwise), depthwise)
+    /// [`Self::forward`] with another way to compute its convolutions, for training.
+    pub fn forward_with(&self, input: Tensor<4>, convolve: Convolve) -> Tensor<3> {
+        let features = self.backbone.forward(input, convolve);
+        self.bbox_head.forward(self.neck.forward(features, convolve), convolve)
     }
 }
 
-/// Computes a depthwise 3x3 convolution.
-pub type Depthwise<'a> = &'a dyn Fn(&Conv2d, Tensor<4>) -> Tensor<4>;
+/// Computes a convolution.
+pub type Convolve<'a> = &'a dyn Fn(&Conv2d, Tensor<4>) -> Tensor<4>;
 
 #[derive(Module, Debug)]
 struct Backbone {
@@ -92,11 +92,11 @@ struct Backbone {
 }
 
 impl Backbone {
-    fn forward(&self, input: Tensor<4>, depthwise: Depthwise) -> [Tensor<4>; 3] {
-        let x = self.model1.forward(halve(self.model0.forward(input, depthwise)), depthwise);
-        let fine = self.model3.forward(halve(self.model2.forward(x, depthwise)), depthwise);
-        let middle = self.model4.forward(halve(fine.clone()), depthwise);
-        let coarse = self.model5.forward(halve(middle.clone()), depthwise);
+    fn forward(&self, input: Tensor<4>, convolve: Convolve) -> [Tensor<4>; 3] {
+        let x = self.model1.forward(halve(self.model0.forward(input, convolve)), convolve);
+        let fine = self.model3.forward(halve(self.model2.forward(x, convolve)), convolve);
+        let middle = self.model4.forward(halve(fine.clone()), convolve);
+        let coarse = self.model5.forward(halve(middle.clone()), convolve);
         [fine, middle, coarse]
     }
 }
@@ -113,8 +113,8 @@ struct Stem {
 }
 
 impl Stem {
-    fn forward(&self, input: Tensor<4>, depthwise: Depthwise) -> Tensor<4> {
-        self.conv2.forward(relu(self.bn1.forward(self.conv1.forward(input))), depthwise)
+    fn forward(&self, input: Tensor<4>, convolve: Convolve) -> Tensor<4> {
+        self.conv2.forward(relu(self.bn1.forward(convolve(&self.conv1, input))), convolve)
     }
 }
 
@@ -125,8 +125,8 @@ struct Stage {
 }
 
 impl Stage {
-    fn forward(&self, x: Tensor<4>, depthwise: Depthwise) -> Tensor<4> {
-        self.conv2.forward(self.conv1.forward(x, depthwise), depthwise)
+    fn forward(&self, x: Tensor<4>, convolve: Convolve) -> Tensor<4> {
+        self.conv2.forward(self.conv1.forward(x, convolve), convolve)
     }
 }
 
@@ -156,8 +156,8 @@ impl Unit {
         Self { conv1: point.init(device), conv2: depth.init(device), bn: None }
     }
 
-    fn forward(&self, x: Tensor<4>, depthwise: Depthwise) -> Tensor<4> {
-        let x = depthwise(&self.conv2, self.conv1.forward(x));
+    fn forward(&self, x: Tensor<4>, convolve: Convolve) -> Tensor<4> {
+        let x = convolve(&self.conv2, convolve(&self.conv1, x));
         match &self.bn {
             Some(bn) => relu(bn.forward(x)),
             None => x,
@@ -172,10 +172,10 @@ struct Neck {
 }
 
 impl Neck {
-    fn forward(&self, [fine, middle, coarse]: [Tensor<4>; 3], depthwise: Depthwise) -> [Tensor<4>; 3] {
-        let coarse = self.lateral_convs[2].forward(coarse, depthwise);
-        let middle = self.lateral_convs[1].forward(middle + doubled(coarse.clone()), depthwise);
-        let fine = self.lateral_convs[0].forward(fine + doubled(middle.clone()), depthwise);
+    fn forward(&self, [fine, middle, coarse]: [Tensor<4>; 3], convolve: Convolve) -> [Tensor<4>; 3] {
+        let coarse = self.lateral_convs[2].forward(coarse, convolve);
+        let middle = self.lateral_convs[1].forward(middle + doubled(coarse.clone()), convolve);
+        let fine = self.lateral_convs[0].forward(fine + doubled(middle.clone()), convolve);
         [fine, middle, coarse]
     }
 }
@@ -201,13 +201,13 @@ struct Heads {
 }
 
 impl Heads {
-    fn forward(&self, features: [Tensor<4>; 3], depthwise: Depthwise) -> Tensor<3> {
+    fn forward(&self, features: [Tensor<4>; 3], convolve: Convolve) -> Tensor<3> {
         let levels = features.into_iter().enumerate().map(|(level, mut x)| {
             for unit in &self.multi_level_share_convs[level] {
-                x = unit.forward(x, depthwise);
+                x = unit.forward(x, convolve);
             }
             let heads = [&self.multi_level_cls, &self.multi_level_bbox, &self.multi_level_obj, &self.multi_level_kps];
-            let maps = heads.map(|head| head[level].forward(x.clone(), depthwise)).to_vec();
+            let maps = heads.map(|head| head[level].forward(x.clone(), convolve)).to_vec();
             Tensor::cat(maps, 1).flatten::<3>(2, 3).swap_dims(1, 2)
         });
         Tensor::cat(levels.collect(), 1)
