@@ -1,6 +1,11 @@
 //! `cargo xtask bench`: side by side with what a user would pick instead, in one run.
 
+mod detector;
+mod install;
+
 use anyhow::Result;
+
+pub(crate) use detector::{Part, detector};
 
 use crate::{
     compress::Quality,

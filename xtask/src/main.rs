@@ -16,6 +16,7 @@ mod test;
 mod tools;
 
 use anyhow::{Result, bail};
+use bench::Part;
 use project::Project;
 use step::Steps;
 
@@ -26,11 +27,14 @@ cargo xtask COMMAND: each command does its own set-up and says what it does and 
   test                    all tests: native, then in a real headless Chromium
   check                   everything that must pass, cheapest first: format, clippy, docs, dependencies, test
   bench scoring           a million predictions: natively, in the browser, and with pandas and scikit-learn
+  bench detector [PART]   finding faces: ours beside onnxruntime, OpenCV and onnxruntime-web, written into
+                          docs/performance.md (PART: native or browser, else both)
   fuzz [MINUTES]          hostile input for the parser and for the server, this long each (default 5)
   dist                    the static site and the server's program, for publishing, into dist/
   help                    this text
 
-What it needs and does not find it installs into the target folder (Trunk, wasm-bindgen) or says how to get (Chromium).
+What it needs and does not find it installs into the target folder (Trunk, wasm-bindgen, what bench compares with) or
+says how to get (Chromium, Node.js, Python).
 
 Environment:
   CARGO_TARGET_DIR   where compiled files go; default: target/, and with CI=true a folder in ~/.cache that outlives
@@ -56,6 +60,13 @@ fn main() -> Result<()> {
         ("check", []) => check::run(&project, &mut steps).inspect(|()| steps.summary()),
         ("dist", []) => dist::run(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["scoring"]) => bench::scoring(&project, &mut steps).inspect(|()| steps.summary()),
+        ("bench", ["detector"]) => bench::detector(&project, &mut steps, Part::Both).inspect(|()| steps.summary()),
+        ("bench", ["detector", "native"]) => {
+            bench::detector(&project, &mut steps, Part::Native).inspect(|()| steps.summary())
+        }
+        ("bench", ["detector", "browser"]) => {
+            bench::detector(&project, &mut steps, Part::Browser).inspect(|()| steps.summary())
+        }
         ("fuzz", []) => fuzz::run(&project, &mut steps, 5).inspect(|()| steps.summary()),
         ("fuzz", [minutes]) => {
             let Ok(minutes) = minutes.parse() else {

@@ -202,7 +202,7 @@ fn evaluate(
 }
 
 /// The weights of a run or of an export, and how they look at photographs.
-fn weights(folder: &Path) -> Result<(StateDict, Settings)> {
+pub(super) fn weights(folder: &Path) -> Result<(StateDict, Settings)> {
     if folder.join(crate::checkpoint::FILE).exists() {
         return Ok((Checkpoint::read(folder)?.network, Settings::default()));
     }
