@@ -167,8 +167,12 @@ impl Camera {
     pub fn show_in(self, video: HtmlVideoElement) {
         let Some(stream) = self.inner.with_value(|inner| inner.stream.clone()) else { return };
         video.set_src_object(Some(&stream));
-        // Refused only where playing needs a touch; then the visitor sees a still picture with its own play button.
-        let _ = video.play();
+        if let Ok(promise) = video.play() {
+            // Refused where the camera is stopped before its first picture, which is no error.
+            spawn_local(async move {
+                let _ = JsFuture::from(promise).await;
+            });
+        }
         self.inner.update_value(|inner| inner.video = Some(video));
         self.next_picture();
     }

@@ -187,7 +187,8 @@ fn Details(estimate: Estimate, look: Look) -> impl IntoView {
         <dl class="facts">
             <div><dt>"Device"</dt><dd>{wording::device(&device)}</dd></div>
             <div><dt>"Decode"</dt><dd>{wording::duration(times.decode)}</dd></div>
-            <div><dt>"Find faces"</dt><dd>{wording::duration(times.detect)}</dd></div>
+            // A square marked by hand needs no finding.
+            {(times.detect > 0.0).then(|| view! { <div><dt>"Find faces"</dt><dd>{wording::duration(times.detect)}</dd></div> })}
             <div><dt>"Crop"</dt><dd>{wording::duration(times.crop)}</dd></div>
             <div><dt>"Age network"</dt><dd>{wording::duration(times.network)}</dd></div>
         </dl>
