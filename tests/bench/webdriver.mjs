@@ -37,7 +37,7 @@ export class Browser {
       const wanted = {
         browserName: "chrome",
         "goog:chromeOptions": options,
-        timeouts: { pageLoad: 300_000, script: 240_000 },
+        timeouts: { pageLoad: 240_000, script: 240_000 },
       };
       const session = await browser.#call("POST", "/session", { capabilities: { alwaysMatch: wanted } });
       browser.base += `/session/${session.sessionId}`;
@@ -61,7 +61,7 @@ export class Browser {
     await this.#call("POST", "/window", { handle });
   }
 
-  /** What a function's text returns, or its promise; `arguments` are its own. */
+  /** What a function returns, given as text, with these arguments. */
   async run(script, ...words) {
     return this.#call("POST", "/execute/sync", { script: `return (${script}).apply(null, arguments)`, args: words });
   }

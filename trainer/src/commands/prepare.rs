@@ -9,26 +9,7 @@ use indicatif::ProgressBar;
 
 use crate::checkpoint::write_atomically;
 use crate::detector::exported::Exported;
-
-/// Columns of the table, as [`crate::data::read_landmarks`] and [`crate::detector::labels::read_faces`] read them.
-const HEADER: [&str; 16] = [
-    "file",
-    "x",
-    "y",
-    "w",
-    "h",
-    "x_eye_l",
-    "y_eye_l",
-    "x_eye_r",
-    "y_eye_r",
-    "x_nose",
-    "y_nose",
-    "x_mouth_l",
-    "y_mouth_l",
-    "x_mouth_r",
-    "y_mouth_r",
-    "score",
-];
+use crate::detector::labels::COLUMNS;
 
 /// `trainer prepare`.
 #[derive(Debug, clap::Args)]
@@ -56,7 +37,8 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
     let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(HEADER)?;
+    // As `data::read_landmarks` and `detector::labels::read_faces` read them.
+    table.write_record(["file"].iter().chain(&COLUMNS))?;
     let (mut rows, mut without) = (0, Vec::new());
     let bar = ProgressBar::new(files.len() as u64);
     detector.main_faces(&files, |path, found| {
@@ -119,7 +101,7 @@ mod tests {
             cells.join(","),
             "a.png,-1.50,2.00,30.25,40.00,1.00,2.00,3.00,4.00,5.00,6.00,7.00,8.00,9.00,-10.25,0.7500"
         );
-        assert_eq!(cells.len(), HEADER.len());
+        assert_eq!(cells.len(), 1 + COLUMNS.len());
     }
 
     #[test]

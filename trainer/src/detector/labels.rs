@@ -20,7 +20,7 @@ pub struct Labelled {
 }
 
 /// Columns of one face behind `file`.
-const COLUMNS: [&str; 15] = [
+pub const COLUMNS: [&str; 15] = [
     "x",
     "y",
     "w",

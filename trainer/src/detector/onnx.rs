@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(names.len(), 12);
         let output = |wanted: &str| {
             let (_, value) = outputs.iter().find(|(name, _)| name == wanted).unwrap();
-            interpreter::result(&graph, &[input.clone()], value)
+            interpreter::result(&graph, std::slice::from_ref(&input), value)
         };
         // Stride 16 has the eight priors behind the 32 of stride 8; an answer is class, box, objectness, points.
         let column = |range: std::ops::Range<usize>| -> Vec<f32> {

@@ -47,7 +47,7 @@ pub(crate) async fn find(wanted: Option<String>) -> Result<((DetectorManifest, S
     if !index.weights.contains(&name) {
         return Err(format!("This site has no weights called “{name}”. Use one of: {}.", index.weights.join(", ")));
     }
-    let names = [index.weights.as_slice(), &[index.detector.clone()]].concat();
+    let names = [index.weights.as_slice(), std::slice::from_ref(&index.detector)].concat();
     let source = |name: &str, file: &str, sha256: &str, total| Source {
         name: name.to_owned(),
         // The hash in the address keeps any cache on the way from answering with older weights.
