@@ -9,10 +9,10 @@
 //! CACD2000/53_Robin_Williams_0001.jpg   age _ name _ number
 //! ```
 //!
-//! `rank` is the celebrity's rank among those born in the same year, 1 to 50, for 40 years of birth: 2,000 people. The first
-//! five ranks, 200 people, were cleaned by hand by the set's authors. The paper's 120 test celebrities are ranks 3 to 5, as
-//! the name of the test list in its authors' earlier code says (`small_noise_images_rank345`); that leaves ranks 1 and 2, 80
-//! people, for validation and the other 45 ranks, 1,800 people, for training.
+//! `rank` is the celebrity's rank among those born in the same year, 1 to 50, for 40 years of birth: 2,000 people. The paper
+//! gives three numbers: 1,800 celebrities train, 120, whose images were checked by hand, test, and its table of sets in our
+//! reading has 80 for validation. CHOICE: test is ranks 3 to 5, as the name of the list in its authors' earlier code says
+//! (`small_noise_images_rank345`); that leaves ranks 1 and 2 for validation, and the other 45 for training.
 //!
 //! The second layout that circulates are lists made from it, `cacd_{train,val,test}_list.txt` with `file age` on each line;
 //! they are taken as they are, and who it is comes from the file's name.

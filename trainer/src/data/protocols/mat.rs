@@ -71,11 +71,11 @@ fn element<'a>(rest: &mut &'a [u8]) -> Result<(u32, &'a [u8])> {
     let (first, second) = (word(rest), word(&rest[4..]) as usize);
     // Up to four bytes may stand in the tag itself; their number is in the upper half of the first word.
     let (kind, start, length) = match (first >> 16) as usize {
-        0 => (first, 8, second),
+        0 => (first, 8_usize, second),
         length => (first & 0xffff, 4, length),
     };
     ensure!(start == 8 || length <= 4, "it is damaged: a short element of {length} bytes");
-    let data = rest.get(start..start.saturating_add(length)).context("it is cut off")?;
+    let data = rest.get(start..start + length).context("it is cut off")?;
     let end = match (start, kind) {
         (4, _) => 8,
         (_, COMPRESSED) => start + length,

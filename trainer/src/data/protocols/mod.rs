@@ -230,7 +230,7 @@ impl Findings {
     /// Notes a label that says another age than the file's name.
     pub(super) fn compare_with_name(&mut self, file: &str, age: f32, by_name: Option<f32>) {
         if let Some(by_name) = by_name.filter(|by_name| *by_name != age) {
-            self.add(Kind::Name, || format!("{file}: its label says {age}"));
+            self.add(Kind::Name, || format!("{file}: its label says {age}, its name {by_name}"));
         }
     }
 }

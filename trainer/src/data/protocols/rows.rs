@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use super::is_image;
+
 /// One line of a label file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
@@ -42,13 +44,15 @@ impl Rows {
         Ok(file)
     }
 
-    /// Reads a file whose first line names the columns or is a row: it is a row if the cell at `number` is a number.
+    /// Reads a file whose first line names the columns or is a row: it is a row if the cell at `number` is a number, or
+    /// the first names an image.
     ///
     /// # Errors
     /// It cannot be read or is empty.
     pub(super) fn plain(path: &Path, number: usize) -> Result<Self> {
         let mut file = Self::read(path)?;
-        if file.rows[0].cell(number).parse::<f64>().is_err() {
+        let first = &file.rows[0];
+        if first.cell(number).parse::<f64>().is_err() && !is_image(Path::new(first.cell(0))) {
             file.header = file.rows.remove(0).cells;
         }
         Ok(file)
@@ -89,9 +93,14 @@ impl Rows {
             .trim(csv::Trim::All)
             .from_reader(bytes);
         let mut rows = Vec::new();
+        let (mut line, mut counted) = (1, 0);
         for record in reader.byte_records() {
             let record = record.with_context(|| format!("cannot read {}", path.display()))?;
-            let line = record.position().map_or(0, csv::Position::line);
+            // The reader's own line is that of the last line break's end, before empty lines.
+            let mut start = record.position().map_or(0, csv::Position::byte) as usize;
+            start += bytes[start..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            line += bytes[counted..start].iter().filter(|byte| **byte == b'\n').count() as u64;
+            counted = start;
             let cells: Vec<_> = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
             if cells.iter().any(|cell| !cell.is_empty()) {
                 rows.push(Row { line, cells });
@@ -125,6 +134,8 @@ mod tests {
         let rows = Rows::plain(file(b"\xef\xbb\xbfimage,Mean, stdv\nn\xe9.jpg,30,1\n").path(), 1).unwrap();
         assert_eq!((rows.column(&["mean"]), rows.column(&["stdv"]), rows.rows.len()), (Some(1), Some(2), 1));
         assert_eq!(rows.rows[0].cell(0), "n\u{fffd}.jpg");
+        // A broken first row is a row, and not a header that nobody misses.
+        assert_eq!(Rows::plain(file(b"a.jpg,old\nb.jpg,3\n").path(), 1).unwrap().rows.len(), 2);
     }
 
     #[test]
