@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use trainer::commands::{bench, demo, detector, evaluate, export, groups, predict, prepare, train};
+use trainer::commands::{bench, data, demo, detector, evaluate, export, groups, predict, prepare, train};
 use trainer::device::Choice;
 
 /// Trains, evaluates, predicts and exports the GLAE age network. Without a command: a complete small run on drawn faces.
@@ -42,6 +42,9 @@ enum Command {
     Prepare(prepare::Arguments),
     /// Compare predictions with labelled age groups.
     Groups(groups::Arguments),
+    /// Check a data set, or divide it by its protocol.
+    #[command(subcommand)]
+    Data(data::Command),
     /// Train, measure, export or import the face detector.
     #[command(subcommand)]
     Detector(detector::Command),
@@ -52,6 +55,10 @@ enum Command {
 
 fn main() -> Result<()> {
     let Arguments { device, command } = Arguments::parse();
+    // Files alone need no device.
+    if let Some(Command::Data(command)) = &command {
+        return data::run(command);
+    }
     let device = device.open()?;
     match command {
         None => demo::run(&device),
@@ -61,6 +68,7 @@ fn main() -> Result<()> {
         Some(Command::Export(arguments)) => export::run(&arguments),
         Some(Command::Prepare(arguments)) => prepare::run(&arguments, &device),
         Some(Command::Groups(arguments)) => groups::run(&arguments),
+        Some(Command::Data(command)) => data::run(&command),
         Some(Command::Detector(command)) => detector::run(&command, &device),
         Some(Command::Bench(command)) => bench::run(&command),
     }

@@ -19,6 +19,11 @@ impl Header {
                 columns.push(R::column(text));
                 names.push(text.to_owned());
             });
+            if let Some(other) = R::ID_TOO.filter(|_| !columns.contains(&Some(ID))) {
+                for (column, _) in columns.iter_mut().zip(&names).filter(|(_, name)| name.eq_ignore_ascii_case(other)) {
+                    *column = Some(ID);
+                }
+            }
             if split.is_err() || !columns.contains(&Some(ID)) || !columns.contains(&Some(AGE)) {
                 continue;
             }

@@ -10,6 +10,8 @@ use crate::problems::{ProblemKind, Problems, quoted};
 
 /// What is done with the rows of a table. Known columns are numbers below 128; 0 is `id` and 1 is `age`.
 pub(crate) trait Rows {
+    /// Another name of the column of ids in CSV, where none is called `id`.
+    const ID_TOO: Option<&str> = None;
     /// The number of a column, if its name is known.
     fn column(name: &str) -> Option<usize>;
     /// Takes one field of the row at `line`.

@@ -40,7 +40,7 @@ pub struct TruthRow<'a> {
 
 impl Truth {
     /// Reads a whole file with the default [`Limits`]: `id,age` and optional `sigma`, `group`, `split`; CSV or JSON
-    /// lines.
+    /// lines. A CSV without `id` may name it `file`, as the trainer's split files do.
     ///
     /// # Errors
     /// Everything that is wrong with it.
@@ -194,6 +194,8 @@ struct TruthRows {
 }
 
 impl Rows for TruthRows {
+    const ID_TOO: Option<&str> = Some("file");
+
     fn column(name: &str) -> Option<usize> {
         ["id", "age", "sigma", "group", "split"].into_iter().position(|known| name.eq_ignore_ascii_case(known))
     }

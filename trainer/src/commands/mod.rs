@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub mod bench;
+pub mod data;
 pub mod demo;
 pub mod detector;
 pub mod evaluate;

@@ -69,6 +69,18 @@ fn routes_and_distributions_are_kept() {
 }
 
 #[test]
+fn a_split_file_of_the_trainer_is_a_truth() {
+    let ids = |csv: &str| Truth::parse(csv.as_bytes()).unwrap().rows().map(|row| row.id.to_owned()).collect::<Vec<_>>();
+    assert_eq!(ids("file,age,sigma,identity\na.jpg,30,2,Ann\n"), ["a.jpg"]);
+    assert_eq!(ids("age;File\n30;a.jpg\n"), ["a.jpg"]);
+    // An `id` counts where there is one, and `file` is then a column like any other.
+    assert_eq!(ids("file,age,id\na.jpg,30,7\n"), ["7"]);
+    assert!(Truth::parse(b"file,age,File\na,30,b\n").is_err());
+    // Predictions are joined by the ids of the truth and name them so.
+    assert!(Predictions::parse(b"file,age\na.jpg,30\n").is_err());
+}
+
+#[test]
 fn a_truth_has_its_optional_columns() {
     let csv = "split,id,age,sigma,group\ntest,a,30.5,2,x\n,b,0,0,\ntest,c,101,1.5,\"y, z\"\n";
     let truth = Truth::parse(csv.as_bytes()).unwrap();
