@@ -17,4 +17,5 @@ pub mod onnx;
 pub mod optimizer;
 pub mod sampler;
 pub mod schedule;
+pub mod smoothing;
 pub mod training;

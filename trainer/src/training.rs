@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use glae_model::loss::{Labels, Loss};
+use glae_model::loss::Labels;
 use glae_model::{AgeNet, StateDict};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -20,6 +20,7 @@ use crate::evaluation::{Scores, estimates, inference, median};
 use crate::optimizer::Sgd;
 use crate::sampler::{class_balanced, generator, instance_balanced};
 use crate::schedule::one_cycle;
+use crate::smoothing;
 
 /// Which classifier is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,8 @@ pub enum Outcome {
 struct Batch {
     planes: Vec<f32>,
     ages: Vec<f32>,
+    /// As many as ages, or none.
+    weights: Vec<f32>,
 }
 
 impl Run<'_> {
@@ -141,7 +144,10 @@ impl Run<'_> {
         let size = self.config.network.input_size;
         let shape = [batch.ages.len(), 3, size, size];
         let data = TensorData::new(batch.planes, shape);
-        let labels = Labels::new(&batch.ages, self.config.sigma, training);
+        let mut labels = Labels::new(&batch.ages, self.config.sigma, training);
+        if !batch.weights.is_empty() {
+            labels = labels.weighted(&batch.weights);
+        }
         let logits = match kind {
             StageKind::Vanilla => {
                 let features = net.backbone.forward_with(Tensor::from_data(data, training), &convolve);
@@ -154,7 +160,7 @@ impl Run<'_> {
                 net.balanced.forward(Tensor::from_inner(features))
             }
         };
-        let loss = Loss::new(logits, &labels).total();
+        let loss = self.config.loss.loss(logits, &labels, self.config.balanced_mse_noise);
         let gradients = loss.backward();
         let loss = f64::from(loss.into_scalar::<f32>());
         ensure!(
@@ -183,9 +189,11 @@ impl Run<'_> {
                 StageKind::Balanced => class_balanced(&self.train.ages, &mut order),
             };
             let batch = stage.batch.min(order.len());
+            let weighs = self.config.label_distribution_smoothing && kind == StageKind::Vanilla;
+            let weights = if weighs { smoothing::weights(&self.train.ages) } else { Vec::new() };
             for step in at.step..per_epoch {
                 let positions = step * batch..(step + 1) * batch;
-                if sender.send(self.batch(kind, at.epoch, &order, positions)).is_err() {
+                if sender.send(self.batch(kind, at.epoch, &order, positions, &weights)).is_err() {
                     return; // The loop was stopped.
                 }
             }
@@ -193,15 +201,23 @@ impl Run<'_> {
         receiver
     }
 
-    fn batch(&self, kind: StageKind, epoch: usize, order: &[usize], positions: std::ops::Range<usize>) -> Batch {
+    fn batch(
+        &self,
+        kind: StageKind,
+        epoch: usize,
+        order: &[usize],
+        positions: std::ops::Range<usize>,
+        weights: &[f32],
+    ) -> Batch {
         let input = self.config.input();
-        let mut batch = Batch { planes: Vec::new(), ages: Vec::new() };
+        let mut batch = Batch { planes: Vec::new(), ages: Vec::new(), weights: Vec::new() };
         for position in positions {
             let index = order[position];
             let mut random = generator(self.config.seed, kind, epoch, Some(position));
             let crop = augment(&self.train.crops[index], &self.config.augment, &mut random);
             input.normalise(crop.as_raw(), false, &mut batch.planes);
             batch.ages.push(self.train.ages[index]);
+            batch.weights.extend(weights.get(index));
         }
         batch
     }

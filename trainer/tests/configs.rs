@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use glae_face::RgbImage;
+use glae_model::NetworkConfig;
+use glae_model::config::{Projection, Rearrange};
+use glae_model::loss::Objective;
 use glae_model::manifest::Crop;
 use trainer::config::RunConfig;
 use trainer::data::Crops;
@@ -46,6 +49,24 @@ fn the_aligned_runs_differ_from_the_shipped_one_in_nothing_but_the_crop() {
         assert_eq!(data.landmarks.take().unwrap(), Path::new("runs/landmarks-utkface.csv"));
         let same = RunConfig { name: square.name.clone(), crop: Crop::Square, data, ..config };
         assert_eq!(same, square);
+    }
+}
+
+#[test]
+fn the_ladder_of_table_ii_differs_in_nothing_but_its_steps() {
+    let shipped = read("utkface.toml");
+    let plain = (Rearrange { r: 1, kernel: 1, stride: 1 }, Projection::Average);
+    let rearranged = (Rearrange { r: 16, kernel: 16, stride: 16 }, Projection::Average);
+    let whole = (shipped.network.rearrange, shipped.network.projection.clone());
+    for (name, loss, (rearrange, projection)) in [
+        ("kl", Objective::Kl, plain.clone()),
+        ("base", Objective::Base, plain),
+        ("fr", Objective::Base, rearranged),
+        ("fr-pa", Objective::Glae, whole),
+    ] {
+        let network = NetworkConfig { rearrange, projection, ..shipped.network.clone() };
+        let expected = RunConfig { name: format!("ladder-{name}"), network, loss, ..shipped.clone() };
+        assert_eq!(read(&format!("ladder/{name}.toml")), expected);
     }
 }
 

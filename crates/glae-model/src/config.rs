@@ -79,6 +79,9 @@ pub enum Projection {
     /// One linear map H'W' -> 1 shared by all classes; starts as average pooling.
     #[default]
     Pool,
+    /// Global average pooling: no parameters. With `r = kernel = stride = 1` the network is the usual backbone, pooling and
+    /// linear classifier: averaging the logits of all pixels is the same as classifying the averaged pixel.
+    Average,
     /// The flattened map through hidden layers with BatchNorm and ReLU.
     Flatten {
         /// Widths of the hidden layers; their number is the depth.

@@ -206,14 +206,19 @@ impl Folder<'_> {
             padding: 0,
         };
         let projection = self.projection(config, &format!("{name}.projection"))?;
-        let pool = config.projection == Projection::Pool;
+        let pool = !matches!(config.projection, Projection::Flatten { .. });
         Ok(FoldedHead { rearrange: (!whole).then_some(setting.r), conv, projection, pool })
     }
 
     fn projection(&self, config: &NetworkConfig, name: &str) -> Result<Vec<Dense>, WeightsError> {
         let pixels = config.map_side().pow(2);
-        let Projection::Flatten { hidden } = &config.projection else {
-            return Ok(vec![self.dense(&format!("{name}.pool"), None, pixels, 1)?]);
+        let hidden = match &config.projection {
+            Projection::Pool => return Ok(vec![self.dense(&format!("{name}.pool"), None, pixels, 1)?]),
+            Projection::Average => {
+                let weight = self.upload(vec![1.0 / pixels as f32; pixels], [pixels, 1]);
+                return Ok(vec![Dense { weight, bias: self.upload(vec![0.0], [1, 1]) }]);
+            }
+            Projection::Flatten { hidden } => hidden,
         };
         let mut width = crate::AGES * pixels;
         let mut layers = Vec::new();
@@ -279,13 +284,14 @@ mod tests {
         let device = Device::flex();
         device.seed(7);
         let flatten = Projection::Flatten { hidden: vec![12, 9] };
-        for (backbone, kernel, stride, projection) in [
-            (Backbone::ResNet18, 4, 4, Projection::Pool),
-            (Backbone::ResNet50, 4, 2, Projection::Pool),
-            (Backbone::ResNet18, 8, 4, flatten.clone()),
-            (Backbone::ResNet18, 8, 2, flatten),
+        for (backbone, r, kernel, stride, projection) in [
+            (Backbone::ResNet18, 4, 4, 4, Projection::Pool),
+            (Backbone::ResNet50, 4, 4, 2, Projection::Pool),
+            (Backbone::ResNet18, 4, 8, 4, flatten.clone()),
+            (Backbone::ResNet18, 4, 8, 2, flatten),
+            (Backbone::ResNet18, 1, 1, 1, Projection::Average),
         ] {
-            let rearrange = Rearrange { r: 4, kernel, stride };
+            let rearrange = Rearrange { r, kernel, stride };
             let config = NetworkConfig { backbone, width: 8, input_size: 64, rearrange, projection };
             let net = used_network(&config, &device);
             let folded = FoldedNet::new(&config, &StateDict::of(&net), &device).unwrap();

@@ -1,10 +1,14 @@
-//! Label distribution and losses, `[GLAE] eq. (1)` to `eq. (10)`.
+//! Label distribution and losses, `[GLAE] eq. (1)` to `eq. (10)`; what they are compared with is an [`Objective`].
+
+mod objective;
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::AGES;
 use crate::network::Logits;
+
+pub use objective::Objective;
 
 /// `[GLAE] eq. (1)`: z^k = exp(-(k - y)^2 / (2 sigma^2)) / Z for k = 0..=100.
 ///
@@ -27,6 +31,8 @@ pub struct Labels {
     pub ages: Tensor<2>,
     /// z, `[batch, 101]`.
     pub distributions: Tensor<2>,
+    /// What each row's loss is multiplied with, `[batch, 1]`; all alike where there are none.
+    pub weights: Option<Tensor<2>>,
 }
 
 impl Labels {
@@ -36,6 +42,22 @@ impl Labels {
         Self {
             ages: Tensor::from_data(TensorData::new(ages.to_vec(), [ages.len(), 1]), device),
             distributions: Tensor::from_data(TensorData::new(z, [ages.len(), AGES]), device),
+            weights: None,
+        }
+    }
+
+    /// Rows that count more or less than others: one weight for each, 1 on average over the training set.
+    pub fn weighted(mut self, weights: &[f32]) -> Self {
+        let data = TensorData::new(weights.to_vec(), [weights.len(), 1]);
+        self.weights = Some(Tensor::from_data(data, &self.ages.device()));
+        self
+    }
+
+    /// Mean of the rows' losses `[rows, 1]`, each times its weight. `[1]`
+    fn mean(&self, rows: Tensor<2>) -> Tensor<1> {
+        match &self.weights {
+            Some(weights) => (rows * weights.clone()).mean(),
+            None => rows.mean(),
         }
     }
 }
@@ -59,6 +81,7 @@ impl Loss {
         let repeated = Labels {
             ages: repeat_rows(labels.ages.clone(), pixels),
             distributions: repeat_rows(labels.distributions.clone(), pixels),
+            weights: labels.weights.clone().map(|weights| repeat_rows(weights, pixels)),
         };
         Self { local: base(local, &repeated), holistic: base(logits.holistic, labels) }
     }
@@ -76,24 +99,27 @@ impl Loss {
 /// - output: `[1]`
 pub fn base(logits: Tensor<2>, labels: &Labels) -> Tensor<1> {
     let log_p = log_softmax(logits, 1);
-    kl_divergence(&labels.distributions, log_p.clone()) + absolute_error(log_p.exp(), &labels.ages)
+    labels.mean(kl_divergence(&labels.distributions, log_p.clone()))
+        + labels.mean((expectation(log_p.exp()) - labels.ages.clone()).abs())
 }
 
-/// `[GLAE] eq. (2)`: sum_k z^k (ln z^k - ln p^k), mean over the rows. `[1]`
-fn kl_divergence(z: &Tensor<2>, log_p: Tensor<2>) -> Tensor<1> {
+/// `[GLAE] eq. (2)`: sum_k z^k (ln z^k - ln p^k). `[rows, 1]`
+fn kl_divergence(z: &Tensor<2>, log_p: Tensor<2>) -> Tensor<2> {
     // z underflows to 0 far from the age, where z ln z -> 0; the clamp keeps ln finite.
     let log_z = z.clone().clamp_min(1e-30).log();
-    (z.clone() * (log_z - log_p)).sum_dim(1).mean()
+    (z.clone() * (log_z - log_p)).sum_dim(1)
 }
 
-/// `[GLAE] eq. (4)`: |y - y^| with y^ = sum_k k p^k (eq. 3), mean over the rows, in years. `[1]`
-fn absolute_error(p: Tensor<2>, ages: &Tensor<2>) -> Tensor<1> {
-    let years = Tensor::<1>::from_data(years().as_slice(), &p.device()).reshape([1, AGES]);
-    ((p * years).sum_dim(1) - ages.clone()).abs().mean()
+/// `[GLAE] eq. (3)`: y^ = sum_k k p^k, in years. `[rows, 1]`
+fn expectation(p: Tensor<2>) -> Tensor<2> {
+    let years = years(&p.device());
+    (p * years).sum_dim(1)
 }
 
-fn years() -> Vec<f32> {
-    (0..AGES).map(|k| k as f32).collect()
+/// 0, 1, ..., 100. `[1, 101]`
+fn years(device: &Device) -> Tensor<2> {
+    let years: Vec<f32> = (0..AGES).map(|k| k as f32).collect();
+    Tensor::from_data(TensorData::new(years, [1, AGES]), device)
 }
 
 /// `[rows, columns]` to `[rows * times, columns]`, each row `times` times in a row.
@@ -126,10 +152,10 @@ mod tests {
         let device = Device::flex();
         let labels = Labels::new(&[40.0], 1.0, &device);
         let same = labels.distributions.clone().clamp_min(1e-30).log();
-        assert!(value(kl_divergence(&labels.distributions, same)).abs() < 1e-6);
+        assert!(value(kl_divergence(&labels.distributions, same).mean()).abs() < 1e-6);
         // Against uniform: ln 101 - H(z), and H of a unit Gaussian is 0.5 ln(2 pi e) = 1.418939.
         let uniform = Tensor::zeros([1, AGES], &device).sub_scalar(101f32.ln());
-        assert!((value(kl_divergence(&labels.distributions, uniform)) - (4.615_121 - 1.418_939)).abs() < 1e-4);
+        assert!((value(kl_divergence(&labels.distributions, uniform).mean()) - (4.615_121 - 1.418_939)).abs() < 1e-4);
     }
 
     #[test]
@@ -139,8 +165,28 @@ mod tests {
         let mut p = vec![0f32; AGES];
         (p[20], p[60]) = (0.5, 0.5);
         let p = Tensor::from_data(TensorData::new(p, [1, AGES]), &device);
-        let ages = Tensor::from_data(TensorData::new(vec![43f32], [1, 1]), &device);
-        assert!((value(absolute_error(p, &ages)) - 3.0).abs() < 1e-5);
+        let error = value(expectation(p).sub_scalar(43.0).abs().mean());
+        assert!((error - 3.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_row_counts_as_much_as_its_weight_in_both_branches() {
+        let device = Device::flex();
+        let rows = |ages: &[f32]| {
+            let n = ages.len();
+            let labels = Labels::new(ages, 1.0, &device);
+            (
+                Logits { local: Tensor::zeros([n, AGES, 2, 2], &device), holistic: Tensor::zeros([n, AGES], &device) },
+                labels,
+            )
+        };
+        // Weights 2 and 0: the mean over two rows is the first one's loss.
+        let (logits, labels) = rows(&[30.0, 90.0]);
+        let weighted = Loss::new(logits, &labels.weighted(&[2.0, 0.0]));
+        let (logits, labels) = rows(&[30.0]);
+        let alone = Loss::new(logits, &labels);
+        assert!((value(weighted.local) - value(alone.local)).abs() < 1e-4);
+        assert!((value(weighted.holistic) - value(alone.holistic)).abs() < 1e-4);
     }
 
     #[test]

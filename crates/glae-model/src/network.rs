@@ -106,6 +106,28 @@ mod tests {
     }
 
     #[test]
+    fn without_rearrangement_an_average_is_pooling_and_a_linear_classifier() {
+        // DEX's and the base loss's classifier: logits = W GAP(F) + b.
+        let device = Device::flex();
+        let mut config = NetworkConfig::paper(Backbone::ResNet18);
+        config.rearrange = Rearrange { r: 1, kernel: 1, stride: 1 };
+        config.projection = Projection::Average;
+        config.check().unwrap();
+        let classifier = Classifier::new(&config, &device);
+        assert_eq!(classifier.num_params(), 512 * 101 + 101);
+        let state = crate::StateDict::of(&classifier);
+        let (weight, bias) = (&state.0["rearranged.conv.weight"].values, &state.0["rearranged.conv.bias"].values);
+        let features = Tensor::<4>::random([1, 512, 7, 7], burn::tensor::Distribution::Default, &device);
+        let pooled: Vec<f32> = features.clone().mean_dims(&[2, 3]).into_data().try_to_vec().unwrap();
+        let logits: Vec<f32> = classifier.forward(features).holistic.into_data().try_to_vec().unwrap();
+        for (k, logit) in logits.iter().enumerate() {
+            let row = &weight[k * 512..][..512];
+            let expected = row.iter().zip(&pooled).map(|(w, f)| w * f).sum::<f32>() + bias[k];
+            assert!((logit - expected).abs() < 1e-4, "class {k}: {logit} {expected}");
+        }
+    }
+
+    #[test]
     fn all_depths_give_101_logits() {
         let device = Device::flex();
         for hidden in [vec![], vec![144], vec![256, 256]] {

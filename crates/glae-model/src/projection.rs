@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use crate::AGES;
 use crate::config::{NetworkConfig, Projection as Config};
 
-/// The projection of one classifier. Exactly one of `pool` and `layers` is there.
+/// The projection of one classifier: either `pool` or `last`, with hidden layers before it; neither for an average.
 #[derive(Module, Debug)]
 pub struct Projection {
     pool: Option<Linear>,
@@ -34,6 +34,7 @@ impl Projection {
                 pool.bias = Some(Param::from_tensor(Tensor::zeros([1], device)));
                 Self { pool: Some(pool), layers: Vec::new(), last: None }
             }
+            Config::Average => Self { pool: None, layers: Vec::new(), last: None },
             Config::Flatten { hidden } => {
                 let mut width = AGES * pixels;
                 let layers = hidden
@@ -56,13 +57,13 @@ impl Projection {
         if let Some(pool) = &self.pool {
             return pool.forward(map.flatten::<3>(2, 3)).squeeze_dim(2);
         }
+        let Some(last) = &self.last else {
+            return map.flatten::<3>(2, 3).mean_dim(2).squeeze_dim(2);
+        };
         let mut x = map.flatten::<2>(1, 3);
         for layer in &self.layers {
             x = relu(layer.bn.forward(layer.linear.forward(x)));
         }
-        match &self.last {
-            Some(last) => last.forward(x),
-            None => x,
-        }
+        last.forward(x)
     }
 }

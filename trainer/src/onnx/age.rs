@@ -110,6 +110,11 @@ impl Net<'_> {
                 let rows = self.graph.reshape(&map, &[batch * AGES, pixels]);
                 self.graph.dense(&rows, layer)
             }
+            Projection::Average => {
+                let weight = vec![1.0 / pixels as f32; pixels];
+                let rows = self.graph.reshape(&map, &[batch * AGES, pixels]);
+                self.graph.dense(&rows, Dense { weight, bias: vec![0.0], shape: [pixels, 1] })
+            }
             Projection::Flatten { hidden } => {
                 let mut x = self.graph.reshape(&map, &[batch, AGES * pixels]);
                 for (index, width) in hidden.iter().enumerate() {
@@ -141,10 +146,12 @@ mod tests {
         let device = crate::device::cpu();
         device.seed(11);
         let flatten = Projection::Flatten { hidden: vec![7] };
-        for (backbone, kernel, stride, projection) in
-            [(Backbone::ResNet18, 4, 4, Projection::Pool), (Backbone::ResNet50, 8, 2, flatten)]
-        {
-            let rearrange = Rearrange { r: 4, kernel, stride };
+        for (backbone, r, kernel, stride, projection) in [
+            (Backbone::ResNet18, 4, 4, 4, Projection::Pool),
+            (Backbone::ResNet50, 4, 8, 2, flatten),
+            (Backbone::ResNet18, 1, 1, 1, Projection::Average),
+        ] {
+            let rearrange = Rearrange { r, kernel, stride };
             let config = NetworkConfig { backbone, width: 8, input_size: 64, rearrange, projection };
             let training = device.clone().autodiff();
             let net = AgeNet::new(&config, &training);

@@ -3,6 +3,7 @@ use std::sync::atomic::AtomicBool;
 use glae_face::RgbImage;
 use glae_model::NetworkConfig;
 use glae_model::config::{Backbone, Projection, Rearrange};
+use glae_model::loss::Objective;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -34,6 +35,9 @@ fn config(epochs: [usize; 2]) -> RunConfig {
             max_bad_share: 0.0,
         },
         sigma: 1.0,
+        loss: Objective::Glae,
+        balanced_mse_noise: 10.0,
+        label_distribution_smoothing: false,
         augment: Augment::default(),
         stage1: stage(epochs[0]),
         stage2: stage(epochs[1]),
@@ -100,6 +104,21 @@ fn every_parameter_of_stage_1_gets_a_gradient() {
         let (before, after) = (before.part(part), after.part(part));
         let same: Vec<_> = before.0.iter().filter(|(name, array)| after.0[*name] == **array).collect();
         assert!(same.is_empty(), "{part}: {:?}", same.iter().map(|(name, _)| name).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn the_loss_falls_under_every_objective_with_and_without_smoothed_weights() {
+    let fixed = Augment { flip: false, colour: 0.0, shift: 0.0, scale: 0.0 };
+    for objective in Objective::ALL {
+        let (folder, go) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
+        let smooth = objective == Objective::Base || objective == Objective::BalancedMse;
+        let mut one = RunConfig { loss: objective, augment: fixed.clone(), ..config([12, 1]) };
+        one.label_distribution_smoothing = smooth;
+        finished(train(&one, &go, folder.path(), None));
+        let fallen = losses(folder.path(), 1);
+        assert!(fallen[11] < 0.95 * fallen[0], "{objective:?}: {fallen:?}");
+        assert!(losses(folder.path(), 2)[0].is_finite());
     }
 }
 
