@@ -8,6 +8,8 @@ use glae_model::loss::Objective;
 use glae_model::manifest::{Crop, Input};
 use serde::{Deserialize, Serialize};
 
+use crate::augment::rand_augment::LARGEST;
+
 /// Everything a run depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,15 +79,43 @@ pub struct Augment {
     pub flip: bool,
     /// Brightness, contrast and saturation change by up to this share.
     pub colour: f32,
+    /// Hues turn by up to this share of the colour circle, at most 0.5; brightness, contrast, saturation and hue then come
+    /// in random order. CHOICE: the paper names colour jitter with hue and no strength; off unless asked for.
+    pub hue: f32,
     /// The crop moves by up to this share of its side.
     pub shift: f32,
     /// The crop's side changes by up to this share.
     pub scale: f32,
+    /// RandAugment, off unless asked for; `rand_augment = {}` is the paper's.
+    pub rand_augment: Option<RandAugment>,
 }
 
 impl Default for Augment {
     fn default() -> Self {
-        Self { flip: true, colour: 0.2, shift: 0.06, scale: 0.1 }
+        Self { flip: true, colour: 0.2, hue: 0.0, shift: 0.06, scale: 0.1, rand_augment: None }
+    }
+}
+
+impl Augment {
+    /// Images as they are.
+    pub fn none() -> Self {
+        Self { flip: false, colour: 0.0, hue: 0.0, shift: 0.0, scale: 0.0, rand_augment: None }
+    }
+}
+
+/// Strength of [`crate::augment::rand_augment`]; by default the paper's N = 2 and M = 9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RandAugment {
+    /// N: operations per image.
+    pub operations: usize,
+    /// M: magnitude of each, 0 to 30.
+    pub magnitude: u32,
+}
+
+impl Default for RandAugment {
+    fn default() -> Self {
+        Self { operations: 2, magnitude: 9 }
     }
 }
 
@@ -149,6 +179,14 @@ impl RunConfig {
         self.network.check()?;
         ensure!(self.sigma > 0.0, "`sigma` must be positive");
         ensure!(self.balanced_mse_noise > 0.0, "`balanced_mse_noise` must be positive");
+        let Augment { colour, hue, rand_augment, .. } = &self.augment;
+        ensure!((0.0..=1.0).contains(colour), "`augment.colour` must lie in 0..=1");
+        ensure!(
+            (0.0..=0.5).contains(hue),
+            "`augment.hue` must lie in 0..=0.5: half the circle either way is all of it"
+        );
+        let magnitude = rand_augment.map_or(0, |setting| setting.magnitude);
+        ensure!(magnitude <= LARGEST, "`augment.rand_augment.magnitude` must lie in 0..={LARGEST}");
         for (name, stage) in [("stage1", &self.stage1), ("stage2", &self.stage2)] {
             ensure!(stage.batch >= 2, "`{name}.batch` must be at least 2: BatchNorm needs more than one image");
             ensure!((0.0..1.0).contains(&stage.warmup), "`{name}.warmup` must lie in 0..1");

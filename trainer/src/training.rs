@@ -10,6 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use glae_model::loss::Labels;
 use glae_model::{AgeNet, StateDict};
 use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
 
 use crate::augment::augment;
 use crate::checkpoint::{Checkpoint, Progress, write_atomically};
@@ -210,12 +211,19 @@ impl Run<'_> {
         weights: &[f32],
     ) -> Batch {
         let input = self.config.input();
-        let mut batch = Batch { planes: Vec::new(), ages: Vec::new(), weights: Vec::new() };
-        for position in positions {
+        // Each image has a generator of its own: the result is the same on any number of threads.
+        let prepare = |position: usize| {
             let index = order[position];
             let mut random = generator(self.config.seed, kind, epoch, Some(position));
             let crop = augment(&self.train.crops[index], &self.config.augment, &mut random);
-            input.normalise(crop.as_raw(), false, &mut batch.planes);
+            let mut planes = Vec::new();
+            input.normalise(crop.as_raw(), false, &mut planes);
+            (index, planes)
+        };
+        let images: Vec<(usize, Vec<f32>)> = positions.into_par_iter().map(prepare).collect();
+        let mut batch = Batch { planes: Vec::new(), ages: Vec::new(), weights: Vec::new() };
+        for (index, planes) in images {
+            batch.planes.extend(planes);
             batch.ages.push(self.train.ages[index]);
             batch.weights.extend(weights.get(index));
         }

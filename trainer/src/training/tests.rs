@@ -77,7 +77,7 @@ fn losses(folder: &std::path::Path, stage: u64) -> Vec<f64> {
 fn the_loss_falls_on_eight_faces_and_stage_2_leaves_the_vanilla_answers_alone() {
     let (folder, go) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
     // Eight fixed images can be learnt by heart; with random changes to them that would take far longer.
-    let fixed = Augment { flip: false, colour: 0.0, shift: 0.0, scale: 0.0 };
+    let fixed = Augment::none();
     let one = RunConfig { augment: fixed.clone(), ..config([60, 0]) };
     let stage1 = finished(train(&one, &go, folder.path(), None));
     let fallen = losses(folder.path(), 1);
@@ -109,7 +109,7 @@ fn every_parameter_of_stage_1_gets_a_gradient() {
 
 #[test]
 fn the_loss_falls_under_every_objective_with_and_without_smoothed_weights() {
-    let fixed = Augment { flip: false, colour: 0.0, shift: 0.0, scale: 0.0 };
+    let fixed = Augment::none();
     for objective in Objective::ALL {
         let (folder, go) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
         let smooth = objective == Objective::Base || objective == Objective::BalancedMse;
