@@ -22,11 +22,13 @@ pub struct Progress {
     pub step: usize,
 }
 
-/// Network, optimizer and progress.
-#[derive(Clone, Debug, PartialEq)]
+/// Network, its average, optimizer and progress.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Checkpoint {
     /// All parameters and buffers, f32.
     pub network: StateDict,
+    /// The moving average of the weights; empty for a run without, and once a stage has taken it over as its network.
+    pub average: StateDict,
     /// The optimizer's state.
     pub optimizer: StateDict,
     /// Where the run stands.
@@ -34,13 +36,19 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// The weights that answer: the average, where there is one.
+    pub fn answering(&self) -> &StateDict {
+        if self.average.0.is_empty() { &self.network } else { &self.average }
+    }
+
     /// Writes beside the old file, flushes to disk, then renames: a crash leaves the old one or the new one.
     ///
     /// # Errors
     /// The folder cannot be written.
     pub fn write(&self, run: &Path) -> Result<()> {
         let mut all = StateDict::default();
-        for (prefix, part) in [("network", &self.network), ("optimizer", &self.optimizer)] {
+        let parts = [("network", &self.network), ("average", &self.average), ("optimizer", &self.optimizer)];
+        for (prefix, part) in parts {
             all.0.extend(part.0.iter().map(|(name, array)| (format!("{prefix}.{name}"), array.clone())));
         }
         let Progress { stage, epoch, step } = self.progress;
@@ -48,6 +56,14 @@ impl Checkpoint {
         let values = [stage, epoch, step].map(|v| v as f32).to_vec();
         all.0.insert("progress".to_owned(), Array { shape: vec![3], values });
         write_atomically(&run.join(FILE), &all.to_safetensors(false))
+    }
+
+    /// Reads the checkpoint of a run that may have been ended before its first one.
+    ///
+    /// # Errors
+    /// It is damaged.
+    pub fn find(run: &Path) -> Result<Option<Self>> {
+        if run.join(FILE).exists() { Self::read(run).map(Some) } else { Ok(None) }
     }
 
     /// Reads the checkpoint of a run.
@@ -62,7 +78,8 @@ impl Checkpoint {
         let values = all.get("progress")?.values.iter().map(|v| *v as usize).collect::<Vec<_>>();
         let [stage, epoch, step] = values[..] else { anyhow::bail!("{} is damaged: progress", path.display()) };
         let progress = Progress { stage, epoch, step };
-        Ok(Self { network: all.part("network"), optimizer: all.part("optimizer"), progress })
+        let [network, average, optimizer] = ["network", "average", "optimizer"].map(|name| all.part(name));
+        Ok(Self { network, average, optimizer, progress })
     }
 }
 
@@ -78,7 +95,12 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
         file.sync_all()?;
         std::fs::rename(&temporary, path)
     };
-    attempt().with_context(|| format!("cannot write {}", path.display()))
+    attempt()
+        .inspect_err(|_| {
+            // On a full disk half a file would take the room that is left.
+            let _ = std::fs::remove_file(&temporary);
+        })
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]
@@ -93,9 +115,15 @@ mod tests {
             StateDict([("backbone.conv1.weight".to_owned(), array)].into())
         };
         let progress = Progress { stage: 1, epoch: 7, step: 234 };
-        let checkpoint = Checkpoint { network: state(1.0 / 3.0), optimizer: state(-2.5e-9), progress };
-        checkpoint.write(run.path()).unwrap();
-        assert_eq!(Checkpoint::read(run.path()).unwrap(), checkpoint);
+        assert_eq!(Checkpoint::find(run.path()).unwrap(), None);
+        let average = StateDict::default();
+        let plain = Checkpoint { network: state(1.0 / 3.0), average, optimizer: state(-2.5e-9), progress };
+        let averaged = Checkpoint { average: state(0.7), ..plain.clone() };
+        assert_eq!((plain.answering(), averaged.answering()), (&plain.network, &averaged.average));
+        for checkpoint in [plain, averaged] {
+            checkpoint.write(run.path()).unwrap();
+            assert_eq!(Checkpoint::find(run.path()).unwrap(), Some(checkpoint));
+        }
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub struct RunConfig {
     /// equally often: there is nothing left to weigh.
     #[serde(default)]
     pub label_distribution_smoothing: bool,
+    /// Decay per step of the moving average of the weights, e.g. 0.999: what is evaluated and exported are then the averaged
+    /// weights, and stage 2 builds on them.
+    pub ema: Option<f64>,
     /// Random changes to training images.
     #[serde(default)]
     pub augment: Augment,
@@ -125,8 +128,12 @@ impl Default for RandAugment {
 pub struct Stage {
     /// Passes over as many images as the training set has.
     pub epochs: usize,
-    /// Images per step.
+    /// Images that go through the network at once.
     pub batch: usize,
+    /// Batches per step: its gradient is their mean. BatchNorm sees each batch by itself, so that 2 batches of 16 are close to
+    /// one of 32 and not the same.
+    #[serde(default = "once")]
+    pub accumulate: usize,
     /// Highest learning rate of OneCycle.
     pub learning_rate: f64,
     /// Share of the steps in which the rate rises.
@@ -138,6 +145,14 @@ pub struct Stage {
     /// Largest norm of the gradient of all parameters together.
     #[serde(default = "clip")]
     pub clip: f64,
+}
+
+impl Stage {
+    /// Images per step, whole batches all of them, for a training set of `images`.
+    pub fn images_per_step(&self, images: usize) -> usize {
+        let most = images.min(self.batch * self.accumulate);
+        if most > self.batch { most / self.batch * self.batch } else { most }
+    }
 }
 
 fn whole_square() -> Crop {
@@ -152,6 +167,9 @@ fn noise() -> f64 {
 }
 fn one_percent() -> f64 {
     0.01
+}
+fn once() -> usize {
+    1
 }
 fn rising() -> f64 {
     0.3
@@ -179,6 +197,7 @@ impl RunConfig {
         self.network.check()?;
         ensure!(self.sigma > 0.0, "`sigma` must be positive");
         ensure!(self.balanced_mse_noise > 0.0, "`balanced_mse_noise` must be positive");
+        ensure!(self.ema.is_none_or(|decay| decay > 0.0 && decay < 1.0), "`ema` must lie between 0 and 1");
         let Augment { colour, hue, rand_augment, .. } = &self.augment;
         ensure!((0.0..=1.0).contains(colour), "`augment.colour` must lie in 0..=1");
         ensure!(
@@ -189,6 +208,7 @@ impl RunConfig {
         ensure!(magnitude <= LARGEST, "`augment.rand_augment.magnitude` must lie in 0..={LARGEST}");
         for (name, stage) in [("stage1", &self.stage1), ("stage2", &self.stage2)] {
             ensure!(stage.batch >= 2, "`{name}.batch` must be at least 2: BatchNorm needs more than one image");
+            ensure!(stage.accumulate >= 1, "`{name}.accumulate` must be at least 1");
             ensure!((0.0..1.0).contains(&stage.warmup), "`{name}.warmup` must lie in 0..1");
         }
         let aligned = matches!(self.crop, Crop::Landmarks(_));

@@ -3,8 +3,10 @@
 //! `cargo run -p trainer` without arguments draws a small long-tailed set of faces, trains both stages of a tiny
 //! configuration on it and prints the report. Everything a run needs stands in one TOML file, see [`config::RunConfig`].
 
+pub mod accumulate;
 pub mod adamw;
 pub mod augment;
+pub mod average;
 pub mod checkpoint;
 pub mod commands;
 pub mod config;

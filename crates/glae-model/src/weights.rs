@@ -153,8 +153,8 @@ fn is_norm(name: &str) -> bool {
     name.contains(".bn") || name.contains("downsample.1") || name.contains("running_")
 }
 
-/// Burn's path of field names to torchvision's name.
-fn torch_name(path: &[String]) -> String {
+/// Burn's path of field names to torchvision's name, which a [`StateDict`] uses.
+pub fn torch_name(path: &[String]) -> String {
     path.join(".")
         .replace("downsample.conv", "downsample.0")
         .replace("downsample.bn", "downsample.1")

@@ -46,7 +46,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         arguments.run.display()
     );
     let device = crate::device::cpu();
-    let bytes = checkpoint.network.to_safetensors(true);
+    let bytes = checkpoint.answering().to_safetensors(true);
     // What is measured is what is shipped: the weights after their way through f16.
     let state = StateDict::from_safetensors(&bytes)?;
     let inference = Inference::new(&config.network, &state, config.input(), Routing::default(), &device)?;
@@ -140,8 +140,7 @@ mod tests {
         let config = RunConfig::read(&folder.join(CONFIG)).unwrap();
         let net = AgeNet::new(&config.network, &crate::device::cpu());
         let progress = Progress { stage: 2, ..Progress::default() };
-        let optimizer = StateDict::default();
-        Checkpoint { network: StateDict::of(&net), optimizer, progress }.write(folder).unwrap();
+        Checkpoint { network: StateDict::of(&net), progress, ..Checkpoint::default() }.write(folder).unwrap();
         Arguments { run: folder.to_owned(), out: folder.join("exported"), test: false }
     }
 

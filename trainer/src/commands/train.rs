@@ -74,7 +74,7 @@ pub(super) fn start(
             return Ok(None);
         }
     };
-    let inference = inference(&config.network, &checkpoint.network, config.input(), device)?;
+    let inference = inference(&config.network, checkpoint.answering(), config.input(), device)?;
     let answers = estimates(&inference, &val.crops, |_| {})?;
     let scores = Scores::new(&answers, &val.ages, median(&train.ages))?;
     println!("validation: {scores}");

@@ -97,7 +97,8 @@ impl Plan {
         let save = |net: &YuNet, optimizer: &AdamW, step| -> Result<StateDict> {
             let network = StateDict::of(&net.clone().valid());
             let progress = Progress { step, ..Progress::default() };
-            Checkpoint { network: network.clone(), optimizer: optimizer.state(), progress }.write(folder)?;
+            let average = StateDict::default();
+            Checkpoint { network: network.clone(), average, optimizer: optimizer.state(), progress }.write(folder)?;
             Ok(network)
         };
         std::thread::scope(|scope| {
