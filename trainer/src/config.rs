@@ -1,5 +1,7 @@
 //! One TOML file is one run. Unknown keys are refused.
 
+mod settings;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -193,6 +195,26 @@ impl RunConfig {
         Ok(config)
     }
 
+    /// The same with settings of the command line over those of the file, e.g. `stage1.epochs=3`.
+    ///
+    /// # Errors
+    /// As for [`RunConfig::read`], or what is wrong with a setting; an unknown key is answered with the known ones.
+    pub fn read_with(path: &Path, settings: &[String]) -> Result<Self> {
+        if settings.is_empty() {
+            return Self::read(path);
+        }
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut table: toml::Table =
+            toml::from_str(&text).with_context(|| format!("{} is not a valid run", path.display()))?;
+        for setting in settings {
+            settings::apply(&mut table, setting)?;
+        }
+        let whole = || format!("{} is not a valid run with --set {}", path.display(), settings.join(" --set "));
+        let config: Self = table.try_into().with_context(whole)?;
+        config.check().with_context(whole)?;
+        Ok(config)
+    }
+
     fn check(&self) -> Result<()> {
         self.network.check()?;
         ensure!(self.sigma > 0.0, "`sigma` must be positive");
@@ -227,5 +249,51 @@ impl RunConfig {
     /// Never for a configuration that was read.
     pub fn to_toml(&self) -> Result<String> {
         Ok(toml::to_string_pretty(self)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(settings: &[&str]) -> Result<RunConfig, String> {
+        // Set by Cargo when it runs a test: the path at compile time may be another clone's.
+        let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("Cargo runs the tests"));
+        let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+        let config = RunConfig::read_with(&package.join("configs/utkface.toml"), &settings);
+        config.map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn settings_stand_over_the_file() {
+        let file = read(&[]).unwrap();
+        let settings = ["stage1.epochs=24", "loss=mean-variance", "augment.rand_augment={}", "data.test=", "ema=0.999"];
+        let set = read(&settings).unwrap();
+        assert_eq!((set.stage1.epochs, set.loss, set.ema), (24, Objective::MeanVariance, Some(0.999)));
+        assert_eq!(set.augment.rand_augment, Some(RandAugment { operations: 2, magnitude: 9 }));
+        assert!(file.data.test.is_some() && set.data.test.is_none());
+        // All else is the file's; and what is saved is read as the same run.
+        let mut back = set.clone();
+        (back.stage1.epochs, back.loss, back.ema) = (file.stage1.epochs, file.loss, file.ema);
+        (back.augment.rand_augment, back.data.test) = (None, file.data.test.clone());
+        assert_eq!(back, file);
+        assert_eq!(toml::from_str::<RunConfig>(&set.to_toml().unwrap()).unwrap(), set);
+    }
+
+    #[test]
+    fn unknown_keys_are_answered_with_the_known_ones() {
+        let error = read(&["stage1.epoch=3"]).unwrap_err();
+        assert!(error.contains("--set stage1.epoch=3") && error.contains("unknown field `epoch`"), "{error}");
+        assert!(error.contains("`epochs`") && error.contains("`learning_rate`"), "{error}");
+        let error = read(&["stages=3"]).unwrap_err();
+        assert!(error.contains("`stage1`") && error.contains("`label_distribution_smoothing`"), "{error}");
+        let error = read(&["loss=mse"]).unwrap_err();
+        assert!(error.contains("`balanced-mse`") && error.contains("`dex`"), "{error}");
+        let error = read(&["stage1.epochs=many"]).unwrap_err();
+        assert!(error.contains("invalid type: string \"many\""), "{error}");
+        let error = read(&["stage2.batch=1"]).unwrap_err();
+        assert!(error.contains("`stage2.batch` must be at least 2"), "{error}");
+        assert!(read(&["ema=1.5"]).unwrap_err().contains("`ema`"));
+        assert!(read(&["augment.rand_augment={magnitude=31}"]).unwrap_err().contains("magnitude"));
     }
 }

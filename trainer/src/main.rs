@@ -1,7 +1,5 @@
 //! Command line of the trainer.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use trainer::commands::{bench, data, demo, detector, evaluate, export, groups, predict, prepare, train};
@@ -21,17 +19,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Train both stages of a configuration; leaves runs/<time>-<name>/.
-    Train {
-        /// The run's TOML file (with --resume: not needed).
-        #[arg(required_unless_present = "resume")]
-        config: Option<PathBuf>,
-        /// Folder of the run; default runs/<time>-<name>.
-        #[arg(long)]
-        out: Option<PathBuf>,
-        /// Continue the run in this folder from its checkpoint.
-        #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "out"])]
-        resume: Option<PathBuf>,
-    },
+    Train(train::Arguments),
     /// MAE and CMAE of vanilla, balanced and routed answers against a truth file.
     Evaluate(evaluate::Arguments),
     /// Write a predictions file for images.
@@ -62,7 +50,7 @@ fn main() -> Result<()> {
     let device = device.open()?;
     match command {
         None => demo::run(&device),
-        Some(Command::Train { config, out, resume }) => train::run(config.as_deref(), out, resume, &device),
+        Some(Command::Train(arguments)) => train::run(&arguments, &device),
         Some(Command::Evaluate(arguments)) => evaluate::run(&arguments, &device),
         Some(Command::Predict(arguments)) => predict::run(&arguments, &device),
         Some(Command::Export(arguments)) => export::run(&arguments),

@@ -10,4 +10,5 @@ pub mod groups;
 pub mod onnx;
 pub mod predict;
 pub mod prepare;
+mod seeds;
 pub mod train;

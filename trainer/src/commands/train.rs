@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
 
+use super::seeds;
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::data::{Crops, Landmarks, Set, load, read_landmarks, read_truth};
@@ -16,26 +17,49 @@ use crate::training::{Outcome, Run};
 /// Name of the resolved configuration in a run's folder.
 pub const CONFIG: &str = "config.toml";
 
-/// Starts or resumes a run and prints its report.
+/// `trainer train`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The run's TOML file (with --resume: not needed).
+    #[arg(required_unless_present = "resume")]
+    pub config: Option<PathBuf>,
+    /// Folder of the run; default runs/<time>-<name>.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Another value for a key of the file, e.g. stage1.epochs=3 or loss=kl; as often as needed. Without a value the key's
+    /// default holds.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Train this often, with the file's seed and those that follow it, in one folder each; reports mean and deviation. The
+    /// same command with --out goes on where it was stopped.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub seeds: Option<u64>,
+    /// Continue the run in this folder from its checkpoint.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "out", "set", "seeds"])]
+    pub resume: Option<PathBuf>,
+}
+
+/// Starts or resumes a run, or several, and prints the report.
 ///
 /// # Errors
 /// The configuration or data cannot be read, or training fails.
-pub fn run(config: Option<&Path>, out: Option<PathBuf>, resume: Option<PathBuf>, device: &Device) -> Result<()> {
-    let (config, folder, checkpoint) = match (resume, config) {
-        (Some(folder), _) => {
-            let config = RunConfig::read(&folder.join(CONFIG))?;
-            let checkpoint = Checkpoint::read(&folder)?;
-            eprintln!("resuming {} at {:?}", folder.display(), checkpoint.progress);
-            (config, folder, Some(checkpoint))
+pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
+    if let Some(folder) = &arguments.resume {
+        let config = RunConfig::read(&folder.join(CONFIG))?;
+        let checkpoint = Checkpoint::find(folder)?;
+        match &checkpoint {
+            Some(checkpoint) => eprintln!("resuming {} at {:?}", folder.display(), checkpoint.progress),
+            None => eprintln!("resuming {} at its start: it was ended before its first checkpoint", folder.display()),
         }
-        (None, Some(path)) => {
-            let config = RunConfig::read(path)?;
-            let folder = out.map_or_else(|| new_folder(&config.name), Ok)?;
-            (config, folder, None)
-        }
-        (None, None) => anyhow::bail!("give a configuration, or --resume RUN"),
-    };
-    start(&config, &folder, checkpoint, device).map(|_| ())
+        return start(&config, folder, checkpoint, device).map(|_| ());
+    }
+    let path = arguments.config.as_deref().context("give a configuration, or --resume RUN")?;
+    let config = RunConfig::read_with(path, &arguments.set)?;
+    let folder = arguments.out.clone().map_or_else(|| new_folder(&config.name), Ok)?;
+    match arguments.seeds {
+        Some(count) => seeds::run(&config, &folder, count, device),
+        None => start(&config, &folder, None, device).map(|_| ()),
+    }
 }
 
 /// Trains in `folder`, prints the report on the validation split, and says how to go on.
@@ -46,19 +70,42 @@ pub(super) fn start(
     device: &Device,
 ) -> Result<Option<Scores>> {
     if checkpoint.is_none() {
-        ensure!(
-            !folder.join(crate::checkpoint::FILE).exists(),
-            "{} already holds a run: continue it with --resume {0}, or give another --out",
-            folder.display()
-        );
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        crate::checkpoint::write_atomically(&folder.join(CONFIG), config.to_toml()?.as_bytes())?;
+        prepare(config, folder)?;
     }
-    let crops = crops(config)?;
-    let train = read_split(config, &config.data.train, &crops, config.data.max_bad_share)?;
-    let val = read_split(config, &config.data.val, &crops, config.data.max_bad_share)?;
-    eprintln!("{} training images, {} for validation; run in {}", train.ids.len(), val.ids.len(), folder.display());
+    train(config, folder, checkpoint, &Splits::read(config)?, device, &stop_on_interrupt())
+}
 
+/// Makes the folder of a new run and saves its resolved configuration there.
+pub(super) fn prepare(config: &RunConfig, folder: &Path) -> Result<()> {
+    ensure!(
+        !folder.join(crate::checkpoint::FILE).exists(),
+        "{} already holds a run: continue it with --resume {0}, or give another --out",
+        folder.display()
+    );
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    crate::checkpoint::write_atomically(&folder.join(CONFIG), config.to_toml()?.as_bytes())
+}
+
+/// What a run learns from and what it is measured on.
+#[derive(Debug)]
+pub(super) struct Splits {
+    train: Set,
+    val: Set,
+}
+
+impl Splits {
+    /// Reads both.
+    pub(super) fn read(config: &RunConfig) -> Result<Self> {
+        let crops = crops(config)?;
+        let read = |truth| read_split(config, truth, &crops, config.data.max_bad_share);
+        let splits = Self { train: read(&config.data.train)?, val: read(&config.data.val)? };
+        eprintln!("{} training images, {} for validation", splits.train.ids.len(), splits.val.ids.len());
+        Ok(splits)
+    }
+}
+
+/// A flag that Ctrl-C raises.
+pub(super) fn stop_on_interrupt() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     // A second handler cannot be set; then the first one, of the same process, serves.
@@ -66,7 +113,20 @@ pub(super) fn start(
         eprintln!("stopping after this step");
         flag.store(true, Ordering::Relaxed);
     });
-    let run = Run { config, folder: folder.to_owned(), train: &train, val: &val, device, stop: &stop };
+    stop
+}
+
+/// Trains, prints the report on the validation split and says how to go on. `None` if it was stopped.
+pub(super) fn train(
+    config: &RunConfig,
+    folder: &Path,
+    checkpoint: Option<Checkpoint>,
+    Splits { train, val }: &Splits,
+    device: &Device,
+    stop: &AtomicBool,
+) -> Result<Option<Scores>> {
+    eprintln!("run in {}", folder.display());
+    let run = Run { config, folder: folder.to_owned(), train, val, device, stop };
     let checkpoint = match run.train(checkpoint)? {
         Outcome::Finished(checkpoint) => checkpoint,
         Outcome::Stopped(at) => {
