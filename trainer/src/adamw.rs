@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::module::Module;
+use burn::tensor::{Device, Gradients, Tensor};
 use glae_model::StateDict;
 use glae_model::weights::Array;
 
-use crate::optimizer::shrink;
+use crate::optimizer::{array, shrink, tensor, update};
 use crate::schedule::Rates;
 
 /// Share of the squared gradients that is kept from step to step.
@@ -30,16 +30,26 @@ impl AdamW {
     pub fn step<M: Module>(&mut self, module: M, gradients: Gradients, rates: Rates, decay: f64, clip: f64) -> M {
         let Some(shrink) = shrink(&module, &gradients, clip) else { return module };
         self.steps += 1;
-        let mut update = Update { gradients, shrink, rates, decay, optimizer: self, path: Vec::new() };
-        module.map(&mut update)
+        let Rates { learning_rate, momentum } = rates;
+        // The momentum of OneCycle changes slowly, so its present value stands for all of them.
+        let (started, settled) = (1.0 - momentum.powi(self.steps), 1.0 - SECOND.powi(self.steps));
+        update(module, gradients, shrink, |name, dimensions, weight, gradient| {
+            let square = gradient.clone() * gradient.clone();
+            let fresh = (gradient.mul_scalar(1.0 - momentum), square.mul_scalar(1.0 - SECOND));
+            let [first, second] = match self.moments.remove(&name) {
+                Some([first, second]) => [first.mul_scalar(momentum) + fresh.0, second.mul_scalar(SECOND) + fresh.1],
+                None => [fresh.0, fresh.1],
+            };
+            let direction = first.clone().mul_scalar(1.0 / started)
+                / second.clone().mul_scalar(1.0 / settled).sqrt().add_scalar(EPSILON);
+            self.moments.insert(name, [first, second]);
+            let decay = if dimensions > 1 { decay } else { 0.0 };
+            weight.clone() - (direction + weight.mul_scalar(decay)).mul_scalar(learning_rate)
+        })
     }
 
     /// Moments and step count, for a checkpoint.
     pub fn state(&self) -> StateDict {
-        let array = |tensor: &Tensor<1>| Array {
-            shape: tensor.dims().to_vec(),
-            values: tensor.to_data().convert::<f32>().try_to_vec().expect("converted to f32"),
-        };
         let named = |(name, [first, second]): (&String, &[Tensor<1>; 2])| {
             [(format!("first.{name}"), array(first)), (format!("second.{name}"), array(second))]
         };
@@ -51,65 +61,20 @@ impl AdamW {
 
     /// Moments and step count from a checkpoint.
     pub fn restore(state: &StateDict, device: &Device) -> Self {
-        let tensor = |a: &Array| Tensor::from_data(TensorData::new(a.values.clone(), a.shape.clone()), device);
         let (first, mut second) = (state.part("first"), state.part("second").0);
         let pair = |(name, first): (&String, &Array)| {
             let second = second.remove(name)?;
-            Some((name.clone(), [tensor(first), tensor(&second)]))
+            Some((name.clone(), [tensor(first, device), tensor(&second, device)]))
         };
         let steps = state.0.get("steps").and_then(|array| array.values.first()).map_or(0, |steps| *steps as i32);
         Self { moments: first.0.iter().filter_map(pair).collect(), steps }
     }
 }
 
-struct Update<'a> {
-    gradients: Gradients,
-    shrink: Tensor<1>,
-    rates: Rates,
-    decay: f64,
-    optimizer: &'a mut AdamW,
-    path: Vec<String>,
-}
-
-impl ModuleMapper for Update<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(gradient) = param.val().grad_remove(&mut self.gradients) else { return param };
-        let (id, weight, mapper) = param.consume();
-        let weight = weight.inner();
-        let shape = weight.dims();
-        let flat = weight.flatten::<1>(0, D - 1);
-        let gradient = gradient.flatten::<1>(0, D - 1) * self.shrink.clone();
-        let name = self.path.join(".");
-        let first_share = self.rates.momentum;
-        let square = gradient.clone() * gradient.clone();
-        let fresh = (gradient.clone().mul_scalar(1.0 - first_share), square.mul_scalar(1.0 - SECOND));
-        let [first, second] = match self.optimizer.moments.remove(&name) {
-            Some([first, second]) => [first.mul_scalar(first_share) + fresh.0, second.mul_scalar(SECOND) + fresh.1],
-            None => [fresh.0, fresh.1],
-        };
-        let steps = self.optimizer.steps;
-        // The momentum of OneCycle changes slowly, so its present value stands for all of them.
-        let (started, settled) = (1.0 - first_share.powi(steps), 1.0 - SECOND.powi(steps));
-        let direction = first.clone().mul_scalar(1.0 / started)
-            / second.clone().mul_scalar(1.0 / settled).sqrt().add_scalar(EPSILON);
-        self.optimizer.moments.insert(name, [first, second]);
-        let decay = if D > 1 { self.decay } else { 0.0 };
-        let weight = flat.clone() - (direction + flat.mul_scalar(decay)).mul_scalar(self.rates.learning_rate);
-        Param::from_mapped_value(id, Tensor::from_inner(weight.reshape(shape)).require_grad(), mapper)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::module::Param;
     use burn::nn::LinearConfig;
 
     #[test]

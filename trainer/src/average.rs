@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use glae_model::StateDict;
 use glae_model::weights::Array;
+
+use crate::optimizer::{array, tensor};
 
 /// The averaged parameters and BatchNorm statistics, by name.
 #[derive(Debug)]
@@ -23,10 +25,8 @@ impl Average {
 
     /// Goes on from [`Average::state`].
     pub fn restore(decay: f64, state: &StateDict, device: &Device) -> Self {
-        let tensor = |a: &Array| {
-            (a.shape.clone(), Tensor::from_data(TensorData::new(a.values.clone(), [a.values.len()]), device))
-        };
-        Self { decay, state: state.0.iter().map(|(name, array)| (name.clone(), tensor(array))).collect() }
+        let own = |array: &Array| (array.shape.clone(), tensor(array, device));
+        Self { decay, state: state.0.iter().map(|(name, array)| (name.clone(), own(array))).collect() }
     }
 
     /// a += (1 - d) (w - a) for every weight, after step `step` (counted from 0) of a stage. Weights that do not change leave
@@ -41,11 +41,8 @@ impl Average {
 
     /// All averages, for a checkpoint and for answering; empty before the first update.
     pub fn state(&self) -> StateDict {
-        let array = |(shape, values): &(Vec<usize>, Tensor<1>)| Array {
-            shape: shape.clone(),
-            values: values.to_data().convert::<f32>().try_to_vec().expect("converted to f32"),
-        };
-        StateDict(self.state.iter().map(|(name, average)| (name.clone(), array(average))).collect())
+        let own = |(shape, values): &(Vec<usize>, Tensor<1>)| Array { shape: shape.clone(), ..array(values) };
+        StateDict(self.state.iter().map(|(name, average)| (name.clone(), own(average))).collect())
     }
 }
 

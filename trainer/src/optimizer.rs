@@ -20,23 +20,27 @@ impl Sgd {
     /// w -= rate (g + m v). Parameters without gradient stay as they are.
     pub fn step<M: Module>(&mut self, module: M, gradients: Gradients, rates: Rates, decay: f64, clip: f64) -> M {
         let Some(shrink) = shrink(&module, &gradients, clip) else { return module };
-        let mut update = Update { gradients, shrink, rates, decay, sgd: self, path: Vec::new() };
-        module.map(&mut update)
+        let Rates { learning_rate, momentum } = rates;
+        update(module, gradients, shrink, |name, _, weight, gradient| {
+            let gradient = gradient + weight.clone().mul_scalar(decay);
+            let velocity = match self.velocities.remove(&name) {
+                Some(velocity) => velocity.mul_scalar(momentum) + gradient.clone(),
+                None => gradient.clone(),
+            };
+            let step = gradient + velocity.clone().mul_scalar(momentum);
+            self.velocities.insert(name, velocity);
+            weight - step.mul_scalar(learning_rate)
+        })
     }
 
     /// The velocities, for a checkpoint.
     pub fn state(&self) -> StateDict {
-        let array = |v: &Tensor<1>| Array {
-            shape: v.dims().to_vec(),
-            values: v.to_data().convert::<f32>().try_to_vec().expect("converted to f32"),
-        };
-        StateDict(self.velocities.iter().map(|(name, v)| (name.clone(), array(v))).collect())
+        StateDict(self.velocities.iter().map(|(name, velocity)| (name.clone(), array(velocity))).collect())
     }
 
     /// Velocities from a checkpoint.
     pub fn restore(state: &StateDict, device: &Device) -> Self {
-        let tensor = |a: &Array| Tensor::from_data(TensorData::new(a.values.clone(), a.shape.clone()), device);
-        Self { velocities: state.0.iter().map(|(name, array)| (name.clone(), tensor(array))).collect() }
+        Self { velocities: state.0.iter().map(|(name, array)| (name.clone(), tensor(array, device))).collect() }
     }
 }
 
@@ -65,16 +69,25 @@ impl ModuleVisitor for Norm<'_> {
     }
 }
 
-struct Update<'a> {
+/// Changes every parameter that has a gradient, and leaves the others as they are. `change` gets the parameter's name, its
+/// number of dimensions, and flat its values and its gradient times `shrink`; it returns the new values.
+pub(crate) fn update<M: Module>(
+    module: M,
     gradients: Gradients,
     shrink: Tensor<1>,
-    rates: Rates,
-    decay: f64,
-    sgd: &'a mut Sgd,
+    change: impl FnMut(String, usize, Tensor<1>, Tensor<1>) -> Tensor<1>,
+) -> M {
+    module.map(&mut Update { gradients, shrink, change, path: Vec::new() })
+}
+
+struct Update<F> {
+    gradients: Gradients,
+    shrink: Tensor<1>,
+    change: F,
     path: Vec<String>,
 }
 
-impl ModuleMapper for Update<'_> {
+impl<F: FnMut(String, usize, Tensor<1>, Tensor<1>) -> Tensor<1>> ModuleMapper for Update<F> {
     fn enter_module(&mut self, name: &str, _container: &str) {
         self.path.push(name.to_owned());
     }
@@ -88,19 +101,21 @@ impl ModuleMapper for Update<'_> {
         let (id, weight, mapper) = param.consume();
         let weight = weight.inner();
         let shape = weight.dims();
-        let flat = weight.flatten::<1>(0, D - 1);
-        let mut gradient = gradient.flatten::<1>(0, D - 1) * self.shrink.clone();
-        gradient = gradient + flat.clone().mul_scalar(self.decay);
-        let name = self.path.join(".");
-        let velocity = match self.sgd.velocities.remove(&name) {
-            Some(velocity) => velocity.mul_scalar(self.rates.momentum) + gradient.clone(),
-            None => gradient.clone(),
-        };
-        let step = gradient + velocity.clone().mul_scalar(self.rates.momentum);
-        self.sgd.velocities.insert(name, velocity);
-        let weight = (flat - step.mul_scalar(self.rates.learning_rate)).reshape(shape);
+        let gradient = gradient.flatten::<1>(0, D - 1) * self.shrink.clone();
+        let weight = (self.change)(self.path.join("."), D, weight.flatten::<1>(0, D - 1), gradient).reshape(shape);
         Param::from_mapped_value(id, Tensor::from_inner(weight).require_grad(), mapper)
     }
+}
+
+/// A flat tensor for a checkpoint.
+pub(crate) fn array(tensor: &Tensor<1>) -> Array {
+    let values = tensor.to_data().convert::<f32>().try_to_vec().expect("converted to f32");
+    Array { shape: tensor.dims().to_vec(), values }
+}
+
+/// A flat tensor from a checkpoint, whatever the array's shape.
+pub(crate) fn tensor(array: &Array, device: &Device) -> Tensor<1> {
+    Tensor::from_data(TensorData::new(array.values.clone(), [array.values.len()]), device)
 }
 
 #[cfg(test)]

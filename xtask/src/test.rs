@@ -24,10 +24,7 @@ pub(crate) fn run(project: &Project, steps: &mut Steps) -> Result<()> {
     build(project, steps)?;
     steps.run("native tests", "everything that needs no browser", || {
         // Nothing set outside may point these tests at a page; the browser tests have a step of their own.
-        // One after the other: Burn's random numbers come from one generator per process, and tests that seed it would
-        // disturb those that compare two seeded runs.
-        let mut command = project.cargo(&[["test"].as_slice(), &ALL].concat())?;
-        execute(command.env_remove("GLAE_SITE").env("RUST_TEST_THREADS", "1"))
+        execute(project.cargo(&[["test"].as_slice(), &ALL].concat())?.env_remove("GLAE_SITE"))
     })?;
     let site = page::build(project, steps, Quality::Quick)?;
     steps.run("browser tests", "the page as a visitor sees it, on WebGPU and on the CPU", || {

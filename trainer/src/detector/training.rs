@@ -64,8 +64,8 @@ impl Plan {
         self.scenes / self.batch
     }
 
-    /// Trains from the start, from the weights of another run (a new cycle), or from a checkpoint; leaves one in `folder` every 100 steps and at the end. Returns `None`
-    /// if `stop` was set first.
+    /// Trains from the start, from the weights of another run (a new cycle), or from a checkpoint; leaves one in `folder`
+    /// every 100 steps and at the end. Returns `None` if `stop` was set first.
     ///
     /// # Errors
     /// The loss is no longer finite, or the folder cannot be written; the last checkpoint stays.
@@ -97,8 +97,8 @@ impl Plan {
         let save = |net: &YuNet, optimizer: &AdamW, step| -> Result<StateDict> {
             let network = StateDict::of(&net.clone().valid());
             let progress = Progress { step, ..Progress::default() };
-            let average = StateDict::default();
-            Checkpoint { network: network.clone(), average, optimizer: optimizer.state(), progress }.write(folder)?;
+            let own = Checkpoint { network: network.clone(), optimizer: optimizer.state(), ..Checkpoint::default() };
+            Checkpoint { progress, ..own }.write(folder)?;
             Ok(network)
         };
         std::thread::scope(|scope| {

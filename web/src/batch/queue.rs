@@ -153,7 +153,7 @@ impl Batch {
             let request = self.engine.ask(build, Some(bytes), move |answer| match answer {
                 Answer::Seen(seen, _) => self.finish(run, row, Progress::Seen(seen)),
                 Answer::Refused(sentence) => self.finish(run, row, Progress::Refused(sentence)),
-                Answer::Opened(..) => {}
+                Answer::Opened { .. } => {}
             });
             self.inner.update_value(|inner| inner.awaited = Some(request));
         });

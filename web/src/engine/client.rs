@@ -14,8 +14,15 @@ use crate::settings::Settings;
 /// The worker's answer to a question.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// The photograph is decoded; width and height of the upright pixels.
-    Opened(u32, u32),
+    /// The photograph is decoded.
+    Opened {
+        /// The worker's name for it in later requests.
+        photo: u32,
+        /// Of the upright photograph, in pixels.
+        width: u32,
+        /// Of the upright photograph, in pixels.
+        height: u32,
+    },
     /// The file cannot be used: a sentence with the remedy.
     Refused(String),
     /// What is in the picture.
@@ -180,7 +187,9 @@ impl Engine {
                 self.stage.set(Stage::Ready);
             }
             Reply::CannotStart(sentence) => self.fail(sentence),
-            Reply::Opened { request, width, height } => self.answer(request, Answer::Opened(width, height)),
+            Reply::Opened { request, width, height } => {
+                self.answer(request, Answer::Opened { photo: request, width, height });
+            }
             Reply::Refused { request, sentence } => self.answer(request, Answer::Refused(sentence)),
             Reply::Seen { request, seen, times } => self.answer(request, Answer::Seen(seen, times)),
             Reply::Broken(reason) => self.broken(&reason),

@@ -113,15 +113,6 @@ fn FaceCard(index: usize, seen: Seen, look: Look, picture: Option<Picture>) -> i
     let doubt = seen.doubt.zip(seen.face).map(|(doubt, face)| wording::doubt(doubt, &face));
     let note = doubt.map(|note| view! { <p class="note" data-testid="face-note">{note}</p> });
     let estimate = seen.estimate.map(|estimate| *estimate);
-    let (years, route, vanilla, balanced) = match &estimate {
-        Some(e) => (
-            Some(e.years.to_string()),
-            Some(e.route.as_str()),
-            Some(e.kl_vanilla.to_string()),
-            Some(e.kl_balanced.to_string()),
-        ),
-        None => (None, None, None, None),
-    };
     let known = estimate.is_some();
     let head = estimate.clone().map(|estimate| {
         let (low, high) = central_ages(&estimate.distribution, 0.8);
@@ -143,10 +134,10 @@ fn FaceCard(index: usize, seen: Seen, look: Look, picture: Option<Picture>) -> i
             class:chosen=chosen
             class:compact=several
             data-testid=known.then_some("estimate")
-            data-years=years
-            data-route=route
-            data-kl-vanilla=vanilla
-            data-kl-balanced=balanced
+            data-years=estimate.as_ref().map(|e| e.years.to_string())
+            data-route=estimate.as_ref().map(|e| e.route.as_str())
+            data-kl-vanilla=estimate.as_ref().map(|e| e.kl_vanilla.to_string())
+            data-kl-balanced=estimate.as_ref().map(|e| e.kl_balanced.to_string())
             data-device=device
             // Of the age network alone, for all faces together: decoding and cropping depend on the file.
             data-milliseconds=format!("{network:.1}")

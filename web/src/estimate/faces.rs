@@ -1,10 +1,30 @@
 //! Boxes and points of faces on a picture.
 
 use glae_face::detector::decode::Face;
+use leptos::attr::Attribute;
 use leptos::prelude::*;
 
 use super::crop::Size;
 use super::overlay::{percentages, points};
+
+/// What every face's box has: where it is, for the eye and for programs.
+fn place(face: &Face, size: Size) -> impl Attribute + use<> {
+    let [left, top, width, height] = percentages(face, size).map(|share| format!("{share:.3}%"));
+    view! {
+        <{..}
+            data-testid="face"
+            data-x=face.x.to_string()
+            data-y=face.y.to_string()
+            data-width=face.width.to_string()
+            data-height=face.height.to_string()
+            data-points=points(face)
+            style:left=left
+            style:top=top
+            style:width=width
+            style:height=height
+        />
+    }
+}
 
 /// A face's box where nothing can be done with it: in a live picture.
 #[component]
@@ -14,22 +34,7 @@ pub(crate) fn FaceBox(
     /// Of the picture.
     size: Size,
 ) -> impl IntoView {
-    let [left, top, width, height] = percentages(&face, size).map(|share| format!("{share:.3}%"));
-    view! {
-        <div
-            class="face"
-            data-testid="face"
-            data-x=face.x.to_string()
-            data-y=face.y.to_string()
-            data-width=face.width.to_string()
-            data-height=face.height.to_string()
-            data-points=points(&face)
-            style:left=left
-            style:top=top
-            style:width=width
-            style:height=height
-        ></div>
-    }
+    view! { <div class="face" {..place(&face, size)}></div> }
 }
 
 /// A face's box on a photograph: touch it for its details.
@@ -48,7 +53,6 @@ pub(super) fn FaceButton(
     /// Shows its details.
     choose: impl Fn() + 'static,
 ) -> impl IntoView {
-    let [left, top, width, height] = percentages(&face, size).map(|share| format!("{share:.3}%"));
     view! {
         <button
             type="button"
@@ -56,17 +60,8 @@ pub(super) fn FaceButton(
             class:chosen=chosen
             aria-label=label
             aria-pressed=move || chosen.get().to_string()
-            data-testid="face"
-            data-x=face.x.to_string()
-            data-y=face.y.to_string()
-            data-width=face.width.to_string()
-            data-height=face.height.to_string()
-            data-points=points(&face)
-            style:left=left
-            style:top=top
-            style:width=width
-            style:height=height
             on:click=move |_| choose()
+            {..place(&face, size)}
         >
             {number.map(|number| view! { <span class="number" aria-hidden="true">{number}</span> })}
         </button>

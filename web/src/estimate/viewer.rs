@@ -184,22 +184,17 @@ impl Viewer {
             let Ok(bytes) = bytes else {
                 return self.refuse("This file cannot be read any more. Choose it again.".into());
             };
-            let opened = StoredValue::new(0);
-            let request = engine.ask(
-                |request| Request::Open { request },
-                Some(bytes),
-                move |answer| match answer {
-                    Answer::Opened(width, height) if on_screen() => {
-                        let size = Size { width: width as f32, height: height as f32 };
-                        self.photo.update(|photo| photo.iter_mut().for_each(|photo| photo.size = Some(size)));
-                        self.inner.update_value(|inner| inner.opened = Some(opened.get_value()));
-                        self.compute();
-                    }
-                    Answer::Refused(sentence) if on_screen() => self.refuse(sentence),
-                    _ => {}
-                },
-            );
-            opened.set_value(request);
+            let open = |request| Request::Open { request };
+            engine.ask(open, Some(bytes), move |answer| match answer {
+                Answer::Opened { photo: name, width, height } if on_screen() => {
+                    let size = Size { width: width as f32, height: height as f32 };
+                    self.photo.update(|photo| photo.iter_mut().for_each(|photo| photo.size = Some(size)));
+                    self.inner.update_value(|inner| inner.opened = Some(name));
+                    self.compute();
+                }
+                Answer::Refused(sentence) if on_screen() => self.refuse(sentence),
+                _ => {}
+            });
         });
     }
 
