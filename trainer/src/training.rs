@@ -17,9 +17,9 @@ use crate::augment::augment;
 use crate::average::Average;
 use crate::checkpoint::{Checkpoint, Progress, write_atomically};
 use crate::config::{RunConfig, Stage};
-use crate::convolution::convolve;
 use crate::data::Set;
 use crate::evaluation::{Scores, estimates, inference, median};
+use crate::layers::Quick;
 use crate::optimizer::Sgd;
 use crate::sampler::{class_balanced, generator, instance_balanced};
 use crate::schedule::one_cycle;
@@ -200,7 +200,7 @@ impl Run<'_> {
         }
         let logits = match kind {
             StageKind::Vanilla => {
-                let features = net.backbone.forward_with(Tensor::from_data(data, training), &convolve);
+                let features = net.backbone.forward_with(Tensor::from_data(data, training), &Quick);
                 net.vanilla.forward(features)
             }
             StageKind::Balanced => {

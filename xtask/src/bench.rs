@@ -2,10 +2,12 @@
 
 mod detector;
 mod install;
+mod training;
 
 use anyhow::Result;
 
 pub(crate) use detector::{Part, detector};
+pub(crate) use training::training;
 
 use crate::{
     compress::Quality,
@@ -15,6 +17,9 @@ use crate::{
     step::{Steps, execute},
     test, tools,
 };
+
+/// Where the tables go.
+const DOCUMENT: &str = "docs/performance.md";
 
 /// A million predictions parsed and scored: natively and with pandas and scikit-learn, then in the page's worker.
 pub(crate) fn scoring(project: &Project, steps: &mut Steps) -> Result<()> {

@@ -29,6 +29,8 @@ cargo xtask COMMAND: each command does its own set-up and says what it does and 
   bench scoring           a million predictions: natively, in the browser, and with pandas and scikit-learn
   bench detector [PART]   finding faces: ours beside onnxruntime, OpenCV and onnxruntime-web, written into
                           docs/performance.md (PART: native or browser, else both)
+  bench training          a step of training and an estimate: ours beside PyTorch and onnxruntime, written into
+                          docs/performance.md
   fuzz [MINUTES]          hostile input for the parser and for the server, this long each (default 5)
   dist                    the static site and the server's program, for publishing, into dist/
   help                    this text
@@ -67,6 +69,7 @@ fn main() -> Result<()> {
         ("bench", ["detector", "browser"]) => {
             bench::detector(&project, &mut steps, Part::Browser).inspect(|()| steps.summary())
         }
+        ("bench", ["training"]) => bench::training(&project, &mut steps).inspect(|()| steps.summary()),
         ("fuzz", []) => fuzz::run(&project, &mut steps, 5).inspect(|()| steps.summary()),
         ("fuzz", [minutes]) => {
             let Ok(minutes) = minutes.parse() else {

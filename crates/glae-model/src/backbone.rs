@@ -10,6 +10,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use crate::config::{self, NetworkConfig};
+use crate::layers::{Burn, Layers};
 
 /// The backbone f^b.
 #[derive(Module, Debug)]
@@ -54,22 +55,19 @@ impl ResNet {
     /// - `input`: `[batch, 3, size, size]`
     /// - output: `[batch, channels, size/32, size/32]`
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        self.forward_with(input, &|conv, x| conv.forward(x))
+        self.forward_with(input, &Burn)
     }
 
-    /// [`Self::forward`] with another way to compute its convolutions, for training.
-    pub fn forward_with(&self, input: Tensor<4>, convolve: Convolve) -> Tensor<4> {
-        let mut x = relu(self.bn1.forward(convolve(&self.conv1, input)));
+    /// [`Self::forward`] with another way to compute its layers, for training.
+    pub fn forward_with(&self, input: Tensor<4>, layers: &dyn Layers) -> Tensor<4> {
+        let mut x = layers.normalise(&self.bn1, layers.convolve(&self.conv1, input), true);
         x = max_pool(x);
         for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten() {
-            x = block.forward(x, convolve);
+            x = block.forward(x, layers);
         }
         x
     }
 }
-
-/// Computes a convolution.
-pub type Convolve<'a> = &'a dyn Fn(&Conv2d, Tensor<4>) -> Tensor<4>;
 
 /// The 3x3 stride-2 pooling behind the stem.
 pub(crate) fn max_pool(x: Tensor<4>) -> Tensor<4> {
@@ -125,15 +123,15 @@ impl Block {
         }
     }
 
-    fn forward(&self, input: Tensor<4>, convolve: Convolve) -> Tensor<4> {
+    fn forward(&self, input: Tensor<4>, layers: &dyn Layers) -> Tensor<4> {
         let shortcut = match &self.downsample {
-            Some(down) => down.bn.forward(convolve(&down.conv, input.clone())),
+            Some(down) => layers.normalise(&down.bn, layers.convolve(&down.conv, input.clone()), false),
             None => input.clone(),
         };
-        let mut x = relu(self.bn1.forward(convolve(&self.conv1, input)));
-        x = self.bn2.forward(convolve(&self.conv2, x));
+        let mut x = layers.normalise(&self.bn1, layers.convolve(&self.conv1, input), true);
+        x = layers.normalise(&self.bn2, layers.convolve(&self.conv2, x), self.conv3.is_some());
         if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
-            x = bn3.forward(convolve(conv3, relu(x)));
+            x = layers.normalise(bn3, layers.convolve(conv3, x), false);
         }
         relu(x + shortcut)
     }

@@ -22,6 +22,7 @@ pub mod config;
 mod estimator;
 pub mod fold;
 pub mod golden;
+pub mod layers;
 #[cfg(feature = "loss")]
 pub mod loss;
 pub mod manifest;

@@ -1,8 +1,10 @@
 //! `trainer bench`: what `cargo xtask bench` measures natively, and how its tables are written.
 
-mod native;
+mod contest;
+mod detector;
 mod peer;
 mod report;
+mod training;
 
 use anyhow::Result;
 
@@ -10,7 +12,9 @@ use anyhow::Result;
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Time the face detector on the CPU beside onnxruntime and OpenCV, alternating in one run.
-    Detector(native::Arguments),
+    Detector(detector::Arguments),
+    /// Time a step of training and an estimate on the CPU beside PyTorch and onnxruntime, alternating in one run.
+    Training(training::Arguments),
     /// Write measurements into a document, as tables.
     Report(report::Arguments),
 }
@@ -21,7 +25,8 @@ pub enum Command {
 /// An engine does not answer as ours does, or a file cannot be read or written.
 pub fn run(command: &Command) -> Result<()> {
     match command {
-        Command::Detector(arguments) => native::run(arguments),
+        Command::Detector(arguments) => detector::run(arguments),
+        Command::Training(arguments) => training::run(arguments),
         Command::Report(arguments) => report::run(arguments),
     }
 }

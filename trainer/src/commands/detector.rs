@@ -19,9 +19,6 @@ use crate::detector::labels::{Kept, Labelled, load, read_faces, read_names};
 use crate::detector::scene::Stock;
 use crate::detector::training::Plan;
 
-/// One chip in so many of UTKFace's training split is blended into backgrounds: more add little and fill the memory.
-const CHIP_EVERY: usize = 4;
-
 /// Scores below this are not even looked at when the threshold is chosen.
 const DOUBTFUL: f32 = 0.05;
 
@@ -161,7 +158,7 @@ fn stock(data: &Path) -> Result<Stock> {
         photos.extend(load(&data.join(set).join("images"), rows)?);
     }
     let backgrounds = negatives(data, |file| !kept.holds(file))?;
-    let chips = read_faces(&data.join("utkface/landmarks-train.csv"))?.into_iter().step_by(CHIP_EVERY).collect();
+    let chips = read_faces(&data.join("utkface/landmarks-train.csv"))?;
     Ok(Stock { photos, backgrounds, chips: load(&data.join("utkface/images"), chips)? })
 }
 

@@ -43,17 +43,19 @@ impl Stock {
     /// Draws a scene of `side` x `side` pixels.
     pub fn scene(&self, side: u32, random: &mut impl Rng) -> Scene {
         let kind = random.random_range(0.0..1.0);
-        let mut scene = if kind < 0.68 || self.backgrounds.is_empty() {
+        let mut scene = if kind < 0.45 || self.backgrounds.is_empty() {
             let labelled = &self.photos[random.random_range(0..self.photos.len())];
             cut(&labelled.photo, &labelled.faces, side, random)
+        } else if kind < 0.7 && !self.chips.is_empty() {
+            close_up(&self.chips[random.random_range(0..self.chips.len())], side, random)
         } else {
             let background = &self.backgrounds[random.random_range(0..self.backgrounds.len())];
             let mut scene = cut(&background.photo, &[], side, random);
-            if kind < 0.83 && !self.chips.is_empty() {
+            if kind < 0.85 && !self.chips.is_empty() {
                 for _ in 0..random.random_range(1..=4) {
                     self.blend(&mut scene, random);
                 }
-            } else if kind < 0.87 {
+            } else if kind < 0.89 {
                 for _ in 0..random.random_range(1..=3) {
                     draw(&mut scene, random);
                 }
@@ -152,10 +154,28 @@ fn cut(photo: &RgbImage, faces: &[Face], side: u32, random: &mut impl Rng) -> Sc
         (centre, target / longer * random.random_range(0.8..1.6))
     };
     let place = [0.5; 2].map(|middle: f32| (middle + random.random_range(-0.3..0.3)) * target);
-    let angle = if random.random_bool(0.5) { random.random_range(-0.4..0.4) } else { 0.0 };
-    let transform = about(anchor, place, scale, angle);
+    seen(photo, faces, &about(anchor, place, scale, tilt(random)), side)
+}
+
+/// A chip that fills the scene: photographs with many small faces teach little about points, and chips are many.
+fn close_up(chip: &Labelled, side: u32, random: &mut impl Rng) -> Scene {
+    let (width, height) = (chip.photo.width() as f32, chip.photo.height() as f32);
+    let target = side as f32;
+    let place = [0.5; 2].map(|middle: f32| (middle + random.random_range(-0.1..0.1)) * target);
+    let scale = target / width.min(height) * random.random_range(1.0..1.4);
+    seen(&chip.photo, &chip.faces, &about([width / 2.0, height / 2.0], place, scale, tilt(random)), side)
+}
+
+/// Half of the scenes are turned a little.
+fn tilt(random: &mut impl Rng) -> f32 {
+    if random.random_bool(0.5) { random.random_range(-0.35..0.35) } else { 0.0 }
+}
+
+/// What a photograph shows under a transform, and its faces there, those too small or outside left out.
+fn seen(photo: &RgbImage, faces: &[Face], transform: &Similarity, side: u32) -> Scene {
+    let target = side as f32;
     let image = transform.warp(photo, side).unwrap_or_else(|| RgbImage::new(side, side));
-    let mut faces: Vec<Face> = faces.iter().map(|face| moved(face, &transform)).collect();
+    let mut faces: Vec<Face> = faces.iter().map(|face| moved(face, transform)).collect();
     faces.retain(|face| {
         let [x, y] = middle(face);
         (0.0..target).contains(&x) && (0.0..target).contains(&y) && face.width >= LEAST_WIDTH

@@ -19,7 +19,7 @@ use super::loss::Loss;
 use super::scene::Stock;
 use crate::adamw::AdamW;
 use crate::checkpoint::{Checkpoint, Progress};
-use crate::convolution::convolve;
+use crate::layers::Quick;
 use crate::schedule::one_cycle;
 
 /// Longest gradient; the first steps of box regression are steep.
@@ -111,7 +111,7 @@ impl Plan {
             for step in first..self.steps() {
                 let batch: Batch = receiver.recv()?;
                 let input = TensorData::new(batch.planes, [self.batch, 3, side, side]);
-                let answers = net.forward_with(Tensor::from_data(input, &training), &convolve);
+                let answers = net.forward_with(Tensor::from_data(input, &training), &Quick);
                 let loss = Loss::new(answers, &priors, &batch.faces, self.point_weight, &training);
                 let parts = [&loss.class, &loss.objectness, &loss.boxes, &loss.points]
                     .map(|part| f64::from(part.clone().into_scalar::<f32>()));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::install;
+use super::{DOCUMENT, install};
 use crate::{
     browser,
     compress::Quality,
@@ -14,9 +14,6 @@ use crate::{
     test::ALL,
     tools,
 };
-
-/// Where the tables go.
-const DOCUMENT: &str = "docs/performance.md";
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +29,10 @@ pub(crate) enum Part {
 pub(crate) fn detector(project: &Project, steps: &mut Steps, part: Part) -> Result<()> {
     let python = match part {
         Part::Browser => None,
-        _ => Some(steps.run("python", "onnxruntime and OpenCV to compare with", || install::python(project))?),
+        _ => Some(
+            steps
+                .run("python", "onnxruntime and OpenCV to compare with", || install::python(project, "requirements"))?,
+        ),
     };
     let stage = match part {
         Part::Native => None,

@@ -9,11 +9,11 @@ use anyhow::{Context, Result, bail};
 
 use crate::{project::Project, step::execute};
 
-/// A Python that has onnxruntime and OpenCV; returns its program.
-pub(super) fn python(project: &Project) -> Result<PathBuf> {
-    let folder = project.tools().join("bench-python");
+/// A Python that has what `tests/bench/LIST.txt` names; returns its program. Each list has a folder of its own.
+pub(super) fn python(project: &Project, list: &str) -> Result<PathBuf> {
+    let folder = project.tools().join(format!("bench-{list}"));
     let program = folder.join("bin").join("python");
-    let wanted = project.path("tests/bench/requirements.txt");
+    let wanted = project.path(&format!("tests/bench/{list}.txt"));
     install_once(&folder, &wanted, || {
         execute(project.command("python3")?.args(["-m", "venv", "--clear"]).arg(&folder))
             .context("Python 3 with its venv module is needed: install python3 and python3-venv")?;

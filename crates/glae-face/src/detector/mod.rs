@@ -12,7 +12,7 @@ use image::RgbImage;
 use image::imageops::{FilterType, resize};
 use serde::{Deserialize, Serialize};
 
-use decode::{Face, decode, suppress};
+use decode::{Face, LEAST_VOTE, decode, suppress};
 use golden::{Golden, picture};
 use network::{Folded, OUTPUTS, YuNet};
 
@@ -76,7 +76,9 @@ impl Detector {
         let seen = shrunk.as_ref().unwrap_or(photo);
         let scale = photo.width().max(photo.height()) as f32 / seen.width().max(seen.height()) as f32;
         let (answers, width, height) = self.answers(seen).await?;
-        let mut faces = suppress(decode(&answers, width, height, settings.least_score), settings.most_overlap);
+        let heard = decode(&answers, width, height, settings.least_score.min(LEAST_VOTE));
+        let mut faces = suppress(heard, settings.most_overlap);
+        faces.retain(|face| face.score >= settings.least_score);
         faces.iter_mut().for_each(|face| *face = face.scaled(scale));
         faces.sort_by(|a, b| a.x.total_cmp(&b.x));
         Ok(faces)

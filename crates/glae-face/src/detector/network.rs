@@ -7,8 +7,8 @@ use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::MaxPool2dConfig;
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use glae_model::layers::{Burn, Layers};
 
 pub(super) use folded::Folded;
 
@@ -68,18 +68,15 @@ impl YuNet {
     /// - `input`: `[batch, 3, height, width]`, blue, green, red, 0 to 255; sides are multiples of 32
     /// - output: `[batch, priors, 16]` in the order of [`super::decode::priors`]
     pub fn forward(&self, input: Tensor<4>) -> Tensor<3> {
-        self.forward_with(input, &|conv, x| conv.forward(x))
+        self.forward_with(input, &Burn)
     }
 
-    /// [`Self::forward`] with another way to compute its convolutions, for training.
-    pub fn forward_with(&self, input: Tensor<4>, convolve: Convolve) -> Tensor<3> {
-        let features = self.backbone.forward(input, convolve);
-        self.bbox_head.forward(self.neck.forward(features, convolve), convolve)
+    /// [`Self::forward`] with another way to compute its layers, for training.
+    pub fn forward_with(&self, input: Tensor<4>, layers: &dyn Layers) -> Tensor<3> {
+        let features = self.backbone.forward(input, layers);
+        self.bbox_head.forward(self.neck.forward(features, layers), layers)
     }
 }
-
-/// Computes a convolution.
-pub type Convolve<'a> = &'a dyn Fn(&Conv2d, Tensor<4>) -> Tensor<4>;
 
 #[derive(Module, Debug)]
 struct Backbone {
@@ -92,11 +89,11 @@ struct Backbone {
 }
 
 impl Backbone {
-    fn forward(&self, input: Tensor<4>, convolve: Convolve) -> [Tensor<4>; 3] {
-        let x = self.model1.forward(halve(self.model0.forward(input, convolve)), convolve);
-        let fine = self.model3.forward(halve(self.model2.forward(x, convolve)), convolve);
-        let middle = self.model4.forward(halve(fine.clone()), convolve);
-        let coarse = self.model5.forward(halve(middle.clone()), convolve);
+    fn forward(&self, input: Tensor<4>, layers: &dyn Layers) -> [Tensor<4>; 3] {
+        let x = self.model1.forward(halve(self.model0.forward(input, layers)), layers);
+        let fine = self.model3.forward(halve(self.model2.forward(x, layers)), layers);
+        let middle = self.model4.forward(halve(fine.clone()), layers);
+        let coarse = self.model5.forward(halve(middle.clone()), layers);
         [fine, middle, coarse]
     }
 }
@@ -113,8 +110,8 @@ struct Stem {
 }
 
 impl Stem {
-    fn forward(&self, input: Tensor<4>, convolve: Convolve) -> Tensor<4> {
-        self.conv2.forward(relu(self.bn1.forward(convolve(&self.conv1, input))), convolve)
+    fn forward(&self, input: Tensor<4>, layers: &dyn Layers) -> Tensor<4> {
+        self.conv2.forward(layers.normalise(&self.bn1, layers.convolve(&self.conv1, input), true), layers)
     }
 }
 
@@ -125,8 +122,8 @@ struct Stage {
 }
 
 impl Stage {
-    fn forward(&self, x: Tensor<4>, convolve: Convolve) -> Tensor<4> {
-        self.conv2.forward(self.conv1.forward(x, convolve), convolve)
+    fn forward(&self, x: Tensor<4>, layers: &dyn Layers) -> Tensor<4> {
+        self.conv2.forward(self.conv1.forward(x, layers), layers)
     }
 }
 
@@ -156,10 +153,10 @@ impl Unit {
         Self { conv1: point.init(device), conv2: depth.init(device), bn: None }
     }
 
-    fn forward(&self, x: Tensor<4>, convolve: Convolve) -> Tensor<4> {
-        let x = convolve(&self.conv2, convolve(&self.conv1, x));
+    fn forward(&self, x: Tensor<4>, layers: &dyn Layers) -> Tensor<4> {
+        let x = layers.convolve(&self.conv2, layers.convolve(&self.conv1, x));
         match &self.bn {
-            Some(bn) => relu(bn.forward(x)),
+            Some(bn) => layers.normalise(bn, x, true),
             None => x,
         }
     }
@@ -172,10 +169,10 @@ struct Neck {
 }
 
 impl Neck {
-    fn forward(&self, [fine, middle, coarse]: [Tensor<4>; 3], convolve: Convolve) -> [Tensor<4>; 3] {
-        let coarse = self.lateral_convs[2].forward(coarse, convolve);
-        let middle = self.lateral_convs[1].forward(middle + doubled(coarse.clone()), convolve);
-        let fine = self.lateral_convs[0].forward(fine + doubled(middle.clone()), convolve);
+    fn forward(&self, [fine, middle, coarse]: [Tensor<4>; 3], layers: &dyn Layers) -> [Tensor<4>; 3] {
+        let coarse = self.lateral_convs[2].forward(coarse, layers);
+        let middle = self.lateral_convs[1].forward(middle + doubled(coarse.clone()), layers);
+        let fine = self.lateral_convs[0].forward(fine + doubled(middle.clone()), layers);
         [fine, middle, coarse]
     }
 }
@@ -201,13 +198,13 @@ struct Heads {
 }
 
 impl Heads {
-    fn forward(&self, features: [Tensor<4>; 3], convolve: Convolve) -> Tensor<3> {
+    fn forward(&self, features: [Tensor<4>; 3], layers: &dyn Layers) -> Tensor<3> {
         let levels = features.into_iter().enumerate().map(|(level, mut x)| {
             for unit in &self.multi_level_share_convs[level] {
-                x = unit.forward(x, convolve);
+                x = unit.forward(x, layers);
             }
             let heads = [&self.multi_level_cls, &self.multi_level_bbox, &self.multi_level_obj, &self.multi_level_kps];
-            let maps = heads.map(|head| head[level].forward(x.clone(), convolve)).to_vec();
+            let maps = heads.map(|head| head[level].forward(x.clone(), layers)).to_vec();
             Tensor::cat(maps, 1).flatten::<3>(2, 3).swap_dims(1, 2)
         });
         Tensor::cat(levels.collect(), 1)

@@ -1,8 +1,6 @@
 //! `trainer bench detector`.
 
-use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use burn::module::Module;
@@ -16,24 +14,12 @@ use glae_model::StateDict;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::contest::{Contender, THREADS, bytes, same, take_turns, threads_named, timed};
 use super::peer::Peer;
-use super::report::{Measurement, Row};
+use super::report::Measurement;
 use crate::checkpoint::write_atomically;
 use crate::detector::drawn::Drawing;
 use crate::detector::onnx::{Layout, yunet};
-
-/// Rounds that are not counted: caches fill, threads start.
-const WARM_UP: usize = 5;
-
-/// Between two measurements: onnxruntime's threads go on spinning for a while after their work is done, and would slow
-/// down whoever comes next.
-const PAUSE: Duration = Duration::from_millis(30);
-
-/// Largest difference between two engines' answers, in shares of the largest answer. f32 in another order changes a
-/// millionth.
-const SAME: f32 = 1e-3;
-
-const THREADS: [usize; 2] = [1, 2];
 
 /// `trainer bench detector`.
 #[derive(Debug, clap::Args)]
@@ -75,83 +61,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let mut contenders = Vec::new();
     for threads in THREADS {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        contenders.push(Contender::new(threads, Engine::Ours(pool)));
+        let ours = &ours;
+        let run = move || timed(|| pool.install(|| ours.faces()));
+        contenders.push(Contender::ours(threads_named(threads), "picture to faces", run));
         if let Some(python) = &arguments.python {
             contenders.push(ours.onnxruntime(python, arguments, threads)?);
             contenders.push(ours.opencv(python, arguments, threads)?);
         }
     }
-    for round in 0..WARM_UP + arguments.rounds {
-        // Whoever comes first in one round comes later in the next.
-        let first = round % contenders.len();
-        let (head, tail) = contenders.split_at_mut(first);
-        for contender in tail.iter_mut().chain(head) {
-            std::thread::sleep(PAUSE);
-            let milliseconds = contender.engine.time(&ours)?;
-            if round >= WARM_UP {
-                contender.row.milliseconds.push(milliseconds);
-            }
-        }
-    }
-
-    let mut facts = vec![processor(), format!("{weights}; {} rounds after {WARM_UP} to warm up", arguments.rounds)];
-    facts.push(format!("ours: Burn's Flex, {} profile", if cfg!(debug_assertions) { "dev" } else { "release" }));
-    for fact in contenders.iter_mut().filter_map(|contender| contender.fact.take()) {
-        // Usually the same with one thread and with two.
-        if !facts.contains(&fact) {
-            facts.push(fact);
-        }
-    }
-    let mut rows: Vec<Row> = contenders.into_iter().map(|contender| contender.row).collect();
-    rows.sort_by(|a, b| (&a.group, !a.ours).cmp(&(&b.group, !b.ours)));
+    let (facts, rows) = take_turns(contenders, arguments.rounds, vec![weights])?;
     let title = format!("The detector at {side} x {side}, on the processor without a browser");
     let measurement = Measurement { name: "detector-native".to_owned(), title, facts, rows };
     println!("\n{}", measurement.to_markdown());
     write_atomically(&out.join("native.json"), &serde_json::to_vec_pretty(&measurement)?)
-}
-
-/// Who is measured.
-struct Contender {
-    row: Row,
-    engine: Engine,
-    /// What the reader should know about it.
-    fact: Option<String>,
-}
-
-enum Engine {
-    /// Our detector on these threads: pixels to faces.
-    Ours(rayon::ThreadPool),
-    Other(Peer),
-}
-
-impl Contender {
-    fn new(threads: usize, engine: Engine) -> Self {
-        let group = format!("{threads} {}", if threads == 1 { "thread" } else { "threads" });
-        let row = Row { group, engine: "GLAE, picture to faces".to_owned(), ours: true, milliseconds: Vec::new() };
-        Self { row, engine, fact: None }
-    }
-
-    /// Another engine, and what it does.
-    fn other(threads: usize, peer: Peer, work: &str, fact: String) -> Self {
-        let engine = format!("{}, {work}", peer.hello.version);
-        let own = Self::new(threads, Engine::Other(peer));
-        Self { row: Row { engine, ours: false, ..own.row }, fact: Some(fact), ..own }
-    }
-}
-
-impl Engine {
-    /// The milliseconds of one run.
-    fn time(&mut self, ours: &Ours) -> Result<f64> {
-        match self {
-            Self::Ours(pool) => {
-                let start = Instant::now();
-                black_box(pool.install(|| ours.faces())?);
-                Ok(start.elapsed().as_secs_f64() * 1000.0)
-            }
-            // It reads its own clock: the way between two processes is nobody's fault.
-            Self::Other(peer) => peer.time(),
-        }
-    }
 }
 
 /// Our detector and what it looks at.
@@ -186,25 +108,21 @@ impl Ours {
         let side = self.picture.width() as usize;
         write_atomically(&out.join("detector.onnx"), &yunet(state, side, side, Layout::Answers)?)?;
         write_atomically(&out.join("detector-opencv.onnx"), &yunet(state, side, side, Layout::OpenCv)?)?;
-        let bytes = |values: Vec<f32>| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
-        write_atomically(&out.join("input.f32"), &bytes(planes(&self.picture).0))?;
-        write_atomically(&out.join("answers.f32"), &bytes(self.answers()))?;
+        write_atomically(&out.join("input.f32"), &bytes(&planes(&self.picture).0))?;
+        write_atomically(&out.join("answers.f32"), &bytes(&self.answers()))?;
         self.picture.save(out.join("picture.png")).context("cannot write the picture")
     }
 
-    fn onnxruntime(&self, python: &Path, arguments: &Arguments, threads: usize) -> Result<Contender> {
+    fn onnxruntime(&self, python: &Path, arguments: &Arguments, threads: usize) -> Result<Contender<'static>> {
         let words = ["onnxruntime", &path(arguments, "detector.onnx"), &path(arguments, "input.f32")];
         let words = words.map(str::to_owned).into_iter().chain([arguments.side.to_string(), threads.to_string()]);
         let peer = Peer::start(python, &arguments.script, &words.collect::<Vec<_>>())?;
-        let difference = difference(&peer.hello.answers, &self.answers())?;
-        let version = &peer.hello.version;
-        ensure!(difference < SAME, "{version} answers otherwise than we do: by {difference:e} of the largest answer");
-        let fact = format!("{version} differs from our answers by at most {difference:.1e} of the largest");
+        let fact = same(&peer, &self.answers())?;
         println!("{fact}; threads: {threads}");
-        Ok(Contender::other(threads, peer, "network only", fact))
+        Ok(Contender::other(threads_named(threads), "network only", peer, fact))
     }
 
-    fn opencv(&self, python: &Path, arguments: &Arguments, threads: usize) -> Result<Contender> {
+    fn opencv(&self, python: &Path, arguments: &Arguments, threads: usize) -> Result<Contender<'static>> {
         let side = self.picture.width() as usize;
         let (surest, least_score) = surest(read_all(&self.answers(), &priors(side, side)));
         let words = ["opencv", &path(arguments, "detector-opencv.onnx"), &path(arguments, "picture.png")];
@@ -215,24 +133,19 @@ impl Ours {
         let peer = Peer::start(python, &arguments.script, &words)?;
         let difference = faces_apart(&peer.hello.answers, &surest)?;
         let version = &peer.hello.version;
-        ensure!(difference < SAME, "{version} finds other faces than we do: {difference:e} of their size apart");
+        ensure!(
+            difference < super::contest::SAME,
+            "{version} finds other faces than we do: {difference:e} of their size apart"
+        );
         let fact =
             format!("{version} finds our {} surest faces, at most {difference:.1e} of their size apart", surest.len());
         println!("{fact}; threads: {threads}");
-        Ok(Contender::other(threads, peer, "picture to faces", fact))
+        Ok(Contender::other(threads_named(threads), "picture to faces", peer, fact))
     }
 }
 
 fn path(arguments: &Arguments, file: &str) -> String {
     arguments.out.join(file).to_string_lossy().into_owned()
-}
-
-/// Largest difference, in shares of the largest number of `ours`.
-fn difference(theirs: &[f32], ours: &[f32]) -> Result<f32> {
-    ensure!(theirs.len() == ours.len(), "{} answers instead of {}", theirs.len(), ours.len());
-    let largest = ours.iter().fold(0f32, |largest, value| largest.max(value.abs()));
-    ensure!(theirs.iter().all(|value| value.is_finite()), "NaN or infinity among the answers");
-    Ok(theirs.iter().zip(ours).fold(0f32, |most, (a, b)| most.max((a - b).abs())) / largest)
 }
 
 /// The surest dozens of faces, and a score that divides them from the others by as much as possible.
@@ -289,24 +202,9 @@ fn name(folder: &Path) -> String {
     folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// Its name, where the system tells it, and how many cores we may use.
-fn processor() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name));
-    format!("{}, {cores} cores", name.unwrap_or(std::env::consts::ARCH))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn differences_are_shares_of_the_largest_number() {
-        assert_eq!(difference(&[1.0, -3.5], &[1.0, -4.0]).unwrap(), 0.125);
-        assert!(difference(&[f32::NAN, 1.0], &[1.0, 1.0]).is_err());
-        assert!(difference(&[1.0], &[1.0, 1.0]).is_err());
-    }
 
     fn face(x: f32, score: f32) -> Face {
         Face { x, y: 0.0, width: 10.0, height: 20.0, points: [[x, 1.0]; 5], score }

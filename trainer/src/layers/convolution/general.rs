@@ -6,7 +6,8 @@ use burn::backend::ops::FloatTensorOps;
 use burn::tensor::Shape;
 use rayon::prelude::*;
 
-use super::{Primitive, primitive, values};
+use super::super::primitive;
+use super::{Primitive, values};
 
 /// Most numbers of patches that are laid out at a time: 64 MB.
 const MOST_NUMBERS: usize = 16 << 20;

@@ -13,24 +13,23 @@ use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::ops::{FloatTensorOps, ModuleOps};
-use burn::backend::{Autodiff, BackendTypes, Flex, TensorMetadata};
+use burn::backend::{Flex, TensorMetadata};
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Shape, Tensor, TensorData, read_sync};
+use burn::tensor::{Shape, Tensor, read_sync};
 
-type Cpu = Autodiff<Flex, NoCheckpointing>;
-type Primitive = <Flex as BackendTypes>::FloatTensorPrimitive;
+use super::{Cpu, Primitive};
 
-/// `conv.forward(x)`.
+/// `conv.forward(x)` in training on the CPU. `None` where that is not ours.
 ///
 /// # Shapes
 /// - `x`: `[batch, channels, height, width]`
-pub fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
-    let Some(kind) = Kind::of(conv) else { return conv.forward(x) };
-    let bias = conv.bias.as_ref().map(|bias| bias.val().try_into_primitive::<Cpu>()).transpose();
-    let parts = (x.clone().try_into_primitive::<Cpu>(), conv.weight.val().try_into_primitive::<Cpu>(), bias);
-    let (Ok(input), Ok(weight), Ok(bias)) = parts else { return conv.forward(x) };
+pub(super) fn convolve(conv: &Conv2d, x: &Tensor<4>) -> Option<Tensor<4>> {
+    let kind = Kind::of(conv)?;
+    let input = x.clone().try_into_primitive::<Cpu>().ok()?;
+    let weight = conv.weight.val().try_into_primitive::<Cpu>().ok()?;
+    let bias = conv.bias.as_ref().map(|bias| bias.val().try_into_primitive::<Cpu>()).transpose().ok()?;
     let options = kind.options();
     let values = (input.primitive().clone(), weight.primitive().clone());
     let output = {
@@ -54,7 +53,7 @@ pub fn convolve(conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
             }
         }
     };
-    Tensor::from_primitive::<Cpu>(output)
+    Some(Tensor::from_primitive::<Cpu>(output))
 }
 
 /// The convolutions that are known here.
@@ -94,11 +93,16 @@ impl Kind {
         }
     }
 
-    /// The gradient towards the input.
+    /// The gradient towards the input: with stride 1 one more convolution of the same kind, its kernel turned round and its
+    /// channels exchanged.
     fn of_input(self, x: Primitive, weight: Primitive, upstream: Primitive) -> Primitive {
+        let [_, _, kernel_height, kernel_width] = weight.shape().dims();
+        let turned = |weight| Flex::float_flip(weight, &[2, 3]);
         match self {
-            // One more depthwise convolution, with the kernel turned round.
-            Self::Depthwise { .. } => Flex::conv2d(upstream, Flex::float_flip(weight, &[2, 3]), None, self.options()),
+            Self::Depthwise { .. } => Flex::conv2d(upstream, turned(weight), None, self.options()),
+            Self::General { stride: 1, padding } if [kernel_height, kernel_width] == [2 * padding + 1; 2] => {
+                Flex::conv2d(upstream, Flex::float_swap_dims(turned(weight), 0, 1), None, self.options())
+            }
             Self::General { .. } => Flex::conv2d_x_backward(x, weight, upstream, self.options()),
         }
     }
@@ -171,10 +175,6 @@ fn values(tensor: Primitive) -> Vec<f32> {
     data.try_to_vec().expect("training computes in f32")
 }
 
-fn primitive(values: Vec<f32>, shape: impl Into<Shape>) -> Primitive {
-    Flex::float_from_data(TensorData::new(values, shape.into()), &Default::default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,11 +186,10 @@ mod tests {
         let device = crate::device::cpu().autodiff();
         device.seed(3);
         let conv = conv.init(&device);
-        assert!(Kind::of(&conv).is_some(), "this convolution would not be quick");
         let x = Tensor::<4>::random(input, Distribution::Normal(0.0, 1.0), &device);
         let outcome = |quick: bool| {
             let x = x.clone().require_grad();
-            let y = if quick { convolve(&conv, x.clone()) } else { conv.forward(x.clone()) };
+            let y = if quick { convolve(&conv, &x).unwrap() } else { conv.forward(x.clone()) };
             // A gradient that differs from place to place.
             let gradients = (y.clone() * y.clone()).sum().backward();
             let mut all = vec![y.inner().flatten::<1>(0, 3), x.grad(&gradients).unwrap().flatten(0, 3)];

@@ -3,7 +3,8 @@
 use burn::backend::TensorMetadata;
 use rayon::prelude::*;
 
-use super::{Primitive, primitive, values};
+use super::super::primitive;
+use super::{Primitive, values};
 
 /// For each channel the nine gradients of its kernel, row by row.
 ///

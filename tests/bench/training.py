@@ -1,0 +1,131 @@
+"""One engine beside which training and estimating are timed: `trainer bench training` starts it.
+
+    training.py step|estimate|onnxruntime FOLDER IMAGES SIDE WIDTH THREADS CHECKED
+
+Says what it is and what it computes, as one line of JSON; then works once for each line it is given, and answers with
+the milliseconds.
+"""
+
+import json
+import pathlib
+import sys
+import time
+
+import numpy
+
+
+def network(width):
+    """torchvision's ResNet-18 without its last layer."""
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, inside, out, stride):
+            super().__init__()
+            self.conv1 = nn.Conv2d(inside, out, 3, stride, 1, bias=False)
+            self.bn1 = nn.BatchNorm2d(out)
+            self.conv2 = nn.Conv2d(out, out, 3, 1, 1, bias=False)
+            self.bn2 = nn.BatchNorm2d(out)
+            self.downsample = None
+            if stride != 1 or inside != out:
+                self.downsample = nn.Sequential(nn.Conv2d(inside, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+
+        def forward(self, x):
+            shortcut = x if self.downsample is None else self.downsample(x)
+            x = torch.relu_(self.bn1(self.conv1(x)))
+            return torch.relu_(self.bn2(self.conv2(x)).add_(shortcut))
+
+    class ResNet(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False)
+            self.bn1 = nn.BatchNorm2d(width)
+            self.pool = nn.MaxPool2d(3, 2, 1)
+            inside = width
+            for stage in range(4):
+                out = width << stage
+                blocks = [Block(inside, out, 2 if stage else 1), Block(out, out, 1)]
+                setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
+                inside = out
+
+        def forward(self, x):
+            x = self.pool(torch.relu_(self.bn1(self.conv1(x))))
+            return self.layer4(self.layer3(self.layer2(self.layer1(x))))
+
+    return ResNet()
+
+
+def loaded(folder, width, threads):
+    import torch
+    from safetensors.torch import load_file
+
+    torch.set_num_threads(threads)
+    net = network(width)
+    missing, unexpected = net.load_state_dict(load_file(folder / "backbone.safetensors"), strict=False)
+    wrong = [name for name in missing if not name.endswith("num_batches_tracked")] + unexpected
+    assert not wrong, f"the state dict is another network's: {wrong}"
+    # What PyTorch's own guide advises on processors.
+    return net.to(memory_format=torch.channels_last), f"PyTorch {torch.__version__}"
+
+
+def step(folder, pixels, width, threads, checked):
+    import torch
+
+    net, version = loaded(folder, width, threads)
+    pixels = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
+    parameters = list(net.parameters())
+    sgd = torch.optim.SGD(parameters, lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
+
+    def run():
+        sgd.zero_grad(set_to_none=True)
+        loss = net(pixels).square().mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 5.0)
+        sgd.step()
+        return loss.item()
+
+    return version, numpy.array([run() for _ in range(checked)]), run
+
+
+def estimate(folder, pixels, width, threads, _):
+    import torch
+
+    net, version = loaded(folder, width, threads)
+    net.eval()
+    pixels = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
+
+    def run():
+        with torch.inference_mode():
+            return net(pixels).contiguous().numpy()
+
+    return version, run(), run
+
+
+def onnxruntime(folder, pixels, _width, threads, _checked):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(folder / "network.onnx", options, providers=["CPUExecutionProvider"])
+
+    def run():
+        return session.run(["logits"], {"input": pixels})[0]
+
+    return f"onnxruntime {onnxruntime.__version__}", run(), run
+
+
+def main():
+    what, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+    images, side, width, threads, checked = map(int, sys.argv[3:])
+    pixels = numpy.fromfile(folder / "input.f32", "<f4").reshape(-1, 3, side, side)[:images].copy()
+    engines = {"step": step, "estimate": estimate, "onnxruntime": onnxruntime}
+    version, answers, run = engines[what](folder, pixels, width, threads, checked)
+    print(json.dumps({"version": version, "answers": answers.ravel().tolist()}), flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter_ns()
+        run()
+        print((time.perf_counter_ns() - start) / 1e6, flush=True)
+
+
+main()

@@ -1,0 +1,28 @@
+//! A step of training and an estimate beside PyTorch and onnxruntime.
+
+use anyhow::Result;
+
+use super::{DOCUMENT, install};
+use crate::{
+    project::Project,
+    step::{Steps, execute},
+    test::ALL,
+};
+
+/// Measures, prints the table and writes it into the document; the single measurements stay in the target folder.
+pub(crate) fn training(project: &Project, steps: &mut Steps) -> Result<()> {
+    let why = "PyTorch and onnxruntime to compare with (about 5 GB, once)";
+    let python = steps.run("python", why, || install::python(project, "requirements-training"))?;
+    steps.run("native build", "the trainer, dependencies optimised (many minutes when cold)", || {
+        execute(&mut project.cargo(&[["build"].as_slice(), &ALL, &["--bin", "trainer", "--bin", "portal"]].concat())?)
+    })?;
+    let files = project.target.join("artifacts").join("bench-training");
+    steps.run("training", "ours, PyTorch and onnxruntime, taking turns", || {
+        let mut trainer = project.command(project.program("trainer"))?;
+        execute(trainer.args(["bench", "training", "--out"]).arg(&files).arg("--python").arg(&python))
+    })?;
+    steps.run("report", "the table of what was measured", || {
+        let mut trainer = project.command(project.program("trainer"))?;
+        execute(trainer.args(["bench", "report", "--into", DOCUMENT]).arg(files.join("training.json")))
+    })
+}
