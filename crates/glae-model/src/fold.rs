@@ -7,6 +7,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::backbone::max_pool;
 use crate::config::{Backbone, NetworkConfig, Projection};
+#[cfg(feature = "cpu")]
+use crate::cpu;
 use crate::rearrange::rearrange;
 use crate::weights::{Array, StateDict, WeightsError};
 
@@ -16,11 +18,32 @@ const EPSILON: f32 = 1e-5;
 /// Backbone and both classifiers with as few operations as they need.
 #[derive(Clone, Debug)]
 pub struct FoldedNet {
-    stem: Conv,
-    blocks: Vec<FoldedBlock>,
+    trunk: Trunk,
     heads: [FoldedHead; 2],
 }
 
+/// The backbone, its convolutions computed by whoever is quickest on the device.
+#[derive(Clone, Debug)]
+enum Trunk {
+    Tensors(Layers<Conv>),
+    #[cfg(feature = "cpu")]
+    Processor(Layers<cpu::Conv>),
+}
+
+/// The backbone's convolutions.
+#[derive(Clone, Debug)]
+struct Layers<C> {
+    stem: C,
+    blocks: Vec<FoldedBlock<C>>,
+}
+
+#[derive(Clone, Debug)]
+struct FoldedBlock<C> {
+    convs: Vec<C>,
+    downsample: Option<C>,
+}
+
+/// A convolution by the tensors of the device.
 #[derive(Clone, Debug)]
 struct Conv {
     weight: Tensor<4>,
@@ -29,10 +52,14 @@ struct Conv {
     padding: usize,
 }
 
-#[derive(Clone, Debug)]
-struct FoldedBlock {
-    convs: Vec<Conv>,
-    downsample: Option<Conv>,
+/// A convolution with BatchNorm folded into it.
+struct Folded {
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    shape: [usize; 4],
+    stride: usize,
+    /// Side of the maps it sees.
+    map: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -60,20 +87,18 @@ impl FoldedNet {
     pub fn new(config: &NetworkConfig, state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
         config.check().map_err(|error| WeightsError::Manifest(error.to_string()))?;
         let folder = Folder { state, device };
-        let mut blocks = Vec::new();
-        let (mut channels, width) = (config.width, config.width);
-        for (stage, count) in config.backbone.blocks().into_iter().enumerate() {
-            for index in 0..count {
-                let stride = if stage > 0 && index == 0 { 2 } else { 1 };
-                let name = format!("backbone.layer{}.{index}", stage + 1);
-                blocks.push(folder.block(config.backbone, &name, &mut channels, width << stage, stride)?);
-            }
-        }
-        Ok(Self {
-            stem: folder.conv("backbone.conv1", "backbone.bn1", [width, 3, 7, 7], 2)?,
-            blocks,
-            heads: [folder.head(config, "vanilla")?, folder.head(config, "balanced")?],
-        })
+        #[cfg(feature = "cpu")]
+        let trunk = if cpu::serves(device) {
+            let conv = |Folded { weight, bias, shape, stride, map }: Folded| {
+                cpu::Conv::new(&weight, bias, shape, stride, map, device)
+            };
+            Trunk::Processor(folder.layers(config, conv)?)
+        } else {
+            Trunk::Tensors(folder.layers(config, |folded| folder.uploaded(folded))?)
+        };
+        #[cfg(not(feature = "cpu"))]
+        let trunk = Trunk::Tensors(folder.layers(config, |folded| folder.uploaded(folded))?);
+        Ok(Self { trunk, heads: [folder.head(config, "vanilla")?, folder.head(config, "balanced")?] })
     }
 
     /// Both classifiers' logits.
@@ -82,12 +107,49 @@ impl FoldedNet {
     /// - `input`: normalised pixels `[batch, 3, size, size]`
     /// - output: `[2, batch, 101]`, vanilla first
     pub fn forward(&self, input: Tensor<4>) -> Tensor<3> {
-        let mut x = max_pool(relu(self.stem.forward(input)));
-        for block in &self.blocks {
-            x = block.forward(x);
-        }
+        let x = match &self.trunk {
+            Trunk::Tensors(layers) => layers.forward(input),
+            #[cfg(feature = "cpu")]
+            Trunk::Processor(layers) => layers.forward(input),
+        };
         let [vanilla, balanced] = &self.heads;
         Tensor::stack(vec![vanilla.forward(x.clone()), balanced.forward(x)], 0)
+    }
+}
+
+impl Layers<Conv> {
+    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let mut x = max_pool(relu(self.stem.forward(input)));
+        for FoldedBlock { convs, downsample } in &self.blocks {
+            let shortcut = downsample.as_ref().map_or_else(|| x.clone(), |conv| conv.forward(x.clone()));
+            for (index, conv) in convs.iter().enumerate() {
+                x = conv.forward(if index == 0 { x } else { relu(x) });
+            }
+            x = relu(x + shortcut);
+        }
+        x
+    }
+}
+
+#[cfg(feature = "cpu")]
+impl Layers<cpu::Conv> {
+    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let (shape, device) = (input.dims(), input.device());
+        let planes: Vec<f32> = input.into_data().try_into_vec().expect("pixels are f32");
+        let activated = cpu::Finish { shortcut: None, activated: true };
+        let stem = self.stem.forward(&cpu::Map::from_planes(&planes, shape), activated);
+        let mut x = stem.max_pool(3, 2, 1);
+        for FoldedBlock { convs, downsample } in &self.blocks {
+            let down = downsample.as_ref().map(|conv| conv.forward(&x, cpu::Finish::default()));
+            let shortcut = Some(down.as_ref().unwrap_or(&x));
+            let (last, first) = convs.split_last().expect("a block has convolutions");
+            let inner = first.iter().fold(None, |inner: Option<cpu::Map>, conv| {
+                Some(conv.forward(inner.as_ref().unwrap_or(&x), activated))
+            });
+            x = last.forward(inner.as_ref().unwrap_or(&x), cpu::Finish { shortcut, activated: true });
+        }
+        let shape = [x.batch, x.channels, x.height, x.width];
+        Tensor::from_data(TensorData::new(x.to_planes(), shape), &device)
     }
 }
 
@@ -95,17 +157,6 @@ impl Conv {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1);
         conv2d(x, self.weight.clone(), Some(self.bias.clone()), options)
-    }
-}
-
-impl FoldedBlock {
-    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let shortcut = self.downsample.as_ref().map_or_else(|| input.clone(), |conv| conv.forward(input.clone()));
-        let mut x = input;
-        for (index, conv) in self.convs.iter().enumerate() {
-            x = conv.forward(if index == 0 { x } else { relu(x) });
-        }
-        relu(x + shortcut)
     }
 }
 
@@ -133,6 +184,26 @@ struct Folder<'a> {
 }
 
 impl Folder<'_> {
+    /// The backbone; `conv` makes what computes a convolution.
+    fn layers<C>(&self, config: &NetworkConfig, conv: impl Fn(Folded) -> C) -> Result<Layers<C>, WeightsError> {
+        let (mut channels, width) = (config.width, config.width);
+        let stem = self.conv("backbone.conv1", "backbone.bn1", [width, 3, 7, 7], 2, config.input_size)?;
+        // Behind stem and pooling.
+        let mut side = config.input_size / 4;
+        let mut blocks = Vec::new();
+        for (stage, count) in config.backbone.blocks().into_iter().enumerate() {
+            for index in 0..count {
+                let stride = if stage > 0 && index == 0 { 2 } else { 1 };
+                let name = format!("backbone.layer{}.{index}", stage + 1);
+                let block = self.block(config.backbone, &name, &mut channels, width << stage, stride, side)?;
+                let convs = block.convs.into_iter().map(&conv).collect();
+                blocks.push(FoldedBlock { convs, downsample: block.downsample.map(&conv) });
+                side /= stride;
+            }
+        }
+        Ok(Layers { stem: conv(stem), blocks })
+    }
+
     fn block(
         &self,
         kind: Backbone,
@@ -140,42 +211,52 @@ impl Folder<'_> {
         channels: &mut usize,
         inner: usize,
         stride: usize,
-    ) -> Result<FoldedBlock, WeightsError> {
+        side: usize,
+    ) -> Result<FoldedBlock<Folded>, WeightsError> {
         let (from, out) = (*channels, inner * kind.expansion());
         *channels = out;
-        let conv = |index: usize, shape: [usize; 4], stride| {
-            self.conv(&format!("{name}.conv{index}"), &format!("{name}.bn{index}"), shape, stride)
+        let conv = |index: usize, shape: [usize; 4], stride, side| {
+            self.conv(&format!("{name}.conv{index}"), &format!("{name}.bn{index}"), shape, stride, side)
         };
+        let small = side / stride;
         let convs = match kind {
-            Backbone::ResNet18 => vec![conv(1, [inner, from, 3, 3], stride)?, conv(2, [inner, inner, 3, 3], 1)?],
+            Backbone::ResNet18 => {
+                vec![conv(1, [inner, from, 3, 3], stride, side)?, conv(2, [inner, inner, 3, 3], 1, small)?]
+            }
             Backbone::ResNet50 => vec![
-                conv(1, [inner, from, 1, 1], 1)?,
-                conv(2, [inner, inner, 3, 3], stride)?,
-                conv(3, [out, inner, 1, 1], 1)?,
+                conv(1, [inner, from, 1, 1], 1, side)?,
+                conv(2, [inner, inner, 3, 3], stride, side)?,
+                conv(3, [out, inner, 1, 1], 1, small)?,
             ],
         };
         let downsample = (stride != 1 || from != out)
             .then(|| {
                 let name = format!("{name}.downsample");
-                self.conv(&format!("{name}.0"), &format!("{name}.1"), [out, from, 1, 1], stride)
+                self.conv(&format!("{name}.0"), &format!("{name}.1"), [out, from, 1, 1], stride, side)
             })
             .transpose()?;
         Ok(FoldedBlock { convs, downsample })
     }
 
     /// w' = w g / sqrt(v + eps), b' = beta - m g / sqrt(v + eps), per output channel.
-    fn conv(&self, conv: &str, norm: &str, shape: [usize; 4], stride: usize) -> Result<Conv, WeightsError> {
+    fn conv(
+        &self,
+        conv: &str,
+        norm: &str,
+        shape: [usize; 4],
+        stride: usize,
+        map: usize,
+    ) -> Result<Folded, WeightsError> {
         let weight = self.array(&format!("{conv}.weight"), &shape)?;
-        let (scale, shift) = self.norm(norm, shape[0])?;
+        let (scale, bias) = self.norm(norm, shape[0])?;
         let per_channel = shape[1] * shape[2] * shape[3];
         let values =
             weight.values.chunks_exact(per_channel).zip(&scale).flat_map(|(w, s)| w.iter().map(move |w| w * s));
-        Ok(Conv {
-            weight: self.upload(values.collect(), shape),
-            bias: self.upload(shift, [shape[0]]),
-            stride,
-            padding: shape[2] / 2,
-        })
+        Ok(Folded { weight: values.collect(), bias, shape, stride, map })
+    }
+
+    fn uploaded(&self, Folded { weight, bias, shape, stride, .. }: Folded) -> Conv {
+        Conv { weight: self.upload(weight, shape), bias: self.upload(bias, [shape[0]]), stride, padding: shape[2] / 2 }
     }
 
     /// BatchNorm as y = scale x + shift.

@@ -19,6 +19,8 @@
 
 pub mod backbone;
 pub mod config;
+#[cfg(feature = "cpu")]
+pub mod cpu;
 mod estimator;
 pub mod fold;
 pub mod golden;

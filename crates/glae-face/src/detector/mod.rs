@@ -13,6 +13,8 @@ use image::imageops::{FilterType, resize};
 use serde::{Deserialize, Serialize};
 
 use decode::{Face, LEAST_VOTE, decode, suppress};
+#[cfg(feature = "cpu")]
+use glae_model::cpu;
 use golden::{Golden, picture};
 use network::{Folded, OUTPUTS, YuNet};
 
@@ -57,14 +59,27 @@ pub enum DetectError {
 /// The network on a device.
 #[derive(Debug)]
 pub struct Detector {
-    net: Folded,
+    net: Net,
     device: Device,
+}
+
+/// The folded network, computed by whoever is quickest on the device.
+#[derive(Debug)]
+enum Net {
+    Tensors(Folded),
+    #[cfg(feature = "cpu")]
+    Processor(network::Processor),
 }
 
 impl Detector {
     /// Takes a network that lies on `device`, and folds it for inference.
     pub fn new(net: YuNet, device: &Device) -> Self {
-        Self { net: Folded::new(&net), device: device.clone() }
+        let net = Folded::new(&net);
+        #[cfg(feature = "cpu")]
+        if cpu::serves(device) {
+            return Self { net: Net::Processor(network::Processor::new(&net)), device: device.clone() };
+        }
+        Self { net: Net::Tensors(net), device: device.clone() }
     }
 
     /// All faces of an upright photograph, from left to right, in its pixels.
@@ -107,10 +122,17 @@ impl Detector {
     /// padding.
     async fn answers(&self, photo: &RgbImage) -> Result<(Vec<f32>, usize, usize), DetectError> {
         let (planes, width, height) = planes(photo);
-        let input = Tensor::from_data(TensorData::new(planes, [1, 3, height, width]), &self.device);
-        let answers = self.net.forward(input).into_data_async().await;
-        let answers = answers.map_err(|error| DetectError::Device(format!("{error:?}")))?;
-        let answers: Vec<f32> = answers.try_into_vec().map_err(|error| DetectError::Device(format!("{error:?}")))?;
+        let shape = [1, 3, height, width];
+        let answers = match &self.net {
+            Net::Tensors(net) => {
+                let input = Tensor::from_data(TensorData::new(planes, shape), &self.device);
+                let answers = net.forward(input).into_data_async().await;
+                let answers = answers.map_err(|error| DetectError::Device(format!("{error:?}")))?;
+                answers.try_into_vec().map_err(|error| DetectError::Device(format!("{error:?}")))?
+            }
+            #[cfg(feature = "cpu")]
+            Net::Processor(net) => net.forward(&cpu::Map::from_planes(&planes, shape)),
+        };
         debug_assert_eq!(answers.len() % OUTPUTS, 0);
         if answers.iter().all(|answer| answer.is_finite()) {
             return Ok((answers, width, height));

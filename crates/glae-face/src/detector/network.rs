@@ -2,6 +2,8 @@
 //! `bbox_head.multi_level_cls.0.conv2`, ...), so that public weights load by name.
 
 mod folded;
+#[cfg(feature = "cpu")]
+mod processor;
 
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -11,6 +13,8 @@ use burn::tensor::{Device, Tensor};
 use glae_model::layers::{Burn, Layers};
 
 pub(super) use folded::Folded;
+#[cfg(feature = "cpu")]
+pub(super) use processor::Processor;
 
 /// Pixels between neighbouring priors, level by level.
 pub const STRIDES: [usize; 3] = [8, 16, 32];

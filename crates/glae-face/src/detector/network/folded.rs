@@ -3,6 +3,8 @@
 use burn::nn::BatchNorm;
 use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
+#[cfg(feature = "cpu")]
+use burn::tensor::TensorData;
 use burn::tensor::activation::relu;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
@@ -12,13 +14,13 @@ use super::{Heads, Stage, Unit, YuNet, doubled, halve};
 /// The network with as few operations as it needs; outside of training it answers as [`YuNet::forward`] does.
 #[derive(Clone, Debug)]
 pub(in crate::detector) struct Folded {
-    stem: (Conv, FoldedUnit),
-    stages: [[FoldedUnit; 2]; 5],
+    pub(super) stem: (Conv, FoldedUnit),
+    pub(super) stages: [[FoldedUnit; 2]; 5],
     /// Level by level, as all that follows.
-    laterals: Vec<FoldedUnit>,
-    shared: Vec<Vec<FoldedUnit>>,
+    pub(super) laterals: Vec<FoldedUnit>,
+    pub(super) shared: Vec<Vec<FoldedUnit>>,
     /// Class, box, objectness and points side by side.
-    heads: Vec<FoldedUnit>,
+    pub(super) heads: Vec<FoldedUnit>,
 }
 
 impl Folded {
@@ -60,11 +62,11 @@ impl Folded {
 
 /// A [`Unit`], its BatchNorm inside the depthwise convolution.
 #[derive(Clone, Debug)]
-struct FoldedUnit {
-    point: Conv,
-    depth: Conv,
+pub(super) struct FoldedUnit {
+    pub(super) point: Conv,
+    pub(super) depth: Conv,
     /// BatchNorm and ReLU come together. A head has neither: its answers may be negative.
-    activated: bool,
+    pub(super) activated: bool,
 }
 
 impl FoldedUnit {
@@ -95,10 +97,10 @@ impl FoldedUnit {
 }
 
 #[derive(Clone, Debug)]
-struct Conv {
-    weight: Tensor<4>,
+pub(super) struct Conv {
+    pub(super) weight: Tensor<4>,
     bias: Tensor<1>,
-    options: ConvOptions<2>,
+    pub(super) options: ConvOptions<2>,
 }
 
 impl Conv {
@@ -129,6 +131,13 @@ impl Conv {
         let bias = Tensor::cat(convs.iter().map(|conv| conv.bias.clone()).collect(), 0);
         let [first, ..] = convs;
         Self { weight, bias, options: first.options }
+    }
+
+    /// Weights, bias and shape, from a device that need not be waited for.
+    #[cfg(feature = "cpu")]
+    pub(super) fn read(&self) -> (Vec<f32>, Vec<f32>, [usize; 4]) {
+        let numbers = |data: TensorData| data.try_into_vec().expect("weights are f32");
+        (numbers(self.weight.clone().into_data()), numbers(self.bias.clone().into_data()), self.weight.dims())
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
@@ -181,13 +190,23 @@ mod tests {
         assert_eq!(shake.shaken, (2 + 10 + 3 + 3) * 4);
         let input = Tensor::random([2, 3, 64, 96], Distribution::Uniform(0.0, 255.0), &device);
         let unfolded = net.forward(input.clone());
-        let folded = Folded::new(&net).forward(input);
-        assert_eq!(folded.dims(), unfolded.dims());
+        let folded = Folded::new(&net);
         let read = |answers: Tensor<3>| answers.into_data().try_to_vec::<f32>().unwrap();
-        let (unfolded, folded) = (read(unfolded), read(folded));
+        let unfolded = read(unfolded);
+        assert_same(&read(folded.forward(input.clone())), &unfolded);
+        #[cfg(feature = "cpu")]
+        {
+            let pixels = input.clone().into_data().try_to_vec::<f32>().unwrap();
+            let map = glae_model::cpu::Map::from_planes(&pixels, input.dims());
+            assert_same(&super::super::Processor::new(&folded).forward(&map), &unfolded);
+        }
+    }
+
+    fn assert_same(folded: &[f32], unfolded: &[f32]) {
+        assert_eq!(folded.len(), unfolded.len());
         // Output by output, so that a quiet one is not drowned by a loud one.
         for output in 0..OUTPUTS {
-            let own = || unfolded.iter().zip(&folded).skip(output).step_by(OUTPUTS);
+            let own = || unfolded.iter().zip(folded).skip(output).step_by(OUTPUTS);
             let largest = own().map(|(a, _)| a.abs()).fold(0.0, f32::max);
             let off = own().map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(largest > 1e-3 && off <= 1e-4 * largest, "output {output}: off by {off} of {largest}");

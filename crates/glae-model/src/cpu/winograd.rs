@@ -1,0 +1,200 @@
+//! 3x3 convolutions by Winograd's F(4x4, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015):
+//! 36 products of matrices for 16 places of the output, where there were 144. Tiles of 6 x 6 numbers overlap by two.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::conv::{Finish, finished};
+use super::{Map, all, inside, product};
+
+/// Side of the output that one tile gives.
+pub(super) const TILE: usize = 4;
+
+/// Side of what a tile sees.
+const SEEN: usize = TILE + 2;
+
+/// Places of a tile, each with a matrix product of its own.
+const PLACES: usize = SEEN * SEEN;
+
+/// Channels that are transformed side by side.
+const LANES: usize = 8;
+
+/// So many tiles at least are multiplied at a time: fewer would only read the weights again and again.
+const BLOCK: usize = 64;
+
+type Lane = [f32; LANES];
+
+/// Whether these depths can be worked on lane by lane.
+pub(super) fn serves(channels: usize, out: usize) -> bool {
+    channels.is_multiple_of(LANES) && out.is_multiple_of(LANES)
+}
+
+/// G g G' for each pair of channels: `[36, channels, out]`.
+pub(super) fn transformed(weight: &[f32], [out, channels]: [usize; 2], device: &Device) -> Tensor<3> {
+    const G: [[f64; 3]; SEEN] = [
+        [1.0 / 4.0, 0.0, 0.0],
+        [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
+        [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
+        [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
+        [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
+        [0.0, 0.0, 1.0],
+    ];
+    let mut all = vec![0f32; PLACES * channels * out];
+    for (index, kernel) in weight.chunks_exact(9).enumerate() {
+        let (own, channel) = (index / channels, index % channels);
+        for (row, g) in G.iter().enumerate() {
+            let line: [f64; 3] = std::array::from_fn(|x| (0..3).map(|y| g[y] * f64::from(kernel[3 * y + x])).sum());
+            for (column, g) in G.iter().enumerate() {
+                let value: f64 = (0..3).map(|x| line[x] * g[x]).sum();
+                all[((row * SEEN + column) * channels + channel) * out + own] = value as f32;
+            }
+        }
+    }
+    Tensor::from_data(TensorData::new(all, [PLACES, channels, out]), device)
+}
+
+/// The convolution, with what comes behind it.
+pub(super) fn forward(x: &Map, weight: &Tensor<3>, bias: &[f32], finish: Finish) -> Map {
+    let [_, channels, out] = weight.dims();
+    assert_eq!(channels, x.channels, "the convolution takes another depth");
+    let mut output = x.zeros(x.height, x.width, out);
+    let tiles = Tiles { rows: x.height.div_ceil(TILE), columns: x.width.div_ceil(TILE) };
+    // A block is some rows of tiles, of one image or of several: what it gives lies in one piece of the output.
+    let lines = x.batch * tiles.rows;
+    let per_block = BLOCK.div_ceil(tiles.columns).clamp(1, lines);
+    let start = |line: usize| (line / tiles.rows * x.height + line % tiles.rows * TILE) * x.width * out;
+    let (mut pieces, mut rest, mut taken) = (Vec::new(), output.values.as_mut_slice(), 0);
+    for line in (per_block..lines).step_by(per_block).chain([lines]) {
+        let piece;
+        (piece, rest) = rest.split_at_mut(start(line) - taken);
+        taken = start(line);
+        pieces.push(piece);
+    }
+    all(pieces, 1, |index, piece| {
+        let block = Block { first: index * per_block, lines: per_block.min(lines - index * per_block), tiles };
+        let products = product(block.transformed(x), block.count(), weight);
+        block.untransformed(&products, piece, x.height, x.width, out);
+        let shortcut = finish.shortcut.map(|map| &map.values[start(block.first)..][..piece.len()]);
+        finished(piece, bias, shortcut, finish.activated);
+    });
+    output
+}
+
+/// How many tiles cover an image.
+#[derive(Clone, Copy)]
+struct Tiles {
+    rows: usize,
+    columns: usize,
+}
+
+/// Some rows of tiles, counted through all images.
+struct Block {
+    first: usize,
+    lines: usize,
+    tiles: Tiles,
+}
+
+impl Block {
+    fn count(&self) -> usize {
+        self.lines * self.tiles.columns
+    }
+
+    /// Image, first row and first column of each tile.
+    fn places(&self) -> impl Iterator<Item = [usize; 3]> {
+        let Tiles { rows, columns } = self.tiles;
+        (self.first..self.first + self.lines)
+            .flat_map(move |line| (0..columns).map(move |column| [line / rows, line % rows * TILE, column * TILE]))
+    }
+
+    /// B' d B for each tile and channel: `[36, tiles, channels]`.
+    fn transformed(&self, x: &Map) -> Vec<f32> {
+        let channels = x.channels;
+        let plane = self.count() * channels;
+        let mut all = vec![0f32; PLACES * plane];
+        for (tile, [image, top, left]) in self.places().enumerate() {
+            // Where each pixel that the tile sees begins.
+            let pixels: [Option<usize>; PLACES] = std::array::from_fn(|place| {
+                let y = inside(top + place / SEEN, 1, x.height)?;
+                Some(((image * x.height + y) * x.width + inside(left + place % SEEN, 1, x.width)?) * channels)
+            });
+            for channel in (0..channels).step_by(LANES) {
+                let seen = pixels.map(|pixel| match pixel {
+                    Some(pixel) => *lane(&x.values[pixel + channel..]),
+                    None => [0.0; LANES],
+                });
+                let mut half = [[0f32; LANES]; PLACES];
+                for column in 0..SEEN {
+                    let turned = before(std::array::from_fn(|row| seen[row * SEEN + column]));
+                    turned.into_iter().enumerate().for_each(|(row, lane)| half[row * SEEN + column] = lane);
+                }
+                for row in 0..SEEN {
+                    let turned = before(std::array::from_fn(|column| half[row * SEEN + column]));
+                    for (column, lane) in turned.into_iter().enumerate() {
+                        let to = (row * SEEN + column) * plane + tile * channels + channel;
+                        all[to..to + LANES].copy_from_slice(&lane);
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// A' m A for each tile and channel, into the rows of the output that the block covers.
+    fn untransformed(&self, products: &[f32], output: &mut [f32], height: usize, width: usize, out: usize) {
+        let plane = self.count() * out;
+        let line = |line: usize| line / self.tiles.rows * height + line % self.tiles.rows * TILE;
+        let first = line(self.first);
+        for (tile, [image, top, left]) in self.places().enumerate() {
+            let (rows, columns) = (TILE.min(height - top), TILE.min(width - left));
+            for channel in (0..out).step_by(LANES) {
+                let products: [Lane; PLACES] =
+                    std::array::from_fn(|place| *lane(&products[place * plane + tile * out + channel..]));
+                let mut half = [[0f32; LANES]; TILE * SEEN];
+                for column in 0..SEEN {
+                    let turned = behind(std::array::from_fn(|row| products[row * SEEN + column]));
+                    turned.into_iter().enumerate().for_each(|(row, lane)| half[row * SEEN + column] = lane);
+                }
+                for row in 0..rows {
+                    let turned = behind(std::array::from_fn(|column| half[row * SEEN + column]));
+                    for (column, lane) in turned.into_iter().enumerate().take(columns) {
+                        let pixel = (image * height + top + row - first) * width + left + column;
+                        output[pixel * out + channel..][..LANES].copy_from_slice(&lane);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn lane(values: &[f32]) -> &Lane {
+    values.first_chunk().expect("depths are multiples of the lanes")
+}
+
+/// B' of one line of a tile.
+fn before(d: [Lane; SEEN]) -> [Lane; SEEN] {
+    let mut all = [[0f32; LANES]; SEEN];
+    for i in 0..LANES {
+        let [a, b, c, d, e, f] = d.map(|lane| lane[i]);
+        let (even, odd) = (e - 4.0 * c, d - 4.0 * b);
+        let (near, far) = (e - c, 2.0 * (d - b));
+        let line = [4.0 * a - 5.0 * c + e, even + odd, even - odd, near + far, near - far, 4.0 * b - 5.0 * d + f];
+        all.iter_mut().zip(line).for_each(|(lane, value)| lane[i] = value);
+    }
+    all
+}
+
+/// A' of one line of products.
+fn behind(m: [Lane; SEEN]) -> [Lane; TILE] {
+    let mut all = [[0f32; LANES]; TILE];
+    for i in 0..LANES {
+        let [a, b, c, d, e, f] = m.map(|lane| lane[i]);
+        let (sum, difference, far_sum, far_difference) = (b + c, b - c, d + e, d - e);
+        let line = [
+            a + sum + far_sum,
+            difference + 2.0 * far_difference,
+            sum + 4.0 * far_sum,
+            difference + 8.0 * far_difference + f,
+        ];
+        all.iter_mut().zip(line).for_each(|(lane, value)| lane[i] = value);
+    }
+    all
+}
