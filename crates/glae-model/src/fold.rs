@@ -59,6 +59,7 @@ struct Folded {
     shape: [usize; 4],
     stride: usize,
     /// Side of the maps it sees.
+    #[cfg_attr(not(feature = "cpu"), expect(dead_code, reason = "only the processor's layers choose by it"))]
     map: usize,
 }
 

@@ -77,7 +77,7 @@ impl Stock {
         let Some(face) = chip.faces.first() else { return };
         let side = scene.image.width() as f32;
         let Some((transform, laid)) = lay(scene, face, random) else { return };
-        let place = middle(&laid);
+        let place = laid.middle();
         let reach = reach(&laid);
         let from = place.map(|p| (p - reach).clamp(0.0, side) as u32);
         let to = place.map(|p| (p + reach).clamp(0.0, side) as u32);
@@ -85,7 +85,7 @@ impl Stock {
         let Some(back) = transform.inverse() else { return };
         // Half axes in chip pixels: the face and some hair, inside the chip.
         let (rx, ry) = (face.width * 0.68, face.height * 0.68);
-        let [cx, cy] = middle(face);
+        let [cx, cy] = face.middle();
         let weight = |x: u32, y: u32| {
             let [u, v] = back.apply([(from[0] + x) as f32 + 0.5, (from[1] + y) as f32 + 0.5]);
             let (w, h) = (chip.photo.width() as f32, chip.photo.height() as f32);
@@ -130,9 +130,9 @@ fn lay(scene: &Scene, face: &Face, random: &mut impl Rng) -> Option<(Similarity,
     let width = between(16.0, side * 0.45, random);
     let angle: f32 = random.random_range(-0.35..0.35);
     let place = [random.random_range(0.1..0.9) * side, random.random_range(0.1..0.9) * side];
-    let transform = about(middle(face), place, width / face.width, angle);
+    let transform = about(face.middle(), place, width / face.width, angle);
     let laid = moved(face, &transform);
-    let near = |other: &Face| (middle(other)[0] - place[0]).hypot(middle(other)[1] - place[1]) < reach(&laid);
+    let near = |other: &Face| (other.middle()[0] - place[0]).hypot(other.middle()[1] - place[1]) < reach(&laid);
     (!scene.faces.iter().any(near)).then_some((transform, laid))
 }
 
@@ -148,7 +148,7 @@ fn cut(photo: &RgbImage, faces: &[Face], side: u32, random: &mut impl Rng) -> Sc
     let (anchor, scale) = if !faces.is_empty() && random.random_bool(0.65) {
         let face = &faces[random.random_range(0..faces.len())];
         let scale = between(14.0, target * 0.75, random) / face.width.max(1.0);
-        (middle(face), scale.clamp(0.5 * target / longer, MOST_GROWTH))
+        (face.middle(), scale.clamp(0.5 * target / longer, MOST_GROWTH))
     } else {
         let centre = [photo.width() as f32 / 2.0, photo.height() as f32 / 2.0];
         (centre, target / longer * random.random_range(0.8..1.6))
@@ -177,7 +177,7 @@ fn seen(photo: &RgbImage, faces: &[Face], transform: &Similarity, side: u32) -> 
     let image = transform.warp(photo, side).unwrap_or_else(|| RgbImage::new(side, side));
     let mut faces: Vec<Face> = faces.iter().map(|face| moved(face, transform)).collect();
     faces.retain(|face| {
-        let [x, y] = middle(face);
+        let [x, y] = face.middle();
         (0.0..target).contains(&x) && (0.0..target).contains(&y) && face.width >= LEAST_WIDTH
     });
     Scene { image, faces }
@@ -186,10 +186,6 @@ fn seen(photo: &RgbImage, faces: &[Face], transform: &Similarity, side: u32) -> 
 /// Evenly over the orders of magnitude.
 fn between(least: f32, most: f32, random: &mut impl Rng) -> f32 {
     random.random_range(least.ln()..most.max(least + 1.0).ln()).exp()
-}
-
-fn middle(face: &Face) -> [f32; 2] {
-    [face.x + face.width / 2.0, face.y + face.height / 2.0]
 }
 
 /// Turns and scales about `anchor` and carries that point to `place`.
@@ -201,7 +197,7 @@ fn about(anchor: [f32; 2], place: [f32; 2], scale: f32, angle: f32) -> Similarit
 
 /// The face after a transform; its box stays upright, with the same middle and the scaled sides.
 fn moved(face: &Face, transform: &Similarity) -> Face {
-    let [x, y] = transform.apply(middle(face));
+    let [x, y] = transform.apply(face.middle());
     let (width, height) = (face.width * transform.scale(), face.height * transform.scale());
     let points = face.points.map(|point| transform.apply(point));
     Face { x: x - width / 2.0, y: y - height / 2.0, width, height, points, score: face.score }
@@ -210,11 +206,7 @@ fn moved(face: &Face, transform: &Similarity) -> Face {
 fn mirror(scene: &mut Scene) {
     flip_horizontal_in_place(&mut scene.image);
     let side = scene.image.width() as f32;
-    for face in &mut scene.faces {
-        face.x = side - face.x - face.width;
-        let [right_eye, left_eye, nose, right_mouth, left_mouth] = face.points.map(|[x, y]| [side - x, y]);
-        face.points = [left_eye, right_eye, nose, left_mouth, right_mouth];
-    }
+    scene.faces.iter_mut().for_each(|face| *face = face.mirrored(side));
 }
 
 /// Now and then covers part of a face with a plain rectangle.

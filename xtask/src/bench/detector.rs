@@ -11,8 +11,7 @@ use crate::{
     page,
     project::Project,
     step::{Steps, execute},
-    test::ALL,
-    tools,
+    test, tools,
 };
 
 /// What is measured.
@@ -38,9 +37,7 @@ pub(crate) fn detector(project: &Project, steps: &mut Steps, part: Part) -> Resu
         Part::Native => None,
         _ => Some(Stage::set_up(project, steps)?),
     };
-    steps.run("native build", "trainer and portal, dependencies optimised (many minutes when cold)", || {
-        execute(&mut project.cargo(&[["build"].as_slice(), &ALL, &["--bin", "trainer", "--bin", "portal"]].concat())?)
-    })?;
+    test::build(project, steps)?;
     let files = project.target.join("artifacts").join("bench-detector");
     let mut measurements = Vec::new();
     // The browser's part needs the files that this leaves, though not its times.

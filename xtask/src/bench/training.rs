@@ -6,16 +6,14 @@ use super::{DOCUMENT, install};
 use crate::{
     project::Project,
     step::{Steps, execute},
-    test::ALL,
+    test,
 };
 
 /// Measures, prints the table and writes it into the document; the single measurements stay in the target folder.
 pub(crate) fn training(project: &Project, steps: &mut Steps) -> Result<()> {
     let why = "PyTorch and onnxruntime to compare with (about 5 GB, once)";
     let python = steps.run("python", why, || install::python(project, "requirements-training"))?;
-    steps.run("native build", "the trainer, dependencies optimised (many minutes when cold)", || {
-        execute(&mut project.cargo(&[["build"].as_slice(), &ALL, &["--bin", "trainer", "--bin", "portal"]].concat())?)
-    })?;
+    test::build(project, steps)?;
     let files = project.target.join("artifacts").join("bench-training");
     steps.run("training", "ours, PyTorch and onnxruntime, taking turns", || {
         let mut trainer = project.command(project.program("trainer"))?;

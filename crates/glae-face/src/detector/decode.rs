@@ -40,6 +40,18 @@ impl Face {
         }
     }
 
+    /// The middle of the box.
+    pub fn middle(&self) -> [f32; 2] {
+        [self.x + self.width / 2.0, self.y + self.height / 2.0]
+    }
+
+    /// The same face in the mirror image of a photograph that is `width` pixels wide.
+    pub fn mirrored(&self, width: f32) -> Self {
+        let [right_eye, left_eye, nose, right_mouth, left_mouth] = self.points.map(|[x, y]| [width - x, y]);
+        let points = [left_eye, right_eye, nose, left_mouth, right_mouth];
+        Self { x: width - self.x - self.width, points, ..*self }
+    }
+
     /// Intersection over union of the two boxes, 0 to 1.
     pub fn overlap(&self, other: &Self) -> f32 {
         let shared = |from: f32, length: f32, other_from: f32, other_length: f32| {
@@ -203,6 +215,15 @@ mod tests {
         // Overlap by a third stays at 0.4 and goes at 0.3.
         assert_eq!(suppress(vec![at(0.0, 0.7), at(5.0, 0.9)], 0.4).len(), 2);
         assert_eq!(suppress(vec![at(0.0, 0.7), at(5.0, 0.9)], 0.3).len(), 1);
+    }
+
+    #[test]
+    fn a_mirrored_face_keeps_the_order_of_its_points() {
+        let points = [[2.0, 1.0], [6.0, 1.5], [4.0, 3.0], [3.0, 5.0], [5.0, 5.5]];
+        let face = Face { points, ..at(1.0, 0.9) };
+        let mirrored = face.mirrored(20.0);
+        assert_eq!((mirrored.x, mirrored.points[0], mirrored.points[4]), (9.0, [14.0, 1.5], [17.0, 5.0]));
+        assert_eq!(mirrored.mirrored(20.0), face);
     }
 
     #[test]

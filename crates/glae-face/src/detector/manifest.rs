@@ -70,7 +70,7 @@ impl Manifest {
     /// # Errors
     /// The first one that is not.
     pub fn check(&self) -> Result<(), ManifestError> {
-        let Settings { longest_side, least_score, most_overlap } = self.settings;
+        let Settings { longest_side, least_score, most_overlap, second_look: _ } = self.settings;
         let wrong = |text: String| Err(ManifestError::Value(text));
         if !LONGEST_SIDES.contains(&longest_side) {
             let (least, most) = (LONGEST_SIDES.start(), LONGEST_SIDES.end());

@@ -91,7 +91,7 @@ impl Ours {
         let (planes, width, height) = planes(&picture);
         let input = Tensor::from_data(TensorData::new(planes, [1, 3, height, width]), device);
         let detector = Detector::new(net.clone(), device);
-        let settings = Settings { longest_side: picture.width(), ..Settings::default() };
+        let settings = Settings { longest_side: picture.width(), second_look: false, ..Settings::default() };
         Ok(Self { net, detector, picture, input, settings })
     }
 
