@@ -13,7 +13,7 @@ use serde_json::Value;
 const ARROWS: [(&str, &[&str]); 9] = [
     ("glae-metrics", &[]),
     ("glae-api", &[]),
-    ("glae-face", &[]),
+    ("glae-face", &["glae-model"]),
     ("glae-model", &[]),
     ("portal", &["glae-metrics", "glae-api"]),
     ("trainer", &["glae-model", "glae-face", "glae-metrics"]),
@@ -45,7 +45,8 @@ const BACKEND_WORDS: [&str; 12] = [
 ];
 
 /// Where they may stand.
-const BACKEND_FILES: [&str; 2] = ["trainer/src/device.rs", "web/src/inference/device.rs"];
+const BACKEND_FILES: [&str; 3] =
+    ["trainer/src/device.rs", "web/src/inference/device.rs", "crates/glae-model/src/cpu/mod.rs"];
 
 /// `cargo metadata` for the machine that runs the tests, from what is already downloaded.
 fn metadata() -> Value {
@@ -68,6 +69,10 @@ fn list(value: &Value) -> &[Value] {
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
+
+/// Libraries that anybody may link without choosing a backend take one only behind this feature, which no default turns
+/// on.
+const PROCESSOR_FEATURE: &str = "cpu";
 
 /// Our own packages: name and description by Cargo. Cargo lists the workspace's members by id.
 fn ours(metadata: &Value) -> BTreeMap<&str, &Value> {
@@ -150,11 +155,17 @@ fn libraries_choose_no_backend() {
             }
             assert_eq!(dependency["uses_default_features"], false, "{name} takes Burn's default features");
         }
+        let features = package["features"].as_object().unwrap();
+        assert!(features.get("default").is_none_or(|on| list(on).is_empty()), "{name} turns features on by default");
+        for (feature, on) in features.iter().filter(|(feature, _)| *feature != PROCESSOR_FEATURE) {
+            let backend = |on: &Value| BACKEND_FEATURES.iter().any(|backend| text(on) == format!("burn/{backend}"));
+            assert!(!list(on).iter().any(backend), "the feature `{feature}` of {name} brings a backend along");
+        }
     }
 }
 
 #[test]
-fn a_backend_is_named_in_two_places() {
+fn a_backend_is_named_in_three_places() {
     let root = tests::root();
     let mut found = Vec::new();
     for folder in ["crates", "trainer", "web"] {

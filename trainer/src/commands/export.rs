@@ -14,10 +14,16 @@ use crate::commands::train::{CONFIG, crops};
 use crate::config::RunConfig;
 use crate::data::{load, read_truth};
 use crate::evaluation::{Scores, estimates, median};
+use crate::onnx::age::age;
 
 const GOLDEN_SEED: u32 = 1;
 /// Far above what f32 arithmetic in another order changes, far below what a broken shader does.
 const GOLDEN_TOLERANCE: f32 = 1e-3;
+
+/// The network for other engines.
+const ONNX: &str = "network.onnx";
+/// Images in a batch of it.
+const PAIR: usize = 2;
 
 /// `trainer export`.
 #[derive(Debug, clap::Args)]
@@ -30,9 +36,12 @@ pub struct Arguments {
     /// Also measure on the test split, once, for the manifest.
     #[arg(long)]
     pub test: bool,
+    /// Also write `network.onnx`, folded, for other engines: a face and its mirror image in, both classifiers' logits out.
+    #[arg(long)]
+    pub onnx: bool,
 }
 
-/// Writes `weights.safetensors` (f16, BatchNorm f32) and `manifest.json`. Always on the CPU: its numbers are the
+/// Writes `weights.safetensors` (f16, BatchNorm f32) and `manifest.json`, and `network.onnx` where it is asked for. Always on the CPU: its numbers are the
 /// reference that other devices are checked against.
 ///
 /// # Errors
@@ -89,6 +98,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     std::fs::create_dir_all(&arguments.out).with_context(|| format!("cannot create {}", arguments.out.display()))?;
     write_atomically(&arguments.out.join(&manifest.file), &bytes)?;
     write_atomically(&arguments.out.join("manifest.json"), &serde_json::to_vec_pretty(&manifest)?)?;
+    if arguments.onnx {
+        write_atomically(&arguments.out.join(ONNX), &age(&manifest.network, &state, PAIR)?)?;
+    }
     println!("{}: {} bytes of weights, {}", arguments.out.display(), manifest.bytes, manifest.sha256);
     Ok(())
 }
@@ -141,7 +153,7 @@ mod tests {
         let net = AgeNet::new(&config.network, &crate::device::cpu());
         let progress = Progress { stage: 2, ..Progress::default() };
         Checkpoint { network: StateDict::of(&net), progress, ..Checkpoint::default() }.write(folder).unwrap();
-        Arguments { run: folder.to_owned(), out: folder.join("exported"), test: false }
+        Arguments { run: folder.to_owned(), out: folder.join("exported"), test: false, onnx: true }
     }
 
     #[test]
@@ -153,6 +165,8 @@ mod tests {
         let json = std::fs::read_to_string(arguments.out.join("manifest.json")).unwrap();
         let manifest = Manifest::parse(&json).unwrap();
         assert!(matches!(manifest.input.crop, Crop::Landmarks(_)));
+        // The weights are in it, in f32; what it computes is tested where it is written.
+        assert!(std::fs::metadata(arguments.out.join(ONNX)).unwrap().len() > manifest.bytes);
         assert!(manifest.measured.iter().all(|measured| measured.samples == 19), "{:?}", manifest.measured);
     }
 

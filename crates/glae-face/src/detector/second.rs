@@ -88,3 +88,97 @@ impl Sight {
         face
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::decode::priors;
+    use super::*;
+
+    /// A face that leans, in a photograph of 300 x 200 pixels.
+    fn face() -> Face {
+        let lean = Similarity { a: 57.0, b: 18.0, tx: 120.0, ty: 40.0 };
+        Face { x: 105.0, y: 45.0, width: 60.0, height: 75.0, points: UPRIGHT.map(|p| lean.apply(p)), score: 0.9 }
+    }
+
+    fn sight() -> Sight {
+        Sight::new(&RgbImage::new(300, 200), &face()).unwrap()
+    }
+
+    /// What the network answers when it sees this face with a score of 0.9, and nothing else.
+    fn answers(face: Option<&Face>) -> Vec<f32> {
+        let priors = priors(SIDE, SIDE);
+        let mut all = vec![0f32; priors.len() * OUTPUTS];
+        all.chunks_exact_mut(OUTPUTS).for_each(|answer| (answer[0], answer[5]) = (-20.0, -20.0));
+        let Some(face) = face else { return all };
+        let index = priors.iter().position(|prior| (prior.x, prior.y, prior.stride) == (64.0, 64.0, 16.0)).unwrap();
+        let (prior, answer) = (priors[index], &mut all[index * OUTPUTS..][..OUTPUTS]);
+        let logit = (0.9f32 / 0.1).ln();
+        let [x, y] = face.middle();
+        let numbers = [
+            logit,
+            (x - prior.x) / prior.stride,
+            (y - prior.y) / prior.stride,
+            (face.width / prior.stride).ln(),
+            (face.height / prior.stride).ln(),
+            logit,
+        ];
+        answer[..6].copy_from_slice(&numbers);
+        for (pair, point) in answer[6..].chunks_exact_mut(2).zip(face.points) {
+            pair.copy_from_slice(&[(point[0] - prior.x) / prior.stride, (point[1] - prior.y) / prior.stride]);
+        }
+        all
+    }
+
+    fn assert_near(a: [[f32; 2]; 5], b: [[f32; 2]; 5]) {
+        for (a, b) in a.as_flattened().iter().zip(b.as_flattened()) {
+            assert!((a - b).abs() < 1e-3, "{a} instead of {b}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_out_is_upright_and_always_as_large() {
+        let Sight { expected, back, .. } = sight();
+        let [left, right, ..] = expected.points;
+        assert!((left[1] - right[1]).abs() < 1e-3 && left[0] < right[0], "the eyes do not stand level");
+        assert_eq!((expected.height, expected.middle()), (FACE, [64.0, 64.0]));
+        assert_near(expected.points.map(|point| back.apply(point)), face().points);
+    }
+
+    #[test]
+    fn three_looks_that_agree_change_nothing() {
+        let sight = sight();
+        let mirrored = sight.expected.mirrored(SIDE as f32);
+        let seen = sight.seen([&answers(Some(&sight.expected)), &answers(Some(&mirrored))], 0.4);
+        assert_near(seen.points, face().points);
+        assert!((seen.score - 0.9).abs() < 1e-4);
+        assert_eq!((seen.x, seen.width), (face().x, face().width));
+    }
+
+    #[test]
+    fn the_points_are_the_mean_of_the_looks() {
+        let sight = sight();
+        let aside = Face { points: sight.expected.points.map(|[x, y]| [x + 3.0, y]), ..sight.expected };
+        let seen = sight.seen([&answers(Some(&aside)), &answers(None)], 0.4);
+        // Half of three pixels along the turned axis.
+        let off = (sight.back.a * 1.5, sight.back.b * 1.5);
+        assert_near(seen.points, face().points.map(|[x, y]| [x + off.0, y + off.1]));
+        assert!((seen.score - 0.6).abs() < 1e-4, "{}", seen.score);
+    }
+
+    #[test]
+    fn what_is_not_seen_again_loses_its_score_and_another_face_does_not_count() {
+        let sight = sight();
+        let elsewhere = Face { x: sight.expected.x + 45.0, ..sight.expected };
+        for other in [None, Some(&elsewhere)] {
+            let seen = sight.seen([&answers(other), &answers(None)], 0.4);
+            assert_near(seen.points, face().points);
+            assert!((seen.score - 0.3).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn a_face_without_extent_is_not_looked_at_again() {
+        let point = Face { points: [[5.0, 5.0]; 5], ..face() };
+        assert!(Sight::new(&RgbImage::new(10, 10), &point).is_none());
+    }
+}
