@@ -25,9 +25,11 @@ const DOCUMENT: &str = "docs/performance.md";
 pub(crate) fn scoring(project: &Project, steps: &mut Steps) -> Result<()> {
     tools::install(project, steps)?;
     let stage = Stage::set_up(project, steps)?;
+    let why = "pandas and scikit-learn to compare with";
+    let python = steps.run("python", why, || install::python(project, "requirements-scoring"))?;
     steps.run("native", "glae-metrics beside pandas and scikit-learn, alternating", || {
         let example = ["run", "--locked", "--release", "--package", "glae-metrics", "--example", "bench_scoring"];
-        execute(&mut project.cargo(&example)?)
+        execute(project.cargo(&example)?.arg("--").arg(&python))
     })?;
     test::build(project, steps)?;
     let site = page::build(project, steps, Quality::Quick)?;

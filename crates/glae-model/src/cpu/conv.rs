@@ -1,9 +1,8 @@
 //! Convolutions that see all channels.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 
-use super::product::Weight;
-use super::{Map, each, inside, winograd};
+use super::{Map, each, inside, product, winograd};
 
 /// A convolution with its bias.
 #[derive(Clone, Debug)]
@@ -24,9 +23,9 @@ pub struct Finish<'a> {
 #[derive(Clone, Debug)]
 enum Kind {
     /// One product with what each place of the output sees, laid out; `[1, side * side * channels, out]`.
-    Patches { weight: Weight, side: usize, stride: usize, padding: usize },
+    Patches { weight: Tensor<3>, side: usize, stride: usize, padding: usize },
     /// 3 x 3, stride 1, padding 1.
-    Winograd(Weight),
+    Winograd(Tensor<3>),
 }
 
 impl Conv {
@@ -50,7 +49,7 @@ impl Conv {
                 let (own, channel, place) = (from / (channels * places), from / places % channels, from % places);
                 turned[(place * channels + channel) * out + own] = *value;
             }
-            let weight = Weight::new(turned, [1, places * channels, out], device);
+            let weight = Tensor::from_data(TensorData::new(turned, [1, places * channels, out]), device);
             Kind::Patches { weight, side, stride, padding: side / 2 }
         };
         Self { kind, bias }
@@ -68,7 +67,7 @@ impl Conv {
                     (1, 1) => x.values.clone(),
                     _ => patches(x, [height, width], *side, *stride, *padding),
                 };
-                let values = weight.times(patches, x.batch * height * width);
+                let values = product(patches, x.batch * height * width, weight);
                 let mut output = Map { batch: x.batch, height, width, channels: self.bias.len(), values };
                 let line = width * self.bias.len();
                 each(&mut output.values, line, |row, values| {
@@ -128,10 +127,10 @@ pub(super) fn finished(values: &mut [f32], bias: &[f32], shortcut: Option<&[f32]
 mod tests {
     use super::super::tests::{assert_same, random};
     use super::*;
+    use burn::tensor::Distribution;
     use burn::tensor::activation::relu;
     use burn::tensor::module::conv2d;
     use burn::tensor::ops::ConvOptions;
-    use burn::tensor::{Distribution, Tensor, TensorData};
 
     /// Our convolution and Burn's, with and without shortcut and ReLU.
     fn compare(shape: [usize; 4], stride: usize, input: [usize; 4]) {

@@ -2,14 +2,13 @@
 //!
 //! Channels lie next to each other (`[batch, height, width, channels]`), so that everything but the matrix products runs
 //! over neighbouring numbers; bias, shortcut and ReLU are one pass; 3x3 convolutions are Winograd's. The matrix products
-//! are Burn's, but for those in the browser.
+//! are Burn's.
 
 mod conv;
 mod depthwise;
-mod product;
 mod winograd;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 
 pub use conv::{Conv, Finish};
 pub use depthwise::Depthwise;
@@ -137,10 +136,17 @@ fn all(pieces: Vec<&mut [f32]>, _least: usize, work: impl Fn(usize, &mut [f32]) 
     pieces.into_iter().enumerate().for_each(|(index, piece)| work(index, piece));
 }
 
+/// Matrix products `[n, rows, inside] x [n, inside, columns]`.
+fn product(values: Vec<f32>, rows: usize, weight: &Tensor<3>) -> Vec<f32> {
+    let [n, inside, _] = weight.dims();
+    let values = Tensor::<3>::from_data(TensorData::new(values, [n, rows, inside]), &weight.device());
+    values.matmul(weight.clone()).into_data().try_into_vec().expect("a product of f32 is f32")
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use burn::tensor::{Distribution, Tensor};
+    use burn::tensor::Distribution;
 
     /// A random map, also as a tensor of planes.
     pub(crate) fn random(shape: [usize; 4]) -> (Map, Tensor<4>) {

@@ -1,11 +1,10 @@
 //! 3x3 convolutions by Winograd's F(4x4, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015):
 //! 36 products of matrices for 16 places of the output, where there were 144. Tiles of 6 x 6 numbers overlap by two.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::conv::{Finish, finished};
-use super::product::Weight;
-use super::{Map, all, inside};
+use super::{Map, all, inside, product};
 
 /// Side of the output that one tile gives.
 pub(super) const TILE: usize = 4;
@@ -30,7 +29,7 @@ pub(super) fn serves(channels: usize, out: usize) -> bool {
 }
 
 /// G g G' for each pair of channels: `[36, channels, out]`.
-pub(super) fn transformed(weight: &[f32], [out, channels]: [usize; 2], device: &Device) -> Weight {
+pub(super) fn transformed(weight: &[f32], [out, channels]: [usize; 2], device: &Device) -> Tensor<3> {
     const G: [[f64; 3]; SEEN] = [
         [1.0 / 4.0, 0.0, 0.0],
         [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
@@ -50,12 +49,12 @@ pub(super) fn transformed(weight: &[f32], [out, channels]: [usize; 2], device: &
             }
         }
     }
-    Weight::new(all, [PLACES, channels, out], device)
+    Tensor::from_data(TensorData::new(all, [PLACES, channels, out]), device)
 }
 
 /// The convolution, with what comes behind it.
-pub(super) fn forward(x: &Map, weight: &Weight, bias: &[f32], finish: Finish) -> Map {
-    let [_, channels, out] = weight.shape();
+pub(super) fn forward(x: &Map, weight: &Tensor<3>, bias: &[f32], finish: Finish) -> Map {
+    let [_, channels, out] = weight.dims();
     assert_eq!(channels, x.channels, "the convolution takes another depth");
     let mut output = x.zeros(x.height, x.width, out);
     let tiles = Tiles { rows: x.height.div_ceil(TILE), columns: x.width.div_ceil(TILE) };
@@ -72,7 +71,7 @@ pub(super) fn forward(x: &Map, weight: &Weight, bias: &[f32], finish: Finish) ->
     }
     all(pieces, 1, |index, piece| {
         let block = Block { first: index * per_block, lines: per_block.min(lines - index * per_block), tiles };
-        let products = weight.times(block.transformed(x), block.count());
+        let products = product(block.transformed(x), block.count(), weight);
         block.untransformed(&products, piece, x.height, x.width, out);
         let shortcut = finish.shortcut.map(|map| &map.values[start(block.first)..][..piece.len()]);
         finished(piece, bias, shortcut, finish.activated);
