@@ -7,11 +7,11 @@ Says what it is and what it finds, as one line of JSON; then runs once for each 
 milliseconds.
 """
 
-import json
 import sys
-import time
 
 import numpy
+
+from peer import serve
 
 
 def onnxruntime(model, pixels, side, threads):
@@ -47,12 +47,7 @@ def opencv(model, picture, side, threads, checked_score, least_score, most_overl
 
 
 def main():
-    version, answers, run = {"onnxruntime": onnxruntime, "opencv": opencv}[sys.argv[1]](*sys.argv[2:])
-    print(json.dumps({"version": version, "answers": answers.ravel().tolist()}), flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter_ns()
-        run()
-        print((time.perf_counter_ns() - start) / 1e6, flush=True)
+    serve(*{"onnxruntime": onnxruntime, "opencv": opencv}[sys.argv[1]](*sys.argv[2:]))
 
 
 main()

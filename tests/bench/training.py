@@ -6,12 +6,12 @@ Says what it is and what it computes, as one line of JSON; then works once for e
 the milliseconds.
 """
 
-import json
 import pathlib
 import sys
-import time
 
 import numpy
+
+from peer import serve
 
 
 def network(width):
@@ -120,12 +120,7 @@ def main():
     images, side, width, threads, checked = map(int, sys.argv[3:])
     pixels = numpy.fromfile(folder / "input.f32", "<f4").reshape(-1, 3, side, side)[:images].copy()
     engines = {"step": step, "estimate": estimate, "onnxruntime": onnxruntime}
-    version, answers, run = engines[what](folder, pixels, width, threads, checked)
-    print(json.dumps({"version": version, "answers": answers.ravel().tolist()}), flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter_ns()
-        run()
-        print((time.perf_counter_ns() - start) / 1e6, flush=True)
+    serve(*engines[what](folder, pixels, width, threads, checked))
 
 
 main()
