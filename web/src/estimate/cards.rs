@@ -147,7 +147,7 @@ fn FaceCard(index: usize, seen: Seen, look: Look, picture: Option<Picture>) -> i
                 <div class="words">{head}{unknown}{note}</div>
                 {(several && known).then(|| view! {
                     <button type="button" class="quiet" aria-expanded=move || chosen.get().to_string() on:click=move |_| viewer.chosen.set(index)>
-                        {move || if chosen.get() { "Details below" } else { "Details" }}
+                        "Details"
                         <span class="visually-hidden">{format!(" of face {}", index + 1)}</span>
                     </button>
                 })}
