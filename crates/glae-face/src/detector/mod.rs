@@ -72,9 +72,9 @@ pub struct Detector {
 /// The folded network, computed by whoever is quickest on the device.
 #[derive(Debug)]
 enum Net {
-    Tensors(Folded),
+    Tensors(Box<Folded>),
     #[cfg(feature = "cpu")]
-    Processor(network::Processor),
+    Processor(Box<network::Processor>),
 }
 
 impl Detector {
@@ -83,9 +83,9 @@ impl Detector {
         let net = Folded::new(&net);
         #[cfg(feature = "cpu")]
         if cpu::serves(device) {
-            return Self { net: Net::Processor(network::Processor::new(&net)), device: device.clone() };
+            return Self { net: Net::Processor(Box::new(network::Processor::new(&net))), device: device.clone() };
         }
-        Self { net: Net::Tensors(net), device: device.clone() }
+        Self { net: Net::Tensors(Box::new(net)), device: device.clone() }
     }
 
     /// All faces of an upright photograph, from left to right, in its pixels.

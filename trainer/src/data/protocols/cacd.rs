@@ -62,7 +62,7 @@ pub(super) fn read(dir: &Path) -> Result<Collection> {
 
 /// The part of a rank.
 fn part(rank: f64) -> Option<Part> {
-    (rank >= 1.0 && rank.fract() == 0.0).then(|| match rank as u64 {
+    (rank >= 1.0 && rank.fract() == 0.0).then_some(match rank as u64 {
         ..=2 => Part::Val,
         3..=5 => Part::Test,
         _ => Part::Train,

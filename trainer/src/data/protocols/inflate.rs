@@ -56,8 +56,8 @@ mod tests {
         }
     }
 
-    const STORED: &str = concat!("7801010300fcff616263024d0127",);
-    const FIXED: &str = concat!("78014b4c4a4e44458a0048820706",);
+    const STORED: &str = "7801010300fcff616263024d0127";
+    const FIXED: &str = "78014b4c4a4e44458a0048820706";
     const DYNAMIC: &str = concat!(
         "78da6d94496a1d4110446f643aa71af019b4d4fa63b03168a5fbaf643a43e87d957b19544eaf33c31e2fbf7eff79bcbe3fae",
         "7fdf8fb7f7bf3f1725bb252b6a796beed4766b1b9a8d5b8b01cdebd632a045bfab0b5a76be9ad046d765e8527b08354d6108",
