@@ -66,7 +66,7 @@ pub enum ExternalData {
 pub enum Origin {
     /// Copied from a publication; nobody here checked them.
     Reported {
-        /// As in "[GLAE] Table V".
+        /// As in "`[GLAE]` Table V".
         source: String,
     },
     /// Computed here from predictions that ship with the board.

@@ -23,7 +23,7 @@ pub struct Arguments {
     /// The run's TOML file (with --resume: not needed).
     #[arg(required_unless_present = "resume")]
     pub config: Option<PathBuf>,
-    /// Folder of the run; default runs/<time>-<name>.
+    /// Folder of the run; default runs/TIME-NAME.
     #[arg(long)]
     pub out: Option<PathBuf>,
     /// Another value for a key of the file, e.g. stage1.epochs=3 or loss=kl; as often as needed. Without a value the key's

@@ -28,7 +28,7 @@ pub fn line(distribution: &[f32], ceiling: f32) -> String {
     path
 }
 
-/// [`line`], closed along the bottom.
+/// [`line()`], closed along the bottom.
 pub fn area(distribution: &[f32], ceiling: f32) -> String {
     let last = distribution.len().saturating_sub(1);
     format!("{}L{last} {HEIGHT}L0 {HEIGHT}Z", line(distribution, ceiling))

@@ -1,7 +1,7 @@
 //! The messages between the page and its worker.
 //!
 //! Each `postMessage` carries an array `[message, bytes]`: the message as serde-wasm-bindgen writes it, and for
-//! [`Request::Open`], [`Request::Read`] and [`Request::Frame`] the file or the pixels as a transferred `ArrayBuffer`, so
+//! [`Request::Open`], [`Work::Read`] and [`Work::Frame`] the file or the pixels as a transferred `ArrayBuffer`, so
 //! that no picture is copied on the main thread.
 //!
 //! The page waits for [`Reply::Listening`] before it sends anything: what is posted before the worker's program runs is

@@ -1,5 +1,5 @@
 //! Finding faces: YuNet (Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023), the network in [`network`], its
-//! answers read in [`decode`], both together in [`Detector`].
+//! answers read in [`mod@decode`], both together in [`Detector`].
 
 pub mod decode;
 pub mod golden;
