@@ -11,22 +11,17 @@ import sys
 
 import numpy
 
-from peer import serve
+from peer import onnxruntime_session, serve
 
 
 def onnxruntime(model, pixels, side, threads):
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = int(threads)
-    options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    version, session = onnxruntime_session(model, int(threads))
     pixels = numpy.fromfile(pixels, "<f4").reshape(1, 3, int(side), int(side))
 
     def run():
         return session.run(["answers"], {"input": pixels})[0]
 
-    return f"onnxruntime {onnxruntime.__version__}", run(), run
+    return version, run(), run
 
 
 def opencv(model, picture, side, threads, checked_score, least_score, most_overlap):

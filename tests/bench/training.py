@@ -11,7 +11,7 @@ import sys
 
 import numpy
 
-from peer import serve
+from peer import onnxruntime_session, serve
 
 
 def network(width):
@@ -102,17 +102,12 @@ def estimate(folder, pixels, width, threads, _):
 
 
 def onnxruntime(folder, pixels, _width, threads, _checked):
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(folder / "network.onnx", options, providers=["CPUExecutionProvider"])
+    version, session = onnxruntime_session(folder / "network.onnx", threads)
 
     def run():
         return session.run(["logits"], {"input": pixels})[0]
 
-    return f"onnxruntime {onnxruntime.__version__}", run(), run
+    return version, run(), run
 
 
 def main():

@@ -88,18 +88,10 @@ impl FoldedNet {
     pub fn new(config: &NetworkConfig, state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
         config.check().map_err(|error| WeightsError::Manifest(error.to_string()))?;
         let folder = Folder { state, device };
-        #[cfg(feature = "cpu")]
-        let trunk = if cpu::serves(device) {
-            let conv = |Folded { weight, bias, shape, stride, map }: Folded| {
-                cpu::Conv::new(&weight, bias, shape, stride, map, device)
-            };
-            Trunk::Processor(folder.layers(config, conv)?)
-        } else {
-            Trunk::Tensors(folder.layers(config, |folded| folder.uploaded(folded))?)
-        };
-        #[cfg(not(feature = "cpu"))]
-        let trunk = Trunk::Tensors(folder.layers(config, |folded| folder.uploaded(folded))?);
-        Ok(Self { trunk, heads: [folder.head(config, "vanilla")?, folder.head(config, "balanced")?] })
+        Ok(Self {
+            trunk: folder.trunk(config)?,
+            heads: [folder.head(config, "vanilla")?, folder.head(config, "balanced")?],
+        })
     }
 
     /// Both classifiers' logits.
@@ -185,6 +177,17 @@ struct Folder<'a> {
 }
 
 impl Folder<'_> {
+    fn trunk(&self, config: &NetworkConfig) -> Result<Trunk, WeightsError> {
+        #[cfg(feature = "cpu")]
+        if cpu::serves(self.device) {
+            let conv = |Folded { weight, bias, shape, stride, map }: Folded| {
+                cpu::Conv::new(&weight, bias, shape, stride, map, self.device)
+            };
+            return Ok(Trunk::Processor(self.layers(config, conv)?));
+        }
+        Ok(Trunk::Tensors(self.layers(config, |folded| self.uploaded(folded))?))
+    }
+
     /// The backbone; `conv` makes what computes a convolution.
     fn layers<C>(&self, config: &NetworkConfig, conv: impl Fn(Folded) -> C) -> Result<Layers<C>, WeightsError> {
         let (mut channels, width) = (config.width, config.width);

@@ -14,7 +14,7 @@ use crate::commands::train::{CONFIG, crops};
 use crate::config::RunConfig;
 use crate::data::{load, read_truth};
 use crate::evaluation::{Scores, estimates, median};
-use crate::onnx::age::age;
+use crate::onnx::age::{PAIR, age};
 
 const GOLDEN_SEED: u32 = 1;
 /// Far above what f32 arithmetic in another order changes, far below what a broken shader does.
@@ -22,8 +22,6 @@ const GOLDEN_TOLERANCE: f32 = 1e-3;
 
 /// The network for other engines.
 const ONNX: &str = "network.onnx";
-/// Images in a batch of it.
-const PAIR: usize = 2;
 
 /// `trainer export`.
 #[derive(Debug, clap::Args)]

@@ -32,3 +32,17 @@ impl Layers for Quick {
 fn primitive(values: Vec<f32>, shape: impl Into<Shape>) -> Primitive {
     Flex::float_from_data(TensorData::new(values, shape.into()), &Default::default())
 }
+
+/// Sum of `term` over pairs, in lanes that the compiler can compute side by side.
+fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+    const LANES: usize = 16;
+    let mut lanes = [0f32; LANES];
+    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| term(*a, *b)).sum();
+    for (a, b) in a.zip(b) {
+        for lane in 0..LANES {
+            lanes[lane] += term(a[lane], b[lane]);
+        }
+    }
+    lanes.iter().sum::<f32>() + rest
+}

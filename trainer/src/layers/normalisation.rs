@@ -10,7 +10,7 @@ use burn::nn::BatchNorm;
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use super::{Cpu, Primitive, primitive};
+use super::{Cpu, Primitive, primitive, sum};
 
 /// BatchNorm of a batch in training on the CPU, which also moves the running statistics; ReLU behind it if `activated`.
 /// `None` where that is not ours.
@@ -110,20 +110,6 @@ fn moments<'a>(planes: impl Iterator<Item = &'a [f32]>) -> [f32; 2] {
         mean += apart * own / count;
     }
     [mean as f32, (spread / count) as f32]
-}
-
-/// Sum of `term` over pairs, in lanes that the compiler can compute side by side.
-fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
-    const LANES: usize = 16;
-    let mut lanes = [0f32; LANES];
-    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| term(*a, *b)).sum();
-    for (a, b) in a.zip(b) {
-        for lane in 0..LANES {
-            lanes[lane] += term(a[lane], b[lane]);
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
 }
 
 #[derive(Clone, Debug)]

@@ -6,6 +6,9 @@ use glae_model::{AGES, StateDict, WeightsError};
 
 use super::{Dense, Graph, Kernel, Value};
 
+/// A face and its mirror image: the batch of an estimate.
+pub const PAIR: usize = 2;
+
 /// The file. Its input is `input`, normalised pixels `[batch, 3, size, size]`; its output `logits`, `[2, batch, 101]`, the
 /// vanilla classifier first.
 ///

@@ -101,7 +101,7 @@ pub(super) fn same(peer: &Peer, ours: &[f32]) -> Result<String> {
 }
 
 /// Largest difference, in shares of the largest number of `ours`.
-pub(super) fn difference(theirs: &[f32], ours: &[f32]) -> Result<f32> {
+fn difference(theirs: &[f32], ours: &[f32]) -> Result<f32> {
     ensure!(theirs.len() == ours.len(), "{} answers instead of {}", theirs.len(), ours.len());
     let largest = ours.iter().fold(0f32, |largest, value| largest.max(value.abs()));
     ensure!(theirs.iter().all(|value| value.is_finite()), "NaN or infinity among the answers");

@@ -16,7 +16,7 @@ use super::peer::Peer;
 use super::report::Measurement;
 use crate::checkpoint::write_atomically;
 use crate::layers::Quick;
-use crate::onnx::age::age;
+use crate::onnx::age::{PAIR, age};
 use crate::optimizer::Sgd;
 use crate::schedule::Rates;
 
@@ -26,9 +26,6 @@ const CLIP: f64 = 5.0;
 
 /// Steps whose losses must agree before anything is timed.
 const CHECKED: usize = 3;
-
-/// Images that are estimated together: a face and its mirror image.
-const PAIR: usize = 2;
 
 /// `trainer bench training`.
 #[derive(Debug, clap::Args)]

@@ -3,8 +3,7 @@
 use burn::backend::TensorMetadata;
 use rayon::prelude::*;
 
-use super::super::primitive;
-use super::{Primitive, values};
+use super::super::{Primitive, primitive, sum};
 
 /// For each channel the nine gradients of its kernel, row by row.
 ///
@@ -13,8 +12,10 @@ use super::{Primitive, values};
 /// - output: `[channels, 1, 3, 3]`
 pub(super) fn kernel_gradient(x: Primitive, upstream: Primitive) -> Primitive {
     let [batch, channels, height, width] = x.shape().dims();
-    let (x, upstream) = (values(x), values(upstream));
+    let (x, upstream) = (x.to_contiguous(), upstream.to_contiguous());
+    let (x, upstream) = (x.storage::<f32>(), upstream.storage::<f32>());
     let plane = height * width;
+    let products = |a: &[f32], b: &[f32]| sum(a, b, |a, b| a * b);
     let of_channel = |channel: usize| {
         let mut taps = [0f32; 9];
         for image in 0..batch {
@@ -28,9 +29,9 @@ pub(super) fn kernel_gradient(x: Primitive, upstream: Primitive) -> Primitive {
                     };
                     let line = &x[source * width..(source + 1) * width];
                     let taps = &mut taps[3 * tap_row..3 * tap_row + 3];
-                    taps[0] += dot(&line[..width - 1], &gradient[1..]);
-                    taps[1] += dot(line, gradient);
-                    taps[2] += dot(&line[1..], &gradient[..width - 1]);
+                    taps[0] += products(&line[..width - 1], &gradient[1..]);
+                    taps[1] += products(line, gradient);
+                    taps[2] += products(&line[1..], &gradient[..width - 1]);
                 }
             }
         }
@@ -38,17 +39,4 @@ pub(super) fn kernel_gradient(x: Primitive, upstream: Primitive) -> Primitive {
     };
     let found: Vec<[f32; 9]> = (0..channels).into_par_iter().map(of_channel).collect();
     primitive(found.concat(), [channels, 1, 3, 3])
-}
-
-/// Sum of products, in sixteen lanes so that the compiler can use wide registers.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0f32; 16];
-    let (a_blocks, b_blocks) = (a.chunks_exact(16), b.chunks_exact(16));
-    let rest: f32 = a_blocks.remainder().iter().zip(b_blocks.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in a_blocks.zip(b_blocks) {
-        for lane in 0..16 {
-            lanes[lane] += a[lane] * b[lane];
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
 }

@@ -6,8 +6,7 @@ use burn::backend::ops::FloatTensorOps;
 use burn::tensor::Shape;
 use rayon::prelude::*;
 
-use super::super::primitive;
-use super::{Primitive, values};
+use super::super::{Primitive, primitive};
 
 /// Most numbers of patches that are laid out at a time: 64 MB.
 const MOST_NUMBERS: usize = 16 << 20;
@@ -35,7 +34,8 @@ pub(super) fn kernel_gradient(
         let each = Flex::float_matmul(upstream, Flex::float_swap_dims(x, 1, 2));
         return Flex::float_reshape(Flex::float_sum_dim(each, 0), Shape::new(kernel));
     }
-    let (x, upstream) = (values(x), values(upstream));
+    let (x, upstream) = (x.to_contiguous(), upstream.to_contiguous());
+    let (x, upstream) = (x.storage::<f32>(), upstream.storage::<f32>());
     let places = rows * columns;
     let images = (MOST_NUMBERS / (patch * places)).clamp(1, batch);
     let mut sum: Option<Primitive> = None;

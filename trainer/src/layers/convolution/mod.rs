@@ -17,7 +17,7 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Shape, Tensor, read_sync};
+use burn::tensor::{Shape, Tensor};
 
 use super::{Cpu, Primitive};
 
@@ -168,11 +168,6 @@ fn of_bias(upstream: Primitive) -> Primitive {
     let planes = Flex::float_reshape(upstream, Shape::new([batch, channels, height * width]));
     let sums = Flex::float_sum_dim(Flex::float_sum_dim(planes, 2), 0);
     Flex::float_reshape(sums, Shape::new([channels]))
-}
-
-fn values(tensor: Primitive) -> Vec<f32> {
-    let data = read_sync(Flex::float_into_data(tensor)).expect("memory can be read");
-    data.try_to_vec().expect("training computes in f32")
 }
 
 #[cfg(test)]
