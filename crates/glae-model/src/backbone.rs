@@ -6,11 +6,10 @@
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use crate::config::{self, NetworkConfig};
-use crate::layers::{Burn, Layers};
+use crate::layers::{Burn, Layers, Pool};
 
 /// The backbone f^b.
 #[derive(Module, Debug)]
@@ -61,7 +60,7 @@ impl ResNet {
     /// [`Self::forward`] with another way to compute its layers, for training.
     pub fn forward_with(&self, input: Tensor<4>, layers: &dyn Layers) -> Tensor<4> {
         let mut x = layers.normalise(&self.bn1, layers.convolve(&self.conv1, input), true);
-        x = max_pool(x);
+        x = layers.max_pool(x, STEM_POOL);
         for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten() {
             x = block.forward(x, layers);
         }
@@ -69,14 +68,8 @@ impl ResNet {
     }
 }
 
-/// The 3x3 stride-2 pooling behind the stem.
-pub(crate) fn max_pool(x: Tensor<4>) -> Tensor<4> {
-    burn::nn::pool::MaxPool2dConfig::new([3, 3])
-        .with_strides([2, 2])
-        .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-        .init()
-        .forward(x)
-}
+/// The pooling behind the stem.
+pub(crate) const STEM_POOL: Pool = Pool { size: 3, stride: 2, padding: 1 };
 
 /// A residual block: basic (two 3x3) or bottleneck (1x1, 3x3, 1x1).
 #[derive(Module, Debug)]
@@ -133,7 +126,7 @@ impl Block {
         if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
             x = layers.normalise(bn3, layers.convolve(conv3, x), false);
         }
-        relu(x + shortcut)
+        layers.join(x, shortcut)
     }
 }
 

@@ -63,6 +63,13 @@ pub struct Rearrange {
     pub stride: usize,
 }
 
+impl Rearrange {
+    /// Whether each output pixel reads exactly one patch: rearrangement and convolution together are a 1x1 convolution.
+    pub fn is_pointwise(&self) -> bool {
+        self.kernel == self.r && self.stride == self.r
+    }
+}
+
 impl Default for Rearrange {
     fn default() -> Self {
         Self { r: 16, kernel: 16, stride: 16 }

@@ -1,6 +1,6 @@
 //! All of inference: crops in, ages out.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::AGES;
@@ -73,7 +73,6 @@ pub struct Inference {
     net: FoldedNet,
     input: Input,
     routing: Routing,
-    device: Device,
 }
 
 impl Inference {
@@ -88,7 +87,7 @@ impl Inference {
         routing: Routing,
         device: &Device,
     ) -> Result<Self, WeightsError> {
-        Ok(Self { net: FoldedNet::new(network, state, device)?, input, routing, device: device.clone() })
+        Ok(Self { net: FoldedNet::new(network, state, device)?, input, routing })
     }
 
     /// Estimates the age of each crop (RGB8, row-major, `size * size * 3` bytes), all in one backbone pass on
@@ -110,8 +109,7 @@ impl Inference {
         for mirrored in [false, true] {
             crops.iter().for_each(|crop| self.input.normalise(crop, mirrored, &mut planes));
         }
-        let x = Tensor::from_data(TensorData::new(planes, [rows, 3, size, size]), &self.device);
-        let logits = self.net.forward(x).into_data_async().await;
+        let logits = self.net.forward(planes, [rows, 3, size, size]).into_data_async().await;
         let logits = logits.map_err(|error| EstimateError::Device(format!("{error:?}")))?;
         let logits: Vec<f32> = logits.try_to_vec().map_err(|error| EstimateError::Device(format!("{error:?}")))?;
         if logits.iter().any(|logit| !logit.is_finite()) {

@@ -5,10 +5,14 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::backbone::max_pool;
+use crate::backbone::STEM_POOL;
 use crate::config::{Backbone, NetworkConfig, Projection};
 #[cfg(feature = "cpu")]
 use crate::cpu;
+#[cfg(all(feature = "gpu", target_family = "wasm"))]
+use crate::gpu;
+#[cfg(any(feature = "cpu", feature = "gpu"))]
+use crate::layers::Kit;
 use crate::rearrange::rearrange;
 use crate::weights::{Array, StateDict, WeightsError};
 
@@ -20,6 +24,7 @@ const EPSILON: f32 = 1e-5;
 pub struct FoldedNet {
     trunk: Trunk,
     heads: [FoldedHead; 2],
+    device: Device,
 }
 
 /// The backbone, its convolutions computed by whoever is quickest on the device.
@@ -27,7 +32,9 @@ pub struct FoldedNet {
 enum Trunk {
     Tensors(Layers<Conv>),
     #[cfg(feature = "cpu")]
-    Processor(Layers<cpu::Conv>),
+    Processor(Layers<cpu::Conv>, cpu::Processor),
+    #[cfg(all(feature = "gpu", target_family = "wasm"))]
+    Graphics(Layers<gpu::Conv>, gpu::Graphics, Option<gpu::Classifiers>),
 }
 
 /// The backbone's convolutions.
@@ -59,8 +66,18 @@ struct Folded {
     shape: [usize; 4],
     stride: usize,
     /// Side of the maps it sees.
-    #[cfg_attr(not(feature = "cpu"), expect(dead_code, reason = "only the processor's layers choose by it"))]
+    #[cfg_attr(
+        not(any(feature = "cpu", feature = "gpu")),
+        expect(dead_code, reason = "only layers of our own choose by it")
+    )]
     map: usize,
+}
+
+#[cfg(any(feature = "cpu", feature = "gpu"))]
+impl Folded {
+    fn of<K: Kit>(self, kit: &K) -> K::Conv {
+        kit.conv(&self.weight, self.bias, self.shape, self.stride, self.map)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -91,19 +108,32 @@ impl FoldedNet {
         Ok(Self {
             trunk: folder.trunk(config)?,
             heads: [folder.head(config, "vanilla")?, folder.head(config, "balanced")?],
+            device: device.clone(),
         })
     }
 
     /// Both classifiers' logits.
     ///
     /// # Shapes
-    /// - `input`: normalised pixels `[batch, 3, size, size]`
+    /// - `pixels`: normalised, `[batch, 3, size, size]` of this shape
     /// - output: `[2, batch, 101]`, vanilla first
-    pub fn forward(&self, input: Tensor<4>) -> Tensor<3> {
+    pub fn forward(&self, pixels: Vec<f32>, shape: [usize; 4]) -> Tensor<3> {
+        let device = &self.device;
         let x = match &self.trunk {
-            Trunk::Tensors(layers) => layers.forward(input),
+            Trunk::Tensors(layers) => layers.forward(Tensor::from_data(TensorData::new(pixels, shape), device)),
             #[cfg(feature = "cpu")]
-            Trunk::Processor(layers) => layers.forward(input),
+            Trunk::Processor(layers, kit) => {
+                let x = layers.forward_with(kit.map(&pixels, shape), kit);
+                Tensor::from_data(TensorData::new(x.to_planes(), [x.batch, x.channels, x.height, x.width]), device)
+            }
+            #[cfg(all(feature = "gpu", target_family = "wasm"))]
+            Trunk::Graphics(layers, kit, classifiers) => {
+                let features = layers.forward_with(kit.map(&pixels, shape), kit);
+                if let Some(classifiers) = classifiers {
+                    return classifiers.forward(&features, kit);
+                }
+                kit.pixels(features).permute([0, 3, 1, 2])
+            }
         };
         let [vanilla, balanced] = &self.heads;
         Tensor::stack(vec![vanilla.forward(x.clone()), balanced.forward(x)], 0)
@@ -112,7 +142,7 @@ impl FoldedNet {
 
 impl Layers<Conv> {
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let mut x = max_pool(relu(self.stem.forward(input)));
+        let mut x = STEM_POOL.forward(relu(self.stem.forward(input)));
         for FoldedBlock { convs, downsample } in &self.blocks {
             let shortcut = downsample.as_ref().map_or_else(|| x.clone(), |conv| conv.forward(x.clone()));
             for (index, conv) in convs.iter().enumerate() {
@@ -124,25 +154,19 @@ impl Layers<Conv> {
     }
 }
 
-#[cfg(feature = "cpu")]
-impl Layers<cpu::Conv> {
-    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let (shape, device) = (input.dims(), input.device());
-        let planes: Vec<f32> = input.into_data().try_into_vec().expect("pixels are f32");
-        let activated = cpu::Finish { shortcut: None, activated: true };
-        let stem = self.stem.forward(&cpu::Map::from_planes(&planes, shape), activated);
-        let mut x = stem.max_pool(3, 2, 1);
+#[cfg(any(feature = "cpu", feature = "gpu"))]
+impl<C> Layers<C> {
+    fn forward_with<K: Kit<Conv = C>>(&self, input: K::Map, kit: &K) -> K::Map {
+        let mut x = kit.max_pool(&kit.convolve(&self.stem, &input, None, true), STEM_POOL);
         for FoldedBlock { convs, downsample } in &self.blocks {
-            let down = downsample.as_ref().map(|conv| conv.forward(&x, cpu::Finish::default()));
-            let shortcut = Some(down.as_ref().unwrap_or(&x));
+            let down = downsample.as_ref().map(|conv| kit.convolve(conv, &x, None, false));
             let (last, first) = convs.split_last().expect("a block has convolutions");
-            let inner = first.iter().fold(None, |inner: Option<cpu::Map>, conv| {
-                Some(conv.forward(inner.as_ref().unwrap_or(&x), activated))
+            let inner = first.iter().fold(None, |inner: Option<K::Map>, conv| {
+                Some(kit.convolve(conv, inner.as_ref().unwrap_or(&x), None, true))
             });
-            x = last.forward(inner.as_ref().unwrap_or(&x), cpu::Finish { shortcut, activated: true });
+            x = kit.convolve(last, inner.as_ref().unwrap_or(&x), Some(down.as_ref().unwrap_or(&x)), true);
         }
-        let shape = [x.batch, x.channels, x.height, x.width];
-        Tensor::from_data(TensorData::new(x.to_planes(), shape), &device)
+        x
     }
 }
 
@@ -180,10 +204,14 @@ impl Folder<'_> {
     fn trunk(&self, config: &NetworkConfig) -> Result<Trunk, WeightsError> {
         #[cfg(feature = "cpu")]
         if cpu::serves(self.device) {
-            let conv = |Folded { weight, bias, shape, stride, map }: Folded| {
-                cpu::Conv::new(&weight, bias, shape, stride, map, self.device)
-            };
-            return Ok(Trunk::Processor(self.layers(config, conv)?));
+            let kit = cpu::Processor::new(self.device);
+            return Ok(Trunk::Processor(self.layers(config, |folded| folded.of(&kit))?, kit));
+        }
+        #[cfg(all(feature = "gpu", target_family = "wasm"))]
+        if gpu::serves(self.device) && config.width.is_multiple_of(4) {
+            let kit = gpu::Graphics::new(self.device);
+            let classifiers = self.classifiers(config, &kit)?;
+            return Ok(Trunk::Graphics(self.layers(config, |folded| folded.of(&kit))?, kit, classifiers));
         }
         Ok(Trunk::Tensors(self.layers(config, |folded| self.uploaded(folded))?))
     }
@@ -274,6 +302,34 @@ impl Folder<'_> {
         Ok((scale, shift))
     }
 
+    /// Both heads as one program, where each is a 1x1 convolution and a weighted sum over pixels.
+    #[cfg(all(feature = "gpu", target_family = "wasm"))]
+    fn classifiers(
+        &self,
+        config: &NetworkConfig,
+        graphics: &gpu::Graphics,
+    ) -> Result<Option<gpu::Classifiers>, WeightsError> {
+        let setting = config.rearrange;
+        if !setting.is_pointwise() || matches!(config.projection, Projection::Flatten { .. }) {
+            return Ok(None);
+        }
+        let pixels = config.map_side().pow(2);
+        let shape = [crate::AGES, config.channels() / (setting.r * setting.r), setting.kernel, setting.kernel];
+        let classifier = |name: &str| -> Result<gpu::Classifier, WeightsError> {
+            let numbers =
+                |part: &str, shape: &[usize]| Ok(self.array(&format!("{name}.{part}"), shape)?.values.clone());
+            let (share, offset) = match &config.projection {
+                Projection::Pool => {
+                    (numbers("projection.pool.weight", &[pixels, 1])?, numbers("projection.pool.bias", &[1])?[0])
+                }
+                _ => (vec![1.0 / pixels as f32; pixels], 0.0),
+            };
+            let weight = numbers("rearranged.conv.weight", &shape)?;
+            Ok(gpu::Classifier { weight, bias: numbers("rearranged.conv.bias", &[crate::AGES])?, share, offset })
+        };
+        Ok(gpu::Classifiers::new(&[classifier("vanilla")?, classifier("balanced")?], graphics))
+    }
+
     fn head(&self, config: &NetworkConfig, name: &str) -> Result<FoldedHead, WeightsError> {
         let setting = config.rearrange;
         let (channels, square) = (config.channels(), setting.r * setting.r);
@@ -282,7 +338,7 @@ impl Folder<'_> {
         let bias = self.array(&format!("{name}.rearranged.conv.bias"), &[crate::AGES])?.values.clone();
         // With kernel = stride = r, each output pixel reads exactly one patch, and a patch is r^2 neighbouring channels
         // of one pixel of F in row order: the weights [101, C/r^2, r, r] already lie in memory as [101, C, 1, 1].
-        let whole = setting.kernel == setting.r && setting.stride == setting.r;
+        let whole = setting.is_pointwise();
         let shape = if whole { [crate::AGES, channels, 1, 1] } else { shape };
         let conv = Conv {
             weight: self.upload(weight, shape),
@@ -385,7 +441,8 @@ mod tests {
             let unfolded = [&net.vanilla, &net.balanced].map(|head| head.forward(features.clone()).holistic);
             let unfolded = Tensor::stack::<3>(unfolded.to_vec(), 0);
             let largest: f32 = unfolded.clone().abs().max().into_scalar();
-            let difference: f32 = (folded.forward(x) - unfolded).abs().max().into_scalar();
+            let folded = folded.forward(x.to_data().try_into_vec().unwrap(), x.dims());
+            let difference: f32 = (folded - unfolded).abs().max().into_scalar();
             assert!(difference <= 1e-4 * largest, "{config:?}: {difference} of {largest}");
         }
     }

@@ -1,7 +1,10 @@
 //! Who computes the layers of a network.
 
-use burn::nn::BatchNorm;
+use std::fmt::Debug;
+
 use burn::nn::conv::Conv2d;
+use burn::nn::pool::MaxPool2dConfig;
+use burn::nn::{BatchNorm, PaddingConfig2d};
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
@@ -17,6 +20,79 @@ pub trait Layers {
         let x = norm.forward(x);
         if activated { relu(x) } else { x }
     }
+
+    /// Where a shortcut ends: ReLU of the sum.
+    fn join(&self, x: Tensor<4>, shortcut: Tensor<4>) -> Tensor<4> {
+        relu(x + shortcut)
+    }
+
+    /// The largest of each square; outside of the map nothing is large.
+    fn max_pool(&self, x: Tensor<4>, pool: Pool) -> Tensor<4> {
+        pool.forward(x)
+    }
+}
+
+/// Layers for inference by programs of our own, whose maps keep channels next to each other.
+pub trait Kit: Clone + Debug {
+    /// Activations.
+    type Map;
+    /// A convolution that sees all channels, with its bias.
+    type Conv: Clone + Debug;
+    /// A 3x3 convolution that keeps channels apart, with its bias.
+    type Depthwise: Clone + Debug;
+
+    /// # Shapes
+    /// - `weight`: `[out, channels, side, side]` in row-major order, padded by half a side; `bias`: `[out]`
+    ///
+    /// `map` is the smaller side of the maps that come, 0 where nobody knows it.
+    fn conv(&self, weight: &[f32], bias: Vec<f32>, shape: [usize; 4], stride: usize, map: usize) -> Self::Conv;
+
+    /// # Shapes
+    /// - `weight`: `[channels, 1, 3, 3]` in row-major order, padded by one; `bias`: `[channels]`
+    fn depthwise(&self, weight: &[f32], bias: Vec<f32>) -> Self::Depthwise;
+
+    /// From planes, `[batch, channels, height, width]` of this shape.
+    fn map(&self, planes: &[f32], shape: [usize; 4]) -> Self::Map;
+
+    /// With shortcut and ReLU behind it where asked.
+    fn convolve(&self, conv: &Self::Conv, x: &Self::Map, shortcut: Option<&Self::Map>, activated: bool) -> Self::Map;
+
+    /// With ReLU behind it where asked.
+    fn convolve_depthwise(&self, conv: &Self::Depthwise, x: &Self::Map, activated: bool) -> Self::Map;
+
+    /// The largest of each square; outside of the map nothing is large.
+    fn max_pool(&self, x: &Self::Map, pool: Pool) -> Self::Map;
+
+    /// The sum of a map and of one of half its size, whose pixels count four times each.
+    fn add_doubled(&self, x: Self::Map, half: &Self::Map) -> Self::Map;
+}
+
+/// A max-pooling.
+#[derive(Clone, Copy, Debug)]
+pub struct Pool {
+    /// Side of the square.
+    pub size: usize,
+    /// Pixels between two squares.
+    pub stride: usize,
+    /// Pixels around the map.
+    pub padding: usize,
+}
+
+impl Pool {
+    /// As Burn computes it.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let Self { size, stride, padding } = *self;
+        MaxPool2dConfig::new([size, size])
+            .with_strides([stride, stride])
+            .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
+            .init()
+            .forward(x)
+    }
+
+    /// Length of the output in one direction.
+    pub fn output(&self, length: usize) -> usize {
+        (length + 2 * self.padding - self.size) / self.stride + 1
+    }
 }
 
 /// As Burn computes them.
@@ -24,3 +100,15 @@ pub trait Layers {
 pub struct Burn;
 
 impl Layers for Burn {}
+
+/// A kernel `[out, channels, side, side]` as `[side, side, channels, out]`, for maps whose channels come last.
+#[cfg(any(feature = "cpu", all(feature = "gpu", target_family = "wasm")))]
+pub(crate) fn by_place(weight: &[f32], [out, channels, side, _]: [usize; 4]) -> Vec<f32> {
+    let places = side * side;
+    let mut turned = vec![0f32; weight.len()];
+    for (from, value) in weight.iter().enumerate() {
+        let (own, channel, place) = (from / (channels * places), from / places % channels, from % places);
+        turned[(place * channels + channel) * out + own] = *value;
+    }
+    turned
+}

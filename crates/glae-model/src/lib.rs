@@ -24,6 +24,8 @@ pub mod cpu;
 mod estimator;
 pub mod fold;
 pub mod golden;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod layers;
 #[cfg(feature = "loss")]
 pub mod loss;

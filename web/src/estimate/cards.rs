@@ -140,7 +140,7 @@ fn FaceCard(index: usize, seen: Seen, look: Look, picture: Option<Picture>) -> i
             data-kl-balanced=estimate.as_ref().map(|e| e.kl_balanced.to_string())
             data-device=device
             // Of the age network alone, for all faces together: decoding and cropping depend on the file.
-            data-milliseconds=format!("{network:.1}")
+            data-milliseconds=format!("{network:.2}")
         >
             <div class="summary">
                 {small_picture}

@@ -1,6 +1,17 @@
 // Starts the worker's program. Trunk can generate such a file, but its version leaves a failed download or an old browser
 // unnoticed: the rejection stays inside the worker. Here it becomes the `Broken` reply of protocol.rs.
 importScripts("/inference.js");
+
+// The program's constructors run once, before anything else (see build.rs).
+for (const name of ["instantiate", "instantiateStreaming"]) {
+  const instantiate = WebAssembly[name];
+  WebAssembly[name] = async (...words) => {
+    const made = await instantiate.apply(WebAssembly, words);
+    (made.instance ?? made).exports.__wasm_call_ctors();
+    return made;
+  };
+}
+
 wasm_bindgen({ module_or_path: "/inference_bg.wasm" }).catch((error) => {
   postMessage([{ Broken: String(error) }]);
 });

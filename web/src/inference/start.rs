@@ -67,7 +67,7 @@ impl Parts {
     async fn load(&self, device: &Device, report: &DeviceReport) -> Result<Pipeline, String> {
         post(&Reply::Checking(report.clone()));
         let (finder, state) = &self.finder;
-        let detector = Detector::new(state.load_into(YuNet::new(device)).map_err(damaged)?, device);
+        let detector = Detector::new(state.load_into(YuNet::new(&device::cpu())).map_err(damaged)?, device);
         let (manifest, bytes) = &self.network;
         let estimator = Estimator::load(manifest.clone(), bytes, device).map_err(damaged)?;
         detector.golden_check(&finder.golden).await.map_err(|error| sentence(&error.to_string()))?;

@@ -8,6 +8,7 @@ pub mod network;
 mod second;
 pub mod trust;
 
+use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
@@ -16,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use decode::{Face, LEAST_VOTE, decode, suppress};
 #[cfg(feature = "cpu")]
 use glae_model::cpu;
+#[cfg(all(feature = "gpu", target_family = "wasm"))]
+use glae_model::gpu;
 use golden::{Golden, picture};
 use network::{Folded, OUTPUTS, YuNet};
 use second::Sight;
@@ -74,18 +77,16 @@ pub struct Detector {
 enum Net {
     Tensors(Box<Folded>),
     #[cfg(feature = "cpu")]
-    Processor(Box<network::Processor>),
+    Processor(Box<network::Quick<cpu::Processor>>),
+    #[cfg(all(feature = "gpu", target_family = "wasm"))]
+    Graphics(Box<network::Quick<gpu::Graphics>>, gpu::Graphics),
 }
 
 impl Detector {
-    /// Takes a network that lies on `device`, and folds it for inference.
+    /// Folds a network, which lies in the processor's memory or on the device, and puts it onto the device. For browsers'
+    /// WebGPU it has to lie in the processor's memory.
     pub fn new(net: YuNet, device: &Device) -> Self {
-        let net = Folded::new(&net);
-        #[cfg(feature = "cpu")]
-        if cpu::serves(device) {
-            return Self { net: Net::Processor(Box::new(network::Processor::new(&net))), device: device.clone() };
-        }
-        Self { net: Net::Tensors(Box::new(net)), device: device.clone() }
+        Self { net: Net::new(net, device), device: device.clone() }
     }
 
     /// All faces of an upright photograph, from left to right, in its pixels.
@@ -159,13 +160,19 @@ impl Detector {
     async fn answers_to(&self, planes: Vec<f32>, shape: [usize; 4]) -> Result<Vec<f32>, DetectError> {
         let answers: Vec<f32> = match &self.net {
             Net::Tensors(net) => {
-                let input = Tensor::from_data(TensorData::new(planes, shape), &self.device);
-                let answers = net.forward(input).into_data_async().await;
-                let answers = answers.map_err(|error| DetectError::Device(format!("{error:?}")))?;
-                answers.try_into_vec().map_err(|error| DetectError::Device(format!("{error:?}")))?
+                numbers(net.forward(Tensor::from_data(TensorData::new(planes, shape), &self.device))).await?
             }
             #[cfg(feature = "cpu")]
-            Net::Processor(net) => net.forward(&cpu::Map::from_planes(&planes, shape)),
+            Net::Processor(net) => {
+                let levels = net.forward(&planes, shape);
+                let image = |image| levels.iter().flat_map(move |map| map.image(image));
+                (0..shape[0]).flat_map(image).copied().collect()
+            }
+            #[cfg(all(feature = "gpu", target_family = "wasm"))]
+            Net::Graphics(net, kit) => {
+                let levels = net.forward(&planes, shape).map(|level| kit.pixels(level).flatten::<3>(1, 2));
+                numbers(Tensor::cat(levels.to_vec(), 1)).await?
+            }
         };
         debug_assert_eq!(answers.len() % OUTPUTS, 0);
         if answers.iter().all(|answer| answer.is_finite()) {
@@ -173,6 +180,26 @@ impl Detector {
         }
         Err(DetectError::NotFinite)
     }
+}
+
+impl Net {
+    fn new(net: YuNet, device: &Device) -> Self {
+        #[cfg(feature = "cpu")]
+        if cpu::serves(device) {
+            return Self::Processor(Box::new(network::Quick::new(&Folded::new(&net), cpu::Processor::new(device))));
+        }
+        #[cfg(all(feature = "gpu", target_family = "wasm"))]
+        if gpu::serves(device) {
+            let kit = gpu::Graphics::new(device);
+            return Self::Graphics(Box::new(network::Quick::new(&Folded::new(&net), kit.clone())), kit);
+        }
+        Self::Tensors(Box::new(Folded::new(&net.to_device(device))))
+    }
+}
+
+async fn numbers(answers: Tensor<3>) -> Result<Vec<f32>, DetectError> {
+    let answers = answers.into_data_async().await.map_err(|error| DetectError::Device(format!("{error:?}")))?;
+    answers.try_into_vec().map_err(|error| DetectError::Device(format!("{error:?}")))
 }
 
 /// The photograph made smaller, if it is too large.

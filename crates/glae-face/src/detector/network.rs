@@ -2,19 +2,18 @@
 //! `bbox_head.multi_level_cls.0.conv2`, ...), so that public weights load by name.
 
 mod folded;
-#[cfg(feature = "cpu")]
-mod processor;
+#[cfg(any(feature = "cpu", feature = "gpu"))]
+mod quick;
 
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::pool::MaxPool2dConfig;
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
-use glae_model::layers::{Burn, Layers};
+use glae_model::layers::{Burn, Layers, Pool};
 
 pub(super) use folded::Folded;
-#[cfg(feature = "cpu")]
-pub(super) use processor::Processor;
+#[cfg(any(feature = "cpu", feature = "gpu"))]
+pub(super) use quick::Quick;
 
 /// Pixels between neighbouring priors, level by level.
 pub const STRIDES: [usize; 3] = [8, 16, 32];
@@ -24,6 +23,9 @@ pub const OUTPUTS: usize = 16;
 
 /// Channels of every stage behind the first.
 const WIDTH: usize = 64;
+
+/// Between stages.
+const HALF: Pool = Pool { size: 2, stride: 2, padding: 0 };
 
 /// Logit of the share of priors that hold a face before anything is learnt (1 %).
 const RARE: f32 = -4.595_12;
@@ -94,16 +96,13 @@ struct Backbone {
 
 impl Backbone {
     fn forward(&self, input: Tensor<4>, layers: &dyn Layers) -> [Tensor<4>; 3] {
+        let halve = |x| layers.max_pool(x, HALF);
         let x = self.model1.forward(halve(self.model0.forward(input, layers)), layers);
         let fine = self.model3.forward(halve(self.model2.forward(x, layers)), layers);
         let middle = self.model4.forward(halve(fine.clone()), layers);
         let coarse = self.model5.forward(halve(middle.clone()), layers);
         [fine, middle, coarse]
     }
-}
-
-fn halve(x: Tensor<4>) -> Tensor<4> {
-    MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init().forward(x)
 }
 
 #[derive(Module, Debug)]

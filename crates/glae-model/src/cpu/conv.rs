@@ -1,8 +1,11 @@
 //! Convolutions that see all channels.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Map, each, inside, product, winograd};
+use super::{Map, View, all, inside, product, winograd};
+use crate::layers::by_place;
 
 /// A convolution with its bias.
 #[derive(Clone, Debug)]
@@ -23,10 +26,13 @@ pub struct Finish<'a> {
 #[derive(Clone, Debug)]
 enum Kind {
     /// One product with what each place of the output sees, laid out; `[1, side * side * channels, out]`.
-    Patches { weight: Tensor<3>, side: usize, stride: usize, padding: usize },
+    Patches { weight: Tensor<3>, window: Window },
     /// 3 x 3, stride 1, padding 1.
     Winograd(Tensor<3>),
 }
+
+/// So many numbers are laid out at a time: 1 MB, which stays close to the processor.
+const BLOCK: usize = 1 << 18;
 
 impl Conv {
     /// # Shapes
@@ -39,40 +45,33 @@ impl Conv {
     pub fn new(weight: &[f32], bias: Vec<f32>, shape: [usize; 4], stride: usize, map: usize, device: &Device) -> Self {
         let [out, channels, side, _] = shape;
         assert_eq!((weight.len(), bias.len()), (out * channels * side * side, out), "weights do not fit their shape");
-        let kind = if (side, stride) == (3, 1) && map >= winograd::TILE && winograd::serves(channels, out) {
+        let kind = if winograd::serves(shape, stride, map) {
             Kind::Winograd(winograd::transformed(weight, [out, channels], device))
         } else {
-            // [out, channels, places] to [places, channels, out].
-            let places = side * side;
-            let mut turned = vec![0f32; weight.len()];
-            for (from, value) in weight.iter().enumerate() {
-                let (own, channel, place) = (from / (channels * places), from / places % channels, from % places);
-                turned[(place * channels + channel) * out + own] = *value;
-            }
-            let weight = Tensor::from_data(TensorData::new(turned, [1, places * channels, out]), device);
-            Kind::Patches { weight, side, stride, padding: side / 2 }
+            let weight =
+                Tensor::from_data(TensorData::new(by_place(weight, shape), [1, side * side * channels, out]), device);
+            Kind::Patches { weight, window: Window::new(side, stride) }
         };
         Self { kind, bias }
     }
 
     /// # Panics
     /// If the map has another depth, or the shortcut another shape than the output.
-    pub fn forward(&self, x: &Map, finish: Finish) -> Map {
+    pub fn forward<V: AsRef<[f32]>>(&self, x: &Map<V>, finish: Finish) -> Map {
+        let x = x.view();
         match &self.kind {
             Kind::Winograd(weight) => winograd::forward(x, weight, &self.bias, finish),
-            Kind::Patches { weight, side, stride, padding } => {
-                let length = |length: usize| (length + 2 * padding - side) / stride + 1;
-                let (height, width) = (length(x.height), length(x.width));
-                let patches = match (side, stride) {
-                    (1, 1) => x.values.clone(),
-                    _ => patches(x, [height, width], *side, *stride, *padding),
-                };
-                let values = product(patches, x.batch * height * width, weight);
-                let mut output = Map { batch: x.batch, height, width, channels: self.bias.len(), values };
+            Kind::Patches { weight, window } => {
+                let [height, width] = window.output(&x);
+                let mut output = x.zeros(height, width, self.bias.len());
                 let line = width * self.bias.len();
-                each(&mut output.values, line, |row, values| {
-                    let shortcut = finish.shortcut.map(|map| &map.values[row * line..][..line]);
-                    finished(values, &self.bias, shortcut, finish.activated);
+                let per_block = window.lines(&x, BLOCK);
+                all(output.values.chunks_mut(per_block * line).collect(), 1, |index, piece| {
+                    let (first, lines) = (index * per_block, piece.len() / line);
+                    let values = product(window.patches(x, first, lines), lines * width, weight);
+                    piece.copy_from_slice(&values);
+                    let shortcut = finish.shortcut.map(|map| &map.values[first * line..][..piece.len()]);
+                    finished(piece, &self.bias, shortcut, finish.activated);
                 });
                 output
             }
@@ -80,28 +79,70 @@ impl Conv {
     }
 }
 
-/// What each place of the output sees: `[places, side * side * channels]`.
-fn patches(x: &Map, [height, width]: [usize; 2], side: usize, stride: usize, padding: usize) -> Vec<f32> {
-    let (channels, patch) = (x.channels, side * side * x.channels);
-    let mut all = vec![0f32; x.batch * height * width * patch];
-    each(&mut all, width * patch, |index, line| {
-        let (image, row) = (index / height, index % height);
-        for tap in 0..side {
-            let Some(y) = inside(row * stride + tap, padding, x.height) else { continue };
-            let from = &x.values[(image * x.height + y) * x.width * channels..][..x.width * channels];
-            for (column, patch) in line.chunks_exact_mut(patch).enumerate() {
-                let patch = &mut patch[tap * side * channels..][..side * channels];
-                // Columns first..last of the patch lie in the map.
-                let left = column * stride;
-                let first = padding.saturating_sub(left).min(side);
-                let last = (x.width + padding).saturating_sub(left).clamp(first, side);
-                let source = (left + first).saturating_sub(padding) * channels;
-                let count = (last - first) * channels;
-                patch[first * channels..][..count].copy_from_slice(&from[source..][..count]);
+/// What one place of the output sees; padded by half a side.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub(super) side: usize,
+    pub(super) stride: usize,
+    padding: usize,
+}
+
+impl Window {
+    pub(super) fn new(side: usize, stride: usize) -> Self {
+        Self { side, stride, padding: side / 2 }
+    }
+
+    /// Height and width of the output.
+    pub(super) fn output(&self, x: &View) -> [usize; 2] {
+        [x.height, x.width].map(|length| (length + 2 * self.padding - self.side) / self.stride + 1)
+    }
+
+    /// Numbers in a patch.
+    pub(super) fn patch(&self, x: &View) -> usize {
+        self.side * self.side * x.channels
+    }
+
+    /// Lines of the output whose patches together have about so many numbers.
+    pub(super) fn lines(&self, x: &View, numbers: usize) -> usize {
+        let [height, width] = self.output(x);
+        (numbers / (self.patch(x) * width)).clamp(1, x.batch * height)
+    }
+
+    /// The patches of some lines of the output, counted through all images: `[places, side, side, channels]`. Outside of the
+    /// map there are zeros.
+    pub(super) fn patches(&self, x: View, first: usize, lines: usize) -> Vec<f32> {
+        let [_, width] = self.output(&x);
+        let mut all = vec![0f32; lines * width * self.patch(&x)];
+        self.visit(&x, first, lines, |patches, pixels| {
+            all[patches].copy_from_slice(&x.values[pixels]);
+        });
+        all
+    }
+
+    /// Each piece that patches and map have in common: where it lies in the patches of these lines, and where in the map.
+    pub(super) fn visit(&self, x: &View, first: usize, lines: usize, mut seen: impl FnMut(Range<usize>, Range<usize>)) {
+        let Self { side, stride, padding } = *self;
+        let ([height, width], channels, patch) = (self.output(x), x.channels, self.patch(x));
+        for index in first..first + lines {
+            let (image, row) = (index / height, index % height);
+            for tap in 0..side {
+                let Some(y) = inside(row * stride + tap, padding, x.height) else { continue };
+                for column in 0..width {
+                    // Columns start..end of the window lie in the map.
+                    let left = column * stride;
+                    let start = padding.saturating_sub(left).min(side);
+                    let end = (x.width + padding).saturating_sub(left).clamp(start, side);
+                    if start == end {
+                        continue;
+                    }
+                    let count = (end - start) * channels;
+                    let to = ((index - first) * width + column) * patch + (tap * side + start) * channels;
+                    let from = ((image * x.height + y) * x.width + left + start - padding) * channels;
+                    seen(to..to + count, from..from + count);
+                }
             }
         }
-    });
-    all
+    }
 }
 
 /// Adds bias and shortcut to some pixels, and applies the ReLU.

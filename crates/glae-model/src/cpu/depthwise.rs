@@ -30,7 +30,8 @@ impl Depthwise {
     ///
     /// # Panics
     /// If the map has another depth.
-    pub fn forward(&self, x: &Map, activated: bool) -> Map {
+    pub fn forward<V: AsRef<[f32]>>(&self, x: &Map<V>, activated: bool) -> Map {
+        let x = x.view();
         let channels = self.bias.len();
         assert_eq!(channels, x.channels, "the convolution takes another depth");
         let mut output = x.zeros(x.height, x.width, channels);
@@ -41,7 +42,7 @@ impl Depthwise {
             output.chunks_exact_mut(channels).for_each(|pixel| pixel.copy_from_slice(&self.bias));
             for tap in 0..3 {
                 let Some(y) = inside(row + tap, 1, x.height) else { continue };
-                let from = &x.values[(image * x.height + y) * line..][..line];
+                let from = x.line(image * x.height + y);
                 let weights = &self.weight[tap * 3 * channels..][..3 * channels];
                 // Left of the first pixel and right of the last there is nothing.
                 add(&mut output[channels..], &from[..line - channels], &weights[..channels]);

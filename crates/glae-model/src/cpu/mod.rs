@@ -1,4 +1,4 @@
-//! Layers for inference on the processor, quicker than through the tensors of a backend.
+//! Layers on the processor, quicker than through the tensors of a backend.
 //!
 //! Channels lie next to each other (`[batch, height, width, channels]`), so that everything but the matrix products runs
 //! over neighbouring numbers; bias, shortcut and ReLU are one pass; 3x3 convolutions are Winograd's. The matrix products
@@ -6,10 +6,13 @@
 
 mod conv;
 mod depthwise;
+#[cfg(feature = "loss")]
+pub mod gradient;
 mod winograd;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::layers::{Kit, Pool};
 pub use conv::{Conv, Finish};
 pub use depthwise::Depthwise;
 
@@ -18,9 +21,60 @@ pub fn serves(device: &Device) -> bool {
     *device == Device::flex()
 }
 
-/// Activations, `[batch, height, width, channels]` in row-major order.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Map {
+/// These layers, to be used through [`Kit`].
+#[derive(Clone, Debug)]
+pub struct Processor {
+    /// Where the matrix products are computed.
+    device: Device,
+}
+
+impl Processor {
+    /// # Panics
+    /// If the device is none of the processor ([`serves`]).
+    pub fn new(device: &Device) -> Self {
+        assert!(serves(device), "the device's memory is not the processor's");
+        Self { device: device.clone() }
+    }
+}
+
+impl Kit for Processor {
+    type Map = Map;
+    type Conv = Conv;
+    type Depthwise = Depthwise;
+
+    fn conv(&self, weight: &[f32], bias: Vec<f32>, shape: [usize; 4], stride: usize, map: usize) -> Conv {
+        Conv::new(weight, bias, shape, stride, map, &self.device)
+    }
+
+    fn depthwise(&self, weight: &[f32], bias: Vec<f32>) -> Depthwise {
+        Depthwise::new(weight, bias)
+    }
+
+    fn map(&self, planes: &[f32], shape: [usize; 4]) -> Map {
+        Map::from_planes(planes, shape)
+    }
+
+    fn convolve(&self, conv: &Conv, x: &Map, shortcut: Option<&Map>, activated: bool) -> Map {
+        conv.forward(x, Finish { shortcut, activated })
+    }
+
+    fn convolve_depthwise(&self, conv: &Depthwise, x: &Map, activated: bool) -> Map {
+        conv.forward(x, activated)
+    }
+
+    fn max_pool(&self, x: &Map, pool: Pool) -> Map {
+        x.max_pool(pool)
+    }
+
+    fn add_doubled(&self, mut x: Map, half: &Map) -> Map {
+        x.add_doubled(half);
+        x
+    }
+}
+
+/// Activations, `[batch, height, width, channels]` in row-major order, owned or borrowed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Map<V = Vec<f32>> {
     /// Images.
     pub batch: usize,
     /// Rows.
@@ -30,7 +84,31 @@ pub struct Map {
     /// Numbers per pixel.
     pub channels: usize,
     /// `batch * height * width * channels` numbers.
-    pub values: Vec<f32>,
+    pub values: V,
+}
+
+/// Somebody else's activations.
+pub type View<'a> = Map<&'a [f32]>;
+
+impl<V: AsRef<[f32]>> Map<V> {
+    /// The same map, borrowed.
+    pub fn view(&self) -> View<'_> {
+        let Self { batch, height, width, channels, .. } = *self;
+        Map { batch, height, width, channels, values: self.values.as_ref() }
+    }
+}
+
+impl View<'_> {
+    /// A map of the same batch, filled with zeros.
+    fn zeros(&self, height: usize, width: usize, channels: usize) -> Map {
+        Map { batch: self.batch, height, width, channels, values: vec![0f32; self.batch * height * width * channels] }
+    }
+
+    /// A row of pixels, counted through all images.
+    fn line(&self, row: usize) -> &[f32] {
+        let length = self.width * self.channels;
+        &self.values[row * length..][..length]
+    }
 }
 
 impl Map {
@@ -63,15 +141,16 @@ impl Map {
         planes
     }
 
-    /// Another map of the same batch, filled with zeros.
-    fn zeros(&self, height: usize, width: usize, channels: usize) -> Self {
-        Self { batch: self.batch, height, width, channels, values: vec![0.0; self.batch * height * width * channels] }
+    /// One image's numbers.
+    pub fn image(&self, image: usize) -> &[f32] {
+        let size = self.height * self.width * self.channels;
+        &self.values[image * size..][..size]
     }
 
-    /// The largest of each `size` x `size` window; outside of the map nothing is large.
-    pub fn max_pool(&self, size: usize, stride: usize, padding: usize) -> Self {
-        let side = |length: usize| (length + 2 * padding - size) / stride + 1;
-        let mut pooled = self.zeros(side(self.height), side(self.width), self.channels);
+    /// The largest of each square; outside of the map nothing is large.
+    pub fn max_pool(&self, pool: Pool) -> Self {
+        let Pool { size, stride, padding } = pool;
+        let mut pooled = self.view().zeros(pool.output(self.height), pool.output(self.width), self.channels);
         let (rows, columns, channels) = (pooled.height, pooled.width, self.channels);
         each(&mut pooled.values, columns * channels, |index, line| {
             line.fill(f32::NEG_INFINITY);
@@ -126,21 +205,28 @@ fn each(values: &mut [f32], length: usize, work: impl Fn(usize, &mut [f32]) + Se
 
 /// Does the same to each piece, with its index; on several cores where there are, each taking `least` pieces or more.
 #[cfg(not(target_family = "wasm"))]
-fn all(pieces: Vec<&mut [f32]>, least: usize, work: impl Fn(usize, &mut [f32]) + Send + Sync) {
+fn all<P: Send>(pieces: Vec<P>, least: usize, work: impl Fn(usize, P) + Send + Sync) {
     use rayon::prelude::*;
     pieces.into_par_iter().with_min_len(least).enumerate().for_each(|(index, piece)| work(index, piece));
 }
 
 #[cfg(target_family = "wasm")]
-fn all(pieces: Vec<&mut [f32]>, _least: usize, work: impl Fn(usize, &mut [f32]) + Send + Sync) {
+fn all<P>(pieces: Vec<P>, _least: usize, work: impl Fn(usize, P)) {
     pieces.into_iter().enumerate().for_each(|(index, piece)| work(index, piece));
 }
 
 /// Matrix products `[n, rows, inside] x [n, inside, columns]`.
 fn product(values: Vec<f32>, rows: usize, weight: &Tensor<3>) -> Vec<f32> {
     let [n, inside, _] = weight.dims();
-    let values = Tensor::<3>::from_data(TensorData::new(values, [n, rows, inside]), &weight.device());
-    values.matmul(weight.clone()).into_data().try_into_vec().expect("a product of f32 is f32")
+    numbers(tensor(values, [n, rows, inside], &weight.device()).matmul(weight.clone()))
+}
+
+fn tensor(values: Vec<f32>, shape: [usize; 3], device: &Device) -> Tensor<3> {
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+fn numbers(tensor: Tensor<3>) -> Vec<f32> {
+    tensor.into_data().try_into_vec().expect("a product of f32 is f32")
 }
 
 #[cfg(test)]
@@ -176,14 +262,11 @@ pub(crate) mod tests {
     fn pooling_is_burns() {
         for (size, stride, padding) in [(3, 2, 1), (2, 2, 0)] {
             let (map, planes) = random([2, 5, 6, 8]);
-            let pool = burn::nn::pool::MaxPool2dConfig::new([size, size])
-                .with_strides([stride, stride])
-                .with_padding(burn::nn::PaddingConfig2d::Explicit(padding, padding, padding, padding))
-                .init();
+            let pool = Pool { size, stride, padding };
             // All below zero: the padding must not win.
             let (map, planes) =
                 (Map { values: map.values.iter().map(|value| value - 9.0).collect(), ..map }, planes - 9.0);
-            assert_same(&map.max_pool(size, stride, padding), pool.forward(planes));
+            assert_same(&map.max_pool(pool), pool.forward(planes));
         }
     }
 

@@ -1,66 +1,91 @@
 //! 3x3 convolutions by Winograd's F(4x4, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015):
 //! 36 products of matrices for 16 places of the output, where there were 144. Tiles of 6 x 6 numbers overlap by two.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::conv::{Finish, finished};
-use super::{Map, all, inside, product};
+use super::{Map, View, all, inside, product, tensor};
 
 /// Side of the output that one tile gives.
 pub(super) const TILE: usize = 4;
 
 /// Side of what a tile sees.
-const SEEN: usize = TILE + 2;
+pub(super) const SEEN: usize = TILE + 2;
 
 /// Places of a tile, each with a matrix product of its own.
-const PLACES: usize = SEEN * SEEN;
+pub(super) const PLACES: usize = SEEN * SEEN;
 
 /// Channels that are transformed side by side.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 /// So many tiles at least are multiplied at a time: fewer would only read the weights again and again.
 const BLOCK: usize = 64;
 
-type Lane = [f32; LANES];
+pub(super) type Lane = [f32; LANES];
 
-/// Whether these depths can be worked on lane by lane.
-pub(super) fn serves(channels: usize, out: usize) -> bool {
-    channels.is_multiple_of(LANES) && out.is_multiple_of(LANES)
+/// The same piece of each place's plane.
+pub(super) type Pieces<'a> = [&'a mut [f32]; PLACES];
+
+/// Whether a convolution of this shape (`[out, channels, side, side]`) is Winograd's, on maps of this smaller side: the depths
+/// are worked on lane by lane.
+pub(super) fn serves([out, channels, side, _]: [usize; 4], stride: usize, map: usize) -> bool {
+    (side, stride) == (3, 1) && map >= TILE && channels.is_multiple_of(LANES) && out.is_multiple_of(LANES)
 }
+
+/// G of [`transformed`].
+pub(super) const G: [[f32; 3]; SEEN] = [
+    [1.0 / 4.0, 0.0, 0.0],
+    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
+    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
+    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
+    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
+    [0.0, 0.0, 1.0],
+];
 
 /// G g G' for each pair of channels: `[36, channels, out]`.
 pub(super) fn transformed(weight: &[f32], [out, channels]: [usize; 2], device: &Device) -> Tensor<3> {
-    const G: [[f64; 3]; SEEN] = [
-        [1.0 / 4.0, 0.0, 0.0],
-        [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
-        [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
-        [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
-        [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
-        [0.0, 0.0, 1.0],
-    ];
-    let mut all = vec![0f32; PLACES * channels * out];
-    for (index, kernel) in weight.chunks_exact(9).enumerate() {
-        let (own, channel) = (index / channels, index % channels);
-        for (row, g) in G.iter().enumerate() {
-            let line: [f64; 3] = std::array::from_fn(|x| (0..3).map(|y| g[y] * f64::from(kernel[3 * y + x])).sum());
-            for (column, g) in G.iter().enumerate() {
-                let value: f64 = (0..3).map(|x| line[x] * g[x]).sum();
-                all[((row * SEEN + column) * channels + channel) * out + own] = value as f32;
+    let mut planes = vec![0f32; PLACES * channels * out];
+    all(blocks(&mut planes, out), 16, |channel, pieces| {
+        for own in (0..out).step_by(LANES) {
+            let kernel: [Lane; 9] = std::array::from_fn(|tap| {
+                std::array::from_fn(|lane| weight[((own + lane) * channels + channel) * 9 + tap])
+            });
+            for (row, g) in G.iter().enumerate() {
+                let line: [Lane; 3] = std::array::from_fn(|x| weighted([kernel[x], kernel[3 + x], kernel[6 + x]], g));
+                for (column, g) in G.iter().enumerate() {
+                    pieces[row * SEEN + column][own..][..LANES].copy_from_slice(&weighted(line, g));
+                }
             }
         }
+    });
+    tensor(planes, [PLACES, channels, out], device)
+}
+
+/// The sum of some lanes, each with its weight.
+pub(super) fn weighted<const N: usize>(lanes: [Lane; N], weights: &[f32; N]) -> Lane {
+    let mut sum = [0f32; LANES];
+    for (values, weight) in lanes.iter().zip(weights) {
+        sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value * weight);
     }
-    Tensor::from_data(TensorData::new(all, [PLACES, channels, out]), device)
+    sum
+}
+
+/// Cuts the planes of all places into blocks of so many numbers; each gets its piece of each plane.
+pub(super) fn blocks(planes: &mut [f32], length: usize) -> Vec<Pieces<'_>> {
+    let plane = planes.len() / PLACES;
+    let mut cut: Vec<_> = planes.chunks_exact_mut(plane).map(|plane| plane.chunks_mut(length)).collect();
+    let pieces = |_| std::array::from_fn(|place| cut[place].next().expect("all planes have the same length"));
+    (0..plane.div_ceil(length)).map(pieces).collect()
 }
 
 /// The convolution, with what comes behind it.
-pub(super) fn forward(x: &Map, weight: &Tensor<3>, bias: &[f32], finish: Finish) -> Map {
+pub(super) fn forward(x: View, weight: &Tensor<3>, bias: &[f32], finish: Finish) -> Map {
     let [_, channels, out] = weight.dims();
     assert_eq!(channels, x.channels, "the convolution takes another depth");
     let mut output = x.zeros(x.height, x.width, out);
-    let tiles = Tiles { rows: x.height.div_ceil(TILE), columns: x.width.div_ceil(TILE) };
+    let tiles = Tiles::new(&x);
     // A block is some rows of tiles, of one image or of several: what it gives lies in one piece of the output.
-    let lines = x.batch * tiles.rows;
-    let per_block = BLOCK.div_ceil(tiles.columns).clamp(1, lines);
+    let (lines, per_block) = (tiles.lines, tiles.per_block(BLOCK));
     let start = |line: usize| (line / tiles.rows * x.height + line % tiles.rows * TILE) * x.width * out;
     let (mut pieces, mut rest, mut taken) = (Vec::new(), output.values.as_mut_slice(), 0);
     for line in (per_block..lines).step_by(per_block).chain([lines]) {
@@ -70,8 +95,12 @@ pub(super) fn forward(x: &Map, weight: &Tensor<3>, bias: &[f32], finish: Finish)
         pieces.push(piece);
     }
     all(pieces, 1, |index, piece| {
-        let block = Block { first: index * per_block, lines: per_block.min(lines - index * per_block), tiles };
-        let products = product(block.transformed(x), block.count(), weight);
+        let block = tiles.block(index, per_block);
+        let mut planes = vec![0f32; PLACES * block.count() * channels];
+        for pieces in &mut blocks(&mut planes, block.count() * channels) {
+            block.transformed(x, pieces);
+        }
+        let products = product(planes, block.count(), weight);
         block.untransformed(&products, piece, x.height, x.width, out);
         let shortcut = finish.shortcut.map(|map| &map.values[start(block.first)..][..piece.len()]);
         finished(piece, bias, shortcut, finish.activated);
@@ -79,15 +108,39 @@ pub(super) fn forward(x: &Map, weight: &Tensor<3>, bias: &[f32], finish: Finish)
     output
 }
 
-/// How many tiles cover an image.
+/// How many tiles cover the images.
 #[derive(Clone, Copy)]
-struct Tiles {
+pub(super) struct Tiles {
+    /// In an image.
     rows: usize,
-    columns: usize,
+    pub(super) columns: usize,
+    /// Rows of tiles in all images.
+    lines: usize,
+}
+
+impl Tiles {
+    pub(super) fn new(x: &View) -> Self {
+        let rows = x.height.div_ceil(TILE);
+        Self { rows, columns: x.width.div_ceil(TILE), lines: x.batch * rows }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.lines * self.columns
+    }
+
+    /// Rows of tiles in a block of at least so many tiles.
+    pub(super) fn per_block(&self, tiles: usize) -> usize {
+        tiles.div_ceil(self.columns).clamp(1, self.lines)
+    }
+
+    pub(super) fn block(&self, index: usize, per_block: usize) -> Block {
+        let first = index * per_block;
+        Block { first, lines: per_block.min(self.lines - first), tiles: *self }
+    }
 }
 
 /// Some rows of tiles, counted through all images.
-struct Block {
+pub(super) struct Block {
     first: usize,
     lines: usize,
     tiles: Tiles,
@@ -99,17 +152,15 @@ impl Block {
     }
 
     /// Image, first row and first column of each tile.
-    fn places(&self) -> impl Iterator<Item = [usize; 3]> {
-        let Tiles { rows, columns } = self.tiles;
+    pub(super) fn places(&self) -> impl Iterator<Item = [usize; 3]> {
+        let Tiles { rows, columns, .. } = self.tiles;
         (self.first..self.first + self.lines)
             .flat_map(move |line| (0..columns).map(move |column| [line / rows, line % rows * TILE, column * TILE]))
     }
 
-    /// B' d B for each tile and channel: `[36, tiles, channels]`.
-    fn transformed(&self, x: &Map) -> Vec<f32> {
+    /// B' d B for each tile and channel: `[tiles, channels]` for each place.
+    pub(super) fn transformed(&self, x: View, pieces: &mut Pieces) {
         let channels = x.channels;
-        let plane = self.count() * channels;
-        let mut all = vec![0f32; PLACES * plane];
         for (tile, [image, top, left]) in self.places().enumerate() {
             // Where each pixel that the tile sees begins.
             let pixels: [Option<usize>; PLACES] = std::array::from_fn(|place| {
@@ -129,13 +180,11 @@ impl Block {
                 for row in 0..SEEN {
                     let turned = before(std::array::from_fn(|column| half[row * SEEN + column]));
                     for (column, lane) in turned.into_iter().enumerate() {
-                        let to = (row * SEEN + column) * plane + tile * channels + channel;
-                        all[to..to + LANES].copy_from_slice(&lane);
+                        pieces[row * SEEN + column][tile * channels + channel..][..LANES].copy_from_slice(&lane);
                     }
                 }
             }
         }
-        all
     }
 
     /// A' m A for each tile and channel, into the rows of the output that the block covers.
@@ -165,7 +214,7 @@ impl Block {
     }
 }
 
-fn lane(values: &[f32]) -> &Lane {
+pub(super) fn lane(values: &[f32]) -> &Lane {
     values.first_chunk().expect("depths are multiples of the lanes")
 }
 

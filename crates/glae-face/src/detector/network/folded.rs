@@ -3,13 +3,13 @@
 use burn::nn::BatchNorm;
 use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
-#[cfg(feature = "cpu")]
+#[cfg(any(feature = "cpu", feature = "gpu"))]
 use burn::tensor::TensorData;
 use burn::tensor::activation::relu;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 
-use super::{Heads, Stage, Unit, YuNet, doubled, halve};
+use super::{HALF, Heads, Stage, Unit, YuNet, doubled};
 
 /// The network with as few operations as it needs; outside of training it answers as [`YuNet::forward`] does.
 #[derive(Clone, Debug)]
@@ -43,6 +43,7 @@ impl Folded {
     pub(in crate::detector) fn forward(&self, input: Tensor<4>) -> Tensor<3> {
         let all = |units: &[FoldedUnit], x| units.iter().fold(x, |x, unit| unit.forward(x));
         let stage = |index: usize, x| all(&self.stages[index], x);
+        let halve = |x| HALF.forward(x);
         let (stem, unit) = &self.stem;
         let x = stage(0, halve(unit.forward(relu(stem.forward(input)))));
         let fine = stage(2, halve(stage(1, x)));
@@ -134,7 +135,7 @@ impl Conv {
     }
 
     /// Weights, bias and shape, from a device that need not be waited for.
-    #[cfg(feature = "cpu")]
+    #[cfg(any(feature = "cpu", feature = "gpu"))]
     pub(super) fn read(&self) -> (Vec<f32>, Vec<f32>, [usize; 4]) {
         let numbers = |data: TensorData| data.try_into_vec().expect("weights are f32");
         (numbers(self.weight.clone().into_data()), numbers(self.bias.clone().into_data()), self.weight.dims())
@@ -197,8 +198,11 @@ mod tests {
         #[cfg(feature = "cpu")]
         {
             let pixels = input.clone().into_data().try_to_vec::<f32>().unwrap();
-            let map = glae_model::cpu::Map::from_planes(&pixels, input.dims());
-            assert_same(&super::super::Processor::new(&folded).forward(&map), &unfolded);
+            let quick = super::super::Quick::new(&folded, glae_model::cpu::Processor::new(&device));
+            let levels = quick.forward(&pixels, input.dims());
+            let answers: Vec<f32> =
+                (0..2).flat_map(|image| levels.iter().flat_map(move |map| map.image(image))).copied().collect();
+            assert_same(&answers, &unfolded);
         }
     }
 

@@ -1,0 +1,258 @@
+//! The programs that the GPU runs, in WGSL (w3.org/TR/WGSL).
+//!
+//! Sizes come in `sizes`, not in the text: one program serves all convolutions of a kind, because a browser takes a tenth of a
+//! second and more to translate one.
+
+use std::fmt::Write;
+
+/// Pixels of one row that one invocation computes, each with four output channels. More would be quicker on large maps and
+/// slower to translate.
+pub(crate) const PIXELS: usize = 4;
+
+/// Invocations of a workgroup: groups of four output channels, and pieces of rows.
+pub(crate) const WORKGROUP: [usize; 2] = [8, 8];
+
+/// Most channels of the last feature map (ResNet-50's), held by a workgroup of the classifiers.
+pub(crate) const MOST_CHANNELS: usize = 2048;
+
+/// A convolution padded by half a side, with bias and, where asked, shortcut and ReLU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Convolution {
+    /// Side of the kernel.
+    pub(crate) side: usize,
+    /// Pixels between two places of the kernel.
+    pub(crate) stride: usize,
+    /// Whether the input lies as planes, `[batch, channels, height, width]`; otherwise channels last, in fours.
+    pub(crate) planes: bool,
+    /// Whether something is added behind the bias.
+    pub(crate) shortcut: bool,
+}
+
+impl Convolution {
+    /// Buffers in their order: x, weight `[side, side, channels, out]`, bias `[out]`, sizes (height, width, channels or
+    /// fours of them, output's height and width, fours of output channels, pieces of a row, 1 for ReLU), the shortcut where
+    /// there is one, y.
+    pub(crate) fn text(&self) -> String {
+        let Self { side, stride, planes, shortcut } = *self;
+        let (kind, zero, pad) = if planes { ("f32", "0.0", side / 2) } else { ("vec4<f32>", "vec4<f32>()", side / 2) };
+        let lanes: &[&str] = if planes { &[""] } else { &[".x", ".y", ".z", ".w"] };
+        let columns = (PIXELS - 1) * stride + side;
+        let mut inputs = vec![("x", kind), ("weight", "vec4<f32>"), ("bias", "vec4<f32>"), ("sizes", "i32")];
+        if shortcut {
+            inputs.push(("shortcut", "vec4<f32>"));
+        }
+        let mut text = bindings(&inputs, ("y", "vec4<f32>"));
+        let mut line = |words: std::fmt::Arguments| writeln!(text, "{words}").expect("a text takes what is written");
+        line(format_args!("@compute @workgroup_size({}, {}, 1)", WORKGROUP[0], WORKGROUP[1]));
+        line(format_args!("fn main(@builtin(global_invocation_id) id: vec3<u32>) {{"));
+        line(format_args!("let height = sizes[0]; let width = sizes[1]; let channels = sizes[2];"));
+        line(format_args!("let rows = sizes[3]; let columns = sizes[4]; let fours = sizes[5]; let pieces = sizes[6];"));
+        line(format_args!("let own = i32(id.x); let piece = i32(id.y); let image = i32(id.z);"));
+        line(format_args!("if (own >= fours || piece >= pieces * rows) {{ return; }}"));
+        line(format_args!("let row = piece / pieces; let left = piece % pieces * {PIXELS};"));
+        for pixel in 0..PIXELS {
+            line(format_args!("var sum{pixel} = bias[own];"));
+        }
+        for column in 0..columns {
+            line(format_args!("let at{column} = left * {stride} + {column} - {pad};"));
+            line(format_args!("let in{column} = at{column} >= 0 && at{column} < width;"));
+        }
+        line(format_args!("for (var tap = 0; tap < {side}; tap++) {{"));
+        line(format_args!("let above = row * {stride} + tap - {pad};"));
+        line(format_args!("if (above < 0 || above >= height) {{ continue; }}"));
+        line(format_args!("for (var channel = 0; channel < channels; channel++) {{"));
+        if planes {
+            line(format_args!("let start = ((image * channels + channel) * height + above) * width;"));
+        } else {
+            line(format_args!("let start = (image * height + above) * width * channels + channel;"));
+        }
+        let step = if planes { "" } else { " * channels" };
+        for column in 0..columns {
+            line(format_args!("let x{column} = select({zero}, x[start + at{column}{step}], in{column});"));
+        }
+        let depth = lanes.len();
+        line(format_args!("let first = (tap * {side} * channels + channel) * {depth} * fours + own;"));
+        for place in 0..side {
+            for (lane, name) in lanes.iter().enumerate() {
+                line(format_args!(
+                    "let w{place}_{lane} = weight[first + ({place} * channels * {depth} + {lane}) * fours];"
+                ));
+                for pixel in 0..PIXELS {
+                    line(format_args!("sum{pixel} += x{}{name} * w{place}_{lane};", pixel * stride + place));
+                }
+            }
+        }
+        line(format_args!("}}\n}}"));
+        for pixel in 0..PIXELS {
+            line(format_args!("if (left + {pixel} < columns) {{"));
+            line(format_args!("let to = ((image * rows + row) * columns + left + {pixel}) * fours + own;"));
+            if shortcut {
+                line(format_args!("sum{pixel} += shortcut[to];"));
+            }
+            line(format_args!("y[to] = select(sum{pixel}, max(sum{pixel}, vec4<f32>()), sizes[7] == 1);"));
+            line(format_args!("}}"));
+        }
+        line(format_args!("}}"));
+        text
+    }
+}
+
+/// Max-pooling of maps whose channels come last, in fours. Buffers: x, sizes (height, width, fours, output's height and width,
+/// side of a square, stride, padding), y.
+pub(crate) fn max_pool() -> String {
+    bindings(&[("x", "vec4<f32>"), ("sizes", "i32")], ("y", "vec4<f32>"))
+        + &format!(
+            "@compute @workgroup_size({}, {}, 1)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
+  let height = sizes[0]; let width = sizes[1]; let fours = sizes[2]; let rows = sizes[3]; let columns = sizes[4];
+  let own = i32(id.x); let place = i32(id.y); let image = i32(id.z);
+  if (own >= fours || place >= rows * columns) {{ return; }}
+  let top = place / columns * sizes[6] - sizes[7];
+  let left = place % columns * sizes[6] - sizes[7];
+  var most = vec4<f32>(-3.4e38);
+  for (var y = max(top, 0); y < min(top + sizes[5], height); y++) {{
+    for (var x_ = max(left, 0); x_ < min(left + sizes[5], width); x_++) {{
+      most = max(most, x[((image * height + y) * width + x_) * fours + own]);
+    }}
+  }}
+  y[(image * rows * columns + place) * fours + own] = most;
+}}
+",
+            WORKGROUP[0], WORKGROUP[1]
+        )
+}
+
+/// A 3x3 convolution that keeps channels apart, padded by one, of maps whose channels come last, in fours. Buffers: x, weight
+/// `[3, 3, channels]`, bias, sizes (height, width, fours, pieces of a row, 1 for ReLU), y.
+pub(crate) fn depthwise() -> String {
+    let inputs = [("x", "vec4<f32>"), ("weight", "vec4<f32>"), ("bias", "vec4<f32>"), ("sizes", "i32")];
+    let mut text = bindings(&inputs, ("y", "vec4<f32>"));
+    let mut line = |words: std::fmt::Arguments| writeln!(text, "{words}").expect("a text takes what is written");
+    line(format_args!("@compute @workgroup_size({}, {}, 1)", WORKGROUP[0], WORKGROUP[1]));
+    line(format_args!("fn main(@builtin(global_invocation_id) id: vec3<u32>) {{"));
+    line(format_args!("let height = sizes[0]; let width = sizes[1]; let fours = sizes[2]; let pieces = sizes[3];"));
+    line(format_args!("let own = i32(id.x); let piece = i32(id.y); let image = i32(id.z);"));
+    line(format_args!("if (own >= fours || piece >= pieces * height) {{ return; }}"));
+    line(format_args!("let row = piece / pieces; let left = piece % pieces * {PIXELS};"));
+    for pixel in 0..PIXELS {
+        line(format_args!("var sum{pixel} = bias[own];"));
+    }
+    line(format_args!("for (var tap = 0; tap < 3; tap++) {{"));
+    line(format_args!("let above = row + tap - 1;"));
+    line(format_args!("if (above < 0 || above >= height) {{ continue; }}"));
+    line(format_args!("let start = (image * height + above) * width * fours + own;"));
+    for column in 0..PIXELS + 2 {
+        line(format_args!("let at{column} = left + {column} - 1;"));
+        line(format_args!(
+            "let x{column} = select(vec4<f32>(), x[start + at{column} * fours], at{column} >= 0 && at{column} < width);"
+        ));
+    }
+    for place in 0..3 {
+        line(format_args!("let w{place} = weight[(tap * 3 + {place}) * fours + own];"));
+        for pixel in 0..PIXELS {
+            line(format_args!("sum{pixel} += x{} * w{place};", pixel + place));
+        }
+    }
+    line(format_args!("}}"));
+    for pixel in 0..PIXELS {
+        line(format_args!("if (left + {pixel} < width) {{"));
+        line(format_args!("let to = ((image * height + row) * width + left + {pixel}) * fours + own;"));
+        line(format_args!("y[to] = select(sum{pixel}, max(sum{pixel}, vec4<f32>()), sizes[4] == 1);"));
+        line(format_args!("}}"));
+    }
+    line(format_args!("}}"));
+    text
+}
+
+/// The sum of a map and of one of half its size, whose pixels count four times each; channels come last, in fours. Buffers:
+/// x, half, sizes (height, width, fours), y.
+pub(crate) fn add_doubled() -> String {
+    bindings(&[("x", "vec4<f32>"), ("half_", "vec4<f32>"), ("sizes", "i32")], ("y", "vec4<f32>"))
+        + &format!(
+            "@compute @workgroup_size({}, {}, 1)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
+  let height = sizes[0]; let width = sizes[1]; let fours = sizes[2];
+  let own = i32(id.x); let place = i32(id.y); let image = i32(id.z);
+  if (own >= fours || place >= height * width) {{ return; }}
+  let quarter = (image * height + place / width) / 2 * (width / 2) + place % width / 2;
+  let at = (image * height * width + place) * fours + own;
+  y[at] = x[at] + half_[quarter * fours + own];
+}}
+",
+            WORKGROUP[0], WORKGROUP[1]
+        )
+}
+
+/// Both classifiers, where each is a 1x1 convolution and a weighted sum over pixels: the sum comes first. One workgroup for each
+/// image and classifier. Buffers: features `[batch, pixels, channels]`, share `[2, pixels]`, weight `[2, channels, fours]`, bias
+/// `[2, fours]`, sizes (pixels, channels, fours of classes, classes, batch), y `[2, batch, classes]`.
+pub(crate) fn classifiers() -> String {
+    let inputs =
+        [("features", "f32"), ("share", "f32"), ("weight", "vec4<f32>"), ("bias", "vec4<f32>"), ("sizes", "i32")];
+    bindings(&inputs, ("y", "f32"))
+        + &format!(
+            "var<workgroup> pooled: array<f32, {MOST_CHANNELS}>;
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {{
+  let pixels = sizes[0]; let channels = sizes[1]; let fours = sizes[2]; let classes = sizes[3]; let batch = sizes[4];
+  let image = i32(group.x); let head = i32(group.y);
+  for (var channel = i32(index); channel < channels; channel += 64) {{
+    var sum = 0.0;
+    for (var pixel = 0; pixel < pixels; pixel++) {{
+      sum += share[head * pixels + pixel] * features[(image * pixels + pixel) * channels + channel];
+    }}
+    pooled[channel] = sum;
+  }}
+  workgroupBarrier();
+  for (var own = i32(index); own < fours; own += 64) {{
+    var sum = bias[head * fours + own];
+    for (var channel = 0; channel < channels; channel++) {{
+      sum += pooled[channel] * weight[(head * channels + channel) * fours + own];
+    }}
+    for (var lane = 0; lane < 4; lane++) {{
+      let class_ = own * 4 + lane;
+      if (class_ < classes) {{ y[(head * batch + image) * classes + class_] = sum[lane]; }}
+    }}
+  }}
+}}
+"
+        )
+}
+
+fn bindings(inputs: &[(&str, &str)], (output, kind): (&str, &str)) -> String {
+    let mut text = String::new();
+    for (index, (name, kind)) in inputs.iter().enumerate() {
+        text += &format!("@group(0) @binding({index}) var<storage, read> {name}: array<{kind}>;\n");
+    }
+    text + &format!("@group(0) @binding({}) var<storage, read_write> {output}: array<{kind}>;\n", inputs.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The programs of ResNet-18 and ResNet-50, and others that could be asked for.
+    fn all() -> Vec<String> {
+        let mut texts = vec![max_pool(), depthwise(), add_doubled(), classifiers()];
+        for (side, stride, planes) in
+            [(7, 2, true), (3, 1, false), (3, 2, false), (1, 1, false), (1, 2, false), (3, 2, true)]
+        {
+            texts.extend([false, true].map(|shortcut| Convolution { side, stride, planes, shortcut }.text()));
+        }
+        texts
+    }
+
+    #[test]
+    fn every_program_is_valid() {
+        for text in all() {
+            let module = naga::front::wgsl::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+            let mut validator = naga::valid::Validator::new(Default::default(), naga::valid::Capabilities::empty());
+            validator.validate(&module).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
+        }
+    }
+
+    #[test]
+    fn no_text_looks_like_a_template() {
+        assert!(all().iter().all(|text| !text.contains("{{") && !text.contains("}}")));
+    }
+}
