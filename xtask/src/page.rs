@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::{
     compress::{self, Quality},
+    offline,
     project::Project,
     step::{Steps, execute},
 };
@@ -24,7 +25,7 @@ pub(crate) fn build(project: &Project, steps: &mut Steps, quality: Quality) -> R
         if !dist.join("index.html").is_file() {
             bail!("Trunk ended well, yet {} has no index.html", dist.display());
         }
-        Ok(())
+        offline::fill_in(&dist)
     })?;
     steps.run("precompress", "a third of the bytes to download", || {
         compress::folder(&dist, &project.target.join("precompressed"), quality)

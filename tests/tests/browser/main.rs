@@ -16,6 +16,7 @@ mod hands;
 mod keyboard;
 mod looks;
 mod memory;
+mod offline;
 mod page;
 mod reference;
 mod seen;
@@ -43,8 +44,8 @@ struct Stage {
 type Journey = for<'a> fn(&'a Session) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 /// The journeys in the order in which they run: cheap ones first. The privacy of photographs is judged by all requests
-/// before the leaderboard's, which do send files; the console is looked at last.
-const JOURNEYS: [(&str, Journey); 31] = [
+/// before the leaderboard's, which do send files; the console is looked at when all is over but the server's end.
+const JOURNEYS: [(&str, Journey); 32] = [
     ("the_page_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::before_a_photo(session))),
     ("about_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::about(session))),
     ("tiny_network_on_the_cpu_gives_the_native_numbers", |session| Box::pin(estimates::tiny_on_cpu(session))),
@@ -76,6 +77,7 @@ const JOURNEYS: [(&str, Journey); 31] = [
     ("nothing_is_sent_of_a_score_on_ones_own_truth", |session| Box::pin(board::own_truth(session))),
     ("a_million_rows_are_scored_while_the_page_stays_awake", |session| Box::pin(board::a_million_rows(session))),
     ("the_console_stays_free_of_errors", |session| Box::pin(witness::console(session))),
+    ("without_a_server_the_page_still_estimates", |session| Box::pin(offline::without_server(session))),
 ];
 
 fn main() -> Result<()> {

@@ -54,7 +54,7 @@ pub(crate) struct Session {
     pub(crate) times: Mutex<Vec<String>>,
     folder: TempDir,
     // Both programs end when these are dropped.
-    _portal: Child,
+    pub(crate) portal: tokio::sync::Mutex<Child>,
     _chromedriver: Child,
 }
 
@@ -94,7 +94,8 @@ impl Session {
         driver.goto("about:blank").await?;
         let watcher = Watcher::connect(&profile).await?;
         let (settings, times) = (settings.clone(), Mutex::default());
-        Ok(Self { settings, driver, watcher, origin, times, folder, _portal: portal, _chromedriver: chromedriver })
+        let portal = portal.into();
+        Ok(Self { settings, driver, watcher, origin, times, folder, portal, _chromedriver: chromedriver })
     }
 
     /// Writes a file that can be given to the page.
@@ -132,6 +133,13 @@ impl Session {
     /// Runs a script in the page and returns its value.
     pub(crate) async fn script(&self, script: &str) -> Result<serde_json::Value> {
         Ok(self.driver.execute(script, Vec::new()).await?.json().clone())
+    }
+
+    /// Waits until the page is kept for visits without a network.
+    pub(crate) async fn kept(&self) -> Result<()> {
+        let ready = "const done = arguments[arguments.length - 1]; navigator.serviceWorker.ready.then(() => done());";
+        self.driver.execute_async(ready, Vec::new()).await.context("the service worker did not start")?;
+        Ok(())
     }
 
     /// Lets pages use the camera ("granted"), or refuses it ("denied").

@@ -60,6 +60,8 @@ fn stays_inside(url: &str) -> bool {
 
 /// How many requests were seen so far.
 pub(crate) async fn requests(session: &Session) -> Result<usize> {
+    // The service worker fetches the page once more, in its own time.
+    session.kept().await?;
     session.watcher.catch_up().await?;
     Ok(session.watcher.record().requests.len())
 }

@@ -1,0 +1,52 @@
+// Keeps the page, so that it opens without a network after the first visit. Weights are kept by the program that uses them.
+
+// The build fills these in: all files of the page, and a name that changes with any of them.
+const FILES = [];
+const PAGE = "page-development";
+
+// Lists and manifests from beside the page, as they were when last seen.
+const BESIDE = "beside";
+
+self.addEventListener("install", (event) => {
+  const kept = caches.open(PAGE).then((cache) => cache.addAll(["/", ...FILES]));
+  event.waitUntil(kept.then(() => self.skipWaiting()));
+});
+
+self.addEventListener("activate", (event) => {
+  const outdated = (name) => name.startsWith("page-") && name !== PAGE;
+  const forgotten = caches.keys().then((names) => Promise.all(names.filter(outdated).map((name) => caches.delete(name))));
+  event.waitUntil(forgotten.then(() => self.clients.claim()));
+});
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const { origin, pathname } = new URL(request.url);
+  // The board lives on the server; the weights have a cache of their own.
+  const live = pathname.startsWith("/api/") || pathname.endsWith(".safetensors");
+  if (request.method !== "GET" || origin !== location.origin || live) return;
+  // A file whose name carries its content's hash never changes.
+  const hashed = /-[0-9a-f]{8,}[._]/.test(pathname);
+  event.respondWith(hashed ? kept(request).then((found) => found ?? fetch(request)) : fresh(event));
+});
+
+function kept(request) {
+  return caches.match(request.mode === "navigate" ? "/" : request, { ignoreVary: true });
+}
+
+/** From the network while there is one. */
+async function fresh(event) {
+  const { request } = event;
+  try {
+    const answer = await fetch(request);
+    const beside = request.mode !== "navigate" && !FILES.includes(new URL(request.url).pathname);
+    if (beside && answer.ok) {
+      const copy = answer.clone();
+      event.waitUntil(caches.open(BESIDE).then((cache) => cache.put(request, copy)));
+    }
+    return answer;
+  } catch (error) {
+    const found = await kept(request);
+    if (found) return found;
+    throw error;
+  }
+}
