@@ -1,16 +1,17 @@
 //! BatchNorm on the statistics of the batch, and the ReLU behind it, in two passes over memory where Burn's Flex takes a
 //! dozen and turns the whole map twice.
 
+use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::{Flex, TensorMetadata};
 use burn::nn::BatchNorm;
 use burn::tensor::Tensor;
+use glae_model::cpu::{Map, View};
 use rayon::prelude::*;
 
-use super::{Cpu, Primitive, primitive, sum};
+use super::{Cpu, Pixels, Primitive, chunk, like, planes, primitive};
 
 /// BatchNorm of a batch in training on the CPU, which also moves the running statistics; ReLU behind it if `activated`.
 /// `None` where that is not ours.
@@ -22,15 +23,15 @@ pub(super) fn normalise(norm: &BatchNorm, x: &Tensor<4>, activated: bool) -> Opt
     let input = x.clone().try_into_primitive::<Cpu>().ok()?;
     let gamma = norm.gamma.val().try_into_primitive::<Cpu>().ok()?;
     let beta = norm.beta.val().try_into_primitive::<Cpu>().ok()?;
-    let values = input.primitive().to_contiguous();
-    let channels = Channels::new(&values, gamma.primitive(), beta.primitive(), norm.epsilon);
+    let pixels = Pixels::of(input.primitive());
+    let channels = Channels::new(&pixels.view(), gamma.primitive(), beta.primitive(), norm.epsilon);
     for (running, now) in [(&norm.running_mean, &channels.mean), (&norm.running_var, &channels.variance)] {
         let now = Tensor::<1>::from_data(now.as_slice(), &device);
         let moved = running.value_sync().to_device(&device).mul_scalar(1.0 - norm.momentum);
         running.update((moved + now.mul_scalar(norm.momentum)).detach());
     }
-    let output = channels.forward(&values, activated);
-    let state = State { values, channels, activated };
+    let output = planes(channels.forward(&pixels.view(), activated));
+    let state = State { pixels, channels, activated };
     let parents = [input.node(), gamma.node(), beta.node()];
     let output = match Normalised.prepare::<NoCheckpointing>(parents).compute_bound().stateful() {
         OpsKind::Tracked(prepared) => prepared.finish(state, output),
@@ -54,70 +55,85 @@ struct Channels {
 }
 
 impl Channels {
-    fn new(x: &Primitive, gamma: &Primitive, beta: &Primitive, epsilon: f64) -> Self {
-        let [_, channels, height, width] = x.shape().dims();
-        let (values, plane) = (x.storage::<f32>(), height * width);
-        let moments = |channel: usize| moments(values.chunks_exact(plane).skip(channel).step_by(channels));
-        let moments: Vec<[f32; 2]> = (0..channels).into_par_iter().map(moments).collect();
+    fn new(x: &View, gamma: &Primitive, beta: &Primitive, epsilon: f64) -> Self {
+        let (mean, variance) = moments(x.values, x.channels);
         let (gamma, beta) = (gamma.to_contiguous(), beta.to_contiguous());
-        let mut all = Self {
-            mean: Vec::with_capacity(channels),
-            variance: Vec::with_capacity(channels),
-            scale: Vec::with_capacity(channels),
-            shift: Vec::with_capacity(channels),
-            inverse: Vec::with_capacity(channels),
-        };
-        for ([mean, variance], (gamma, beta)) in
-            moments.into_iter().zip(gamma.storage::<f32>().iter().zip(beta.storage::<f32>()))
-        {
-            let inverse = 1.0 / (variance + epsilon as f32).sqrt();
-            all.mean.push(mean);
-            all.variance.push(variance);
-            all.scale.push(gamma * inverse);
-            all.shift.push(beta - mean * gamma * inverse);
-            all.inverse.push(inverse);
-        }
-        all
+        let inverse: Vec<f32> = variance.iter().map(|variance| 1.0 / (variance + epsilon as f32).sqrt()).collect();
+        let scale: Vec<f32> =
+            inverse.iter().zip(gamma.storage::<f32>()).map(|(inverse, gamma)| gamma * inverse).collect();
+        let shift =
+            beta.storage::<f32>().iter().zip(&mean).zip(&scale).map(|((beta, mean), scale)| beta - mean * scale);
+        Self { shift: shift.collect(), mean, variance, scale, inverse }
     }
 
-    fn forward(&self, x: &Primitive, activated: bool) -> Primitive {
-        let [batch, channels, height, width] = x.shape().dims();
-        let (values, plane) = (x.storage::<f32>(), height * width);
+    fn forward(&self, x: &View, activated: bool) -> Map {
         let least = if activated { 0.0 } else { f32::NEG_INFINITY };
-        let mut output = vec![0f32; values.len()];
-        output.par_chunks_exact_mut(plane).zip(values.par_chunks_exact(plane)).enumerate().for_each(
-            |(index, (output, x))| {
-                let (scale, shift) = (self.scale[index % channels], self.shift[index % channels]);
-                output.iter_mut().zip(x).for_each(|(y, x)| *y = (x * scale + shift).max(least));
-            },
-        );
-        primitive(output, [batch, channels, height, width])
+        let mut output = vec![0f32; x.values.len()];
+        let chunks = output.par_chunks_mut(chunk(x.channels)).zip(x.values.par_chunks(chunk(x.channels)));
+        chunks.for_each(|(output, from)| {
+            for (output, from) in output.chunks_exact_mut(x.channels).zip(from.chunks_exact(x.channels)) {
+                for (((y, x), scale), shift) in output.iter_mut().zip(from).zip(&self.scale).zip(&self.shift) {
+                    *y = (x * scale + shift).max(least);
+                }
+            }
+        });
+        like(x, output)
     }
 }
 
-/// Mean and biased variance of all numbers of some planes (Chan et al., "Algorithms for computing the sample variance",
-/// 1983: plane by plane, so that nothing large is subtracted from something large).
-fn moments<'a>(planes: impl Iterator<Item = &'a [f32]>) -> [f32; 2] {
-    let (mut count, mut mean, mut spread) = (0f64, 0f64, 0f64);
-    for plane in planes {
-        let own = plane.len() as f64;
-        let middle = f64::from(sum(plane, plane, |x, _| x)) / own;
-        let around = middle as f32;
-        let apart = middle - mean;
-        spread += f64::from(sum(plane, plane, |x, _| (x - around) * (x - around)))
-            + apart * apart * count * own / (count + own);
-        count += own;
-        mean += apart * own / count;
+/// Mean and biased variance of each channel (Chan et al., "Algorithms for computing the sample variance", 1983: chunk by
+/// chunk, so that nothing large is subtracted from something large).
+fn moments(values: &[f32], channels: usize) -> (Vec<f32>, Vec<f32>) {
+    let of_chunk = |chunk: &[f32]| {
+        let pixels = (chunk.len() / channels) as f32;
+        // Counted from the first pixel: sums of numbers far from zero would lose their last digits.
+        let first = &chunk[..channels];
+        let mut mean = vec![0f32; channels];
+        for pixel in chunk.chunks_exact(channels) {
+            mean.iter_mut().zip(pixel.iter().zip(first)).for_each(|(mean, (x, first))| *mean += x - first);
+        }
+        mean.iter_mut().zip(first).for_each(|(mean, first)| *mean = first + *mean / pixels);
+        let mut spread = vec![0f32; channels];
+        for pixel in chunk.chunks_exact(channels) {
+            for ((spread, x), mean) in spread.iter_mut().zip(pixel).zip(&mean) {
+                *spread += (x - mean) * (x - mean);
+            }
+        }
+        (f64::from(pixels), mean, spread)
+    };
+    let chunks: Vec<_> = values.par_chunks(chunk(channels)).map(of_chunk).collect();
+    let (mut count, mut means, mut spreads) = (0f64, vec![0f64; channels], vec![0f64; channels]);
+    for (own, mean, spread) in chunks {
+        let all = count + own;
+        for ((sum, mean), (spreads, spread)) in means.iter_mut().zip(mean).zip(spreads.iter_mut().zip(spread)) {
+            let apart = f64::from(mean) - *sum;
+            *spreads += f64::from(spread) + apart * apart * count * own / all;
+            *sum += apart * own / all;
+        }
+        count = all;
     }
-    [mean as f32, (spread / count) as f32]
+    let single = |values: Vec<f64>, by: f64| values.into_iter().map(|value| (value / by) as f32).collect();
+    (single(means, 1.0), single(spreads, count))
 }
 
 #[derive(Clone, Debug)]
 struct State {
-    /// The input, contiguous.
-    values: Primitive,
+    pixels: Pixels,
     channels: Channels,
     activated: bool,
+}
+
+impl State {
+    /// The gradient of one pixel that came through the ReLU, and n = (x - mean) / sigma, channel by channel.
+    fn pairs<'a>(&'a self, x: &'a [f32], upstream: &'a [f32]) -> impl Iterator<Item = (f32, f32)> + 'a {
+        // Behind a ReLU only what was above zero counts.
+        let floor = if self.activated { 0.0 } else { f32::NEG_INFINITY };
+        let Channels { mean, scale, shift, inverse, .. } = &self.channels;
+        let affine = scale.iter().zip(shift).zip(mean.iter().zip(inverse));
+        x.iter().zip(upstream).zip(affine).map(move |((x, g), ((scale, shift), (mean, inverse)))| {
+            (if x * scale + shift > floor { *g } else { 0.0 }, (x - mean) * inverse)
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -130,50 +146,50 @@ impl Backward<Flex, 3> for Normalised {
     /// dx = scale (g - mean(g) - n mean(g n)), dgamma = sum(g n), dbeta = sum(g).
     fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let [for_x, for_gamma, for_beta] = ops.parents;
-        let upstream = gradients.consume::<Flex>(&ops.node).to_contiguous();
-        let State { values, channels: own, activated } = ops.state;
-        let [batch, channels, height, width] = values.shape().dims();
-        let (x, upstream, plane) = (values.storage::<f32>(), upstream.storage::<f32>(), height * width);
-        // Behind a ReLU only what was above zero counts.
-        let floor = if activated { 0.0 } else { f32::NEG_INFINITY };
-        let through = |channel: usize| {
-            let (scale, shift) = (own.scale[channel], own.shift[channel]);
-            move |x: f32, g: f32| if x * scale + shift > floor { g } else { 0.0 }
-        };
-        let normalised = |channel: usize| {
-            let (mean, inverse) = (own.mean[channel], own.inverse[channel]);
-            move |x: f32| (x - mean) * inverse
-        };
-        let sums = |channel: usize| {
-            let (through, normalised) = (through(channel), normalised(channel));
-            let (mut plain, mut weighted) = (0f64, 0f64);
-            for image in 0..batch {
-                let from = (image * channels + channel) * plane;
-                let (x, g) = (&x[from..from + plane], &upstream[from..from + plane]);
-                plain += f64::from(sum(x, g, through));
-                weighted += f64::from(sum(x, g, |x, g| through(x, g) * normalised(x)));
+        let upstream = Pixels::of(&gradients.consume::<Flex>(&ops.node));
+        let state = ops.state;
+        let x = state.pixels.view();
+        let (channels, chunk) = (x.channels, chunk(x.channels));
+        let chunks = || x.values.par_chunks(chunk).zip(upstream.numbers().par_chunks(chunk));
+        let of_chunk = |(x, upstream): (&[f32], &[f32])| {
+            let (mut plain, mut weighted) = (vec![0f32; channels], vec![0f32; channels]);
+            for (x, upstream) in x.chunks_exact(channels).zip(upstream.chunks_exact(channels)) {
+                for ((plain, weighted), (g, n)) in plain.iter_mut().zip(&mut weighted).zip(state.pairs(x, upstream)) {
+                    *plain += g;
+                    *weighted += g * n;
+                }
             }
-            [plain as f32, weighted as f32]
+            [plain, weighted]
         };
-        let sums: Vec<[f32; 2]> = (0..channels).into_par_iter().map(sums).collect();
+        let parts: Vec<_> = chunks().map(of_chunk).collect();
+        let [plain, weighted] = [0, 1].map(|which| {
+            let mut sums = vec![0f64; channels];
+            for part in &parts {
+                sums.iter_mut().zip(&part[which]).for_each(|(sum, part)| *sum += f64::from(*part));
+            }
+            sums
+        });
         if let Some(node) = for_x {
-            let share = 1.0 / (batch * plane) as f32;
-            let mut gradient = vec![0f32; x.len()];
-            let planes = gradient.par_chunks_exact_mut(plane).zip(x.par_chunks_exact(plane));
-            planes.zip(upstream.par_chunks_exact(plane)).enumerate().for_each(|(index, ((gradient, x), g))| {
-                let channel = index % channels;
-                let (through, normalised) = (through(channel), normalised(channel));
-                let [mean, along] = sums[channel].map(|sum| sum * share);
-                let scale = own.scale[channel];
-                for ((gradient, x), g) in gradient.iter_mut().zip(x).zip(g) {
-                    *gradient = scale * (through(*x, *g) - mean - normalised(*x) * along);
+            let pixels = (x.values.len() / channels) as f64;
+            let share = |sums: &[f64]| sums.iter().map(|sum| (sum / pixels) as f32).collect::<Vec<f32>>();
+            let (mean, along) = (share(&plain), share(&weighted));
+            let mut gradient = vec![0f32; x.values.len()];
+            gradient.par_chunks_mut(chunk).zip(chunks()).for_each(|(gradient, (x, upstream))| {
+                let pixels = gradient.chunks_exact_mut(channels).zip(x.chunks_exact(channels));
+                for ((gradient, x), upstream) in pixels.zip(upstream.chunks_exact(channels)) {
+                    let sums = mean.iter().zip(&along).zip(&state.channels.scale);
+                    for ((gradient, (g, n)), ((mean, along), scale)) in
+                        gradient.iter_mut().zip(state.pairs(x, upstream)).zip(sums)
+                    {
+                        *gradient = scale * (g - mean - n * along);
+                    }
                 }
             });
-            gradients.register::<Flex>(node.id, primitive(gradient, [batch, channels, height, width]));
+            gradients.register::<Flex>(node.id, planes(like(&x, gradient)));
         }
-        for (node, which) in [(for_gamma, 1), (for_beta, 0)] {
+        for (node, sums) in [(for_gamma, weighted), (for_beta, plain)] {
             if let Some(node) = node {
-                let sums: Vec<f32> = sums.iter().map(|sums| sums[which]).collect();
+                let sums: Vec<f32> = sums.into_iter().map(|sum| sum as f32).collect();
                 gradients.register::<Flex>(node.id, primitive(sums, [channels]));
             }
         }
@@ -239,12 +255,16 @@ mod tests {
 
     #[test]
     fn moments_far_from_zero_lose_nothing() {
-        let planes: Vec<Vec<f32>> =
-            (0..3).map(|p| (0..37).map(|i| 10_000.0 + ((p * 37 + i) % 5) as f32).collect()).collect();
-        let all: Vec<f64> = planes.iter().flatten().map(|x| f64::from(*x)).collect();
-        let mean = all.iter().sum::<f64>() / all.len() as f64;
-        let variance = all.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / all.len() as f64;
-        let [m, v] = moments(planes.iter().map(Vec::as_slice));
-        assert!((f64::from(m) - mean).abs() < 2e-3 && (f64::from(v) - variance).abs() < 1e-3 * variance, "{m} {v}");
+        // Two channels, more pixels than one chunk has.
+        let pixels = 3 * chunk(2) / 2 + 5;
+        let values: Vec<f32> =
+            (0..2 * pixels).map(|i| if i % 2 == 0 { 10_000.0 + (i % 5) as f32 } else { 0.5 }).collect();
+        let even: Vec<f64> = values.iter().step_by(2).map(|x| f64::from(*x)).collect();
+        let mean = even.iter().sum::<f64>() / even.len() as f64;
+        let variance = even.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / even.len() as f64;
+        let (means, variances) = moments(&values, 2);
+        let (m, v) = (f64::from(means[0]), f64::from(variances[0]));
+        assert!((m - mean).abs() < 2e-3 && (v - variance).abs() < 1e-3 * variance, "{m} {v}");
+        assert_eq!((means[1], variances[1]), (0.5, 0.0));
     }
 }

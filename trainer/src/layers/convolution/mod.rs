@@ -1,25 +1,23 @@
-//! Convolutions whose kernel gradients are quick on the CPU.
+//! Convolutions in training on the CPU, forward and backward.
 //!
-//! Burn computes the gradient of a kernel as one more convolution, with the whole gradient of the output as its kernel:
-//! matrix products of a few columns, group by group. Here it is one product with many columns, and for the depthwise
-//! convolutions of the detector nine sums of products per channel. Values and the gradient towards the input are Burn's own.
-//! On other devices, and for convolutions of another kind, everything is.
+//! 1x1 convolutions are plain matrix products; the others are those of [`glae_model::cpu`], Winograd's way for 3x3 where it
+//! serves. On other devices, and for convolutions of another kind, everything is Burn's own.
 
 mod depthwise;
-mod general;
 
+use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::ops::{FloatTensorOps, ModuleOps};
+use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Flex, TensorMetadata};
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2d;
-use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Shape, Tensor};
+use burn::tensor::{Device, Shape, Tensor};
+use glae_model::cpu::{Conv, Depthwise, gradient};
 
-use super::{Cpu, Primitive};
+use super::{Cpu, Pixels, Primitive, planes, primitive};
 
 /// `conv.forward(x)` in training on the CPU. `None` where that is not ours.
 ///
@@ -30,13 +28,8 @@ pub(super) fn convolve(conv: &Conv2d, x: &Tensor<4>) -> Option<Tensor<4>> {
     let input = x.clone().try_into_primitive::<Cpu>().ok()?;
     let weight = conv.weight.val().try_into_primitive::<Cpu>().ok()?;
     let bias = conv.bias.as_ref().map(|bias| bias.val().try_into_primitive::<Cpu>()).transpose().ok()?;
-    let options = kind.options();
-    let values = (input.primitive().clone(), weight.primitive().clone());
-    let output = {
-        let bias = bias.as_ref().map(|bias| bias.primitive().clone());
-        Flex::conv2d(values.0.clone(), values.1.clone(), bias, options)
-    };
-    let state = (values.0, values.1, kind);
+    let state = State { x: Pixels::of(input.primitive()), weight: weight.primitive().to_contiguous(), kind };
+    let output = state.forward(bias.as_ref().map(|bias| bias.primitive()));
     let output = match bias {
         Some(bias) => match WithBias
             .prepare::<NoCheckpointing>([input.node(), weight.node(), bias.node()])
@@ -56,70 +49,121 @@ pub(super) fn convolve(conv: &Conv2d, x: &Tensor<4>) -> Option<Tensor<4>> {
     Some(Tensor::from_primitive::<Cpu>(output))
 }
 
-/// The convolutions that are known here.
-#[derive(Clone, Copy, Debug)]
+/// The convolutions that are known here, padded by half a side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// 3 x 3, padding 1, stride 1, each channel by itself.
-    Depthwise { channels: usize },
+    /// 1 x 1, stride 1.
+    Point,
+    /// 3 x 3, stride 1, each channel by itself.
+    Depthwise,
     /// Every output channel sees every input channel.
-    General { stride: usize, padding: usize },
+    Dense { side: usize, stride: usize },
 }
 
 impl Kind {
     fn of(conv: &Conv2d) -> Option<Self> {
-        let [out, per_group, height, width] = conv.weight.dims();
+        let [out, per_group, side, width] = conv.weight.dims();
         let padding = match conv.padding {
             PaddingConfig2d::Valid => 0,
             PaddingConfig2d::Explicit(top, left, bottom, right) if [left, bottom, right] == [top; 3] => top,
             _ => return None,
         };
         let stride = conv.stride[0];
-        if conv.dilation != [1, 1] || conv.stride != [stride; 2] {
+        if conv.dilation != [1, 1] || conv.stride != [stride; 2] || [width, 2 * padding + 1] != [side; 2] {
             return None;
         }
-        match (conv.groups, per_group) {
-            (1, _) => Some(Self::General { stride, padding }),
-            (groups, 1) if groups == out && [height, width] == [3, 3] && (stride, padding) == (1, 1) => {
-                Some(Self::Depthwise { channels: out })
-            }
+        match (conv.groups, per_group, side, stride) {
+            (1, _, 1, 1) => Some(Self::Point),
+            (1, ..) => Some(Self::Dense { side, stride }),
+            (groups, 1, 3, 1) if groups == out => Some(Self::Depthwise),
             _ => None,
-        }
-    }
-
-    fn options(self) -> ConvOptions<2> {
-        match self {
-            Self::Depthwise { channels } => ConvOptions::new([1, 1], [1, 1], [1, 1], channels),
-            Self::General { stride, padding } => ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1),
-        }
-    }
-
-    /// The gradient towards the input: with stride 1 one more convolution of the same kind, its kernel turned round and its
-    /// channels exchanged.
-    fn of_input(self, x: Primitive, weight: Primitive, upstream: Primitive) -> Primitive {
-        let [_, _, kernel_height, kernel_width] = weight.shape().dims();
-        let turned = |weight| Flex::float_flip(weight, &[2, 3]);
-        match self {
-            Self::Depthwise { .. } => Flex::conv2d(upstream, turned(weight), None, self.options()),
-            Self::General { stride: 1, padding } if [kernel_height, kernel_width] == [2 * padding + 1; 2] => {
-                Flex::conv2d(upstream, Flex::float_swap_dims(turned(weight), 0, 1), None, self.options())
-            }
-            Self::General { .. } => Flex::conv2d_x_backward(x, weight, upstream, self.options()),
-        }
-    }
-
-    /// The gradient towards the kernel.
-    fn of_weight(self, x: Primitive, weight: &Primitive, upstream: Primitive) -> Primitive {
-        match self {
-            Self::Depthwise { .. } => depthwise::kernel_gradient(x, upstream),
-            Self::General { stride, padding } => {
-                general::kernel_gradient(x, upstream, weight.shape().dims(), stride, padding)
-            }
         }
     }
 }
 
-/// Input, kernel and kind of the convolution.
-type State = (Primitive, Primitive, Kind);
+/// Input, kernel and kind of a convolution.
+#[derive(Clone, Debug)]
+struct State {
+    x: Pixels,
+    /// `[out, channels per group, side, side]`, contiguous.
+    weight: Primitive,
+    kind: Kind,
+}
+
+impl State {
+    fn forward(&self, bias: Option<&Primitive>) -> Primitive {
+        let [out, ..]: [usize; 4] = self.weight.shape().dims();
+        let bias = bias.map_or_else(|| vec![0.0; out], |bias| bias.to_contiguous().storage::<f32>().to_vec());
+        let x = self.x.view();
+        match self.kind {
+            Kind::Point => {
+                let y = Flex::float_matmul(self.x.rows(), self.matrix().transpose(0, 1));
+                let y = Flex::float_add(y, primitive(bias, [1, out]));
+                y.reshape(Shape::new([x.batch, x.height, x.width, out])).permute(&[0, 3, 1, 2])
+            }
+            Kind::Depthwise => planes(Depthwise::new(self.kernel(), bias).forward(&x, false)),
+            Kind::Dense { stride, .. } => {
+                let shape = self.weight.shape().dims();
+                let conv = Conv::new(self.kernel(), bias, shape, stride, x.height.min(x.width), &Device::flex());
+                planes(conv.forward(&x, Default::default()))
+            }
+        }
+    }
+
+    fn kernel(&self) -> &[f32] {
+        self.weight.as_slice().expect("it is f32 and contiguous")
+    }
+
+    /// The kernel of a 1x1 convolution, `[out, channels]`.
+    fn matrix(&self) -> Primitive {
+        let [out, channels, ..]: [usize; 4] = self.weight.shape().dims();
+        self.weight.reshape(Shape::new([out, channels]))
+    }
+
+    fn of_input(&self, upstream: &Pixels) -> Primitive {
+        let x = self.x.view();
+        match self.kind {
+            Kind::Point => {
+                let gradient = Flex::float_matmul(upstream.rows(), self.matrix());
+                gradient.reshape(Shape::new([x.batch, x.height, x.width, x.channels])).permute(&[0, 3, 1, 2])
+            }
+            Kind::Depthwise => {
+                let turned: Vec<f32> =
+                    self.kernel().chunks_exact(9).flat_map(|taps| taps.iter().rev().copied()).collect();
+                planes(Depthwise::new(&turned, vec![0.0; x.channels]).forward(&upstream.view(), false))
+            }
+            Kind::Dense { side, stride } => {
+                planes(gradient::of_input(x, self.kernel(), upstream.view(), side, stride, &Device::flex()))
+            }
+        }
+    }
+
+    fn of_weight(&self, upstream: &Pixels) -> Primitive {
+        let shape = self.weight.shape();
+        match self.kind {
+            Kind::Point => Flex::float_matmul(upstream.rows().transpose(0, 1), self.x.rows()).reshape(shape),
+            Kind::Depthwise => primitive(depthwise::of_kernel(self.x.view(), upstream.view()), shape),
+            Kind::Dense { side, stride } => {
+                primitive(gradient::of_kernel(self.x.view(), upstream.view(), side, stride, &Device::flex()), shape)
+            }
+        }
+    }
+
+    fn register(
+        &self,
+        upstream: &Pixels,
+        for_x: Option<NodeId>,
+        for_weight: Option<NodeId>,
+        gradients: &mut Gradients,
+    ) {
+        if let Some(node) = for_x {
+            gradients.register::<Flex>(node, self.of_input(upstream));
+        }
+        if let Some(node) = for_weight {
+            gradients.register::<Flex>(node, self.of_weight(upstream));
+        }
+    }
+}
 
 #[derive(Debug)]
 struct WithBias;
@@ -128,18 +172,13 @@ impl Backward<Flex, 3> for WithBias {
     type State = State;
 
     fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let [for_x, for_weight, for_bias] = ops.parents;
-        let upstream = gradients.consume::<Flex>(&ops.node);
-        let (x, weight, kind) = ops.state;
+        let [for_x, for_weight, for_bias] = ops.parents.map(|node| node.map(|node| node.id));
+        let upstream = Pixels::of(&gradients.consume::<Flex>(&ops.node));
         if let Some(node) = for_bias {
-            gradients.register::<Flex>(node.id, of_bias(upstream.clone()));
+            let sums = Flex::float_sum_dim(upstream.rows(), 0);
+            gradients.register::<Flex>(node, sums.reshape(Shape::new([upstream.view().channels])));
         }
-        if let Some(node) = for_x {
-            gradients.register::<Flex>(node.id, kind.of_input(x.clone(), weight.clone(), upstream.clone()));
-        }
-        if let Some(node) = for_weight {
-            gradients.register::<Flex>(node.id, kind.of_weight(x, &weight, upstream));
-        }
+        ops.state.register(&upstream, for_x, for_weight, gradients);
     }
 }
 
@@ -150,24 +189,10 @@ impl Backward<Flex, 2> for WithoutBias {
     type State = State;
 
     fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let [for_x, for_weight] = ops.parents;
-        let upstream = gradients.consume::<Flex>(&ops.node);
-        let (x, weight, kind) = ops.state;
-        if let Some(node) = for_x {
-            gradients.register::<Flex>(node.id, kind.of_input(x.clone(), weight.clone(), upstream.clone()));
-        }
-        if let Some(node) = for_weight {
-            gradients.register::<Flex>(node.id, kind.of_weight(x, &weight, upstream));
-        }
+        let [for_x, for_weight] = ops.parents.map(|node| node.map(|node| node.id));
+        let upstream = Pixels::of(&gradients.consume::<Flex>(&ops.node));
+        ops.state.register(&upstream, for_x, for_weight, gradients);
     }
-}
-
-/// Sums over everything but the channels.
-fn of_bias(upstream: Primitive) -> Primitive {
-    let [batch, channels, height, width] = upstream.shape().dims();
-    let planes = Flex::float_reshape(upstream, Shape::new([batch, channels, height * width]));
-    let sums = Flex::float_sum_dim(Flex::float_sum_dim(planes, 2), 0);
-    Flex::float_reshape(sums, Shape::new([channels]))
 }
 
 #[cfg(test)]
