@@ -37,6 +37,7 @@ export class Browser {
       const wanted = {
         browserName: "chrome",
         "goog:chromeOptions": options,
+        "goog:loggingPrefs": { browser: "ALL" },
         timeouts: { pageLoad: 240_000, script: 240_000 },
       };
       const session = await browser.#call("POST", "/session", { capabilities: { alwaysMatch: wanted } });
@@ -53,12 +54,38 @@ export class Browser {
   async open(address) {
     const { handle } = await this.#call("POST", "/window/new", { type: "window" });
     await this.turnTo(handle);
-    await this.#call("POST", "/url", { url: address });
+    await this.go(address);
     return handle;
   }
 
   async turnTo(handle) {
     await this.#call("POST", "/window", { handle });
+  }
+
+  /** Closes this window. Nothing can be asked before another one is turned to. */
+  async shut(handle) {
+    await this.turnTo(handle);
+    await this.#call("DELETE", "/window");
+  }
+
+  /** The current window. */
+  async window() {
+    return this.#call("GET", "/window");
+  }
+
+  /** Goes somewhere in the current window. */
+  async go(address) {
+    await this.#call("POST", "/url", { url: address });
+  }
+
+  /** A command of Chromium's own protocol. */
+  async command(cmd, params) {
+    return this.#call("POST", "/goog/cdp/execute", { cmd, params });
+  }
+
+  /** What the consoles have said since the last time. */
+  async console() {
+    return this.#call("POST", "/se/log", { type: "browser" });
   }
 
   /** What a function returns, given as text, with these arguments. */

@@ -1,11 +1,14 @@
 //! `cargo xtask bench`: side by side with what a user would pick instead, in one run.
 
+mod browser;
 mod detector;
 mod install;
+mod stage;
 mod training;
 
 use anyhow::Result;
 
+pub(crate) use browser::browser;
 pub(crate) use detector::{Part, detector};
 pub(crate) use training::training;
 

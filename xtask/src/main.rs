@@ -8,6 +8,7 @@ mod compress;
 mod dist;
 mod fuzz;
 mod journeys;
+mod offline;
 mod page;
 mod project;
 mod serve;
@@ -29,6 +30,8 @@ cargo xtask COMMAND: each command does its own set-up and says what it does and 
   bench scoring           a million predictions: natively, in the browser, and with pandas and scikit-learn
   bench detector [PART]   finding faces: ours beside onnxruntime, OpenCV and onnxruntime-web, written into
                           docs/performance.md (PART: native or browser, else both)
+  bench browser           an estimate and the first answer: the page beside onnxruntime-web, written into
+                          docs/performance.md
   bench training          a step of training and an estimate: ours beside PyTorch and onnxruntime, written into
                           docs/performance.md
   fuzz [MINUTES]          hostile input for the parser and for the server, this long each (default 5)
@@ -69,6 +72,7 @@ fn main() -> Result<()> {
         ("bench", ["detector", "browser"]) => {
             bench::detector(&project, &mut steps, Part::Browser).inspect(|()| steps.summary())
         }
+        ("bench", ["browser"]) => bench::browser(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["training"]) => bench::training(&project, &mut steps).inspect(|()| steps.summary()),
         ("fuzz", []) => fuzz::run(&project, &mut steps, 5).inspect(|()| steps.summary()),
         ("fuzz", [minutes]) => {

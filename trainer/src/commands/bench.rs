@@ -1,5 +1,6 @@
 //! `trainer bench`: what `cargo xtask bench` measures natively, and how its tables are written.
 
+mod browser;
 mod contest;
 mod detector;
 mod peer;
@@ -15,6 +16,8 @@ pub enum Command {
     Detector(detector::Arguments),
     /// Time a step of training and an estimate on the CPU beside PyTorch and onnxruntime, alternating in one run.
     Training(training::Arguments),
+    /// Write what the page and onnxruntime-web need to compute the same in one browser.
+    Browser(browser::Arguments),
     /// Write measurements into a document, as tables.
     Report(report::Arguments),
 }
@@ -27,6 +30,7 @@ pub fn run(command: &Command) -> Result<()> {
     match command {
         Command::Detector(arguments) => detector::run(arguments),
         Command::Training(arguments) => training::run(arguments),
+        Command::Browser(arguments) => browser::run(arguments),
         Command::Report(arguments) => report::run(arguments),
     }
 }

@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{DOCUMENT, install};
+use super::{DOCUMENT, install, stage::Stage};
 use crate::{
-    browser,
     compress::Quality,
     page,
     project::Project,
     step::{Steps, execute},
-    test, tools,
+    test,
 };
 
 /// What is measured.
@@ -52,7 +51,7 @@ pub(crate) fn detector(project: &Project, steps: &mut Steps, part: Part) -> Resu
     if let Some(stage) = stage {
         let site = page::build(project, steps, Quality::Quick)?;
         steps.run("browser", "the page and onnxruntime-web in one Chromium, taking turns", || {
-            stage.measure(project, &site, &files)
+            stage.measure(project, "detector.mjs", &site, &project.path("public"), &files)
         })?;
         measurements.push(files.join("browser.json"));
     }
@@ -86,41 +85,4 @@ fn shipped(project: &Project) -> Result<Option<PathBuf>> {
     let is_detector =
         |path: &&PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("detector"));
     Ok(folders.iter().filter(is_detector).min().cloned())
-}
-
-/// What the browser's part needs beside the page.
-struct Stage {
-    browser: browser::Browser,
-    onnxruntime: PathBuf,
-}
-
-impl Stage {
-    fn set_up(project: &Project, steps: &mut Steps) -> Result<Self> {
-        steps.run("node", "drives the browser", || install::node(project))?;
-        let onnxruntime = steps.run("onnxruntime-web", "to compare with", || install::onnxruntime_web(project))?;
-        let browser = steps.run("browser", "the page is measured in a real one", || browser::install(project))?;
-        tools::install(project, steps)?;
-        Ok(Self { browser, onnxruntime })
-    }
-
-    fn measure(&self, project: &Project, site: &Path, files: &Path) -> Result<()> {
-        let mut node = project.command("node")?;
-        node.arg(project.path("tests/bench/detector.mjs"));
-        let public = project.path("public");
-        let portal = project.program("portal");
-        let named: [(&str, &Path); 7] = [
-            ("--portal", &portal),
-            ("--site", site),
-            ("--public", &public),
-            ("--chromium", &self.browser.chromium),
-            ("--driver", &self.browser.driver),
-            ("--onnxruntime", &self.onnxruntime),
-            ("--files", files),
-        ];
-        for (name, path) in named {
-            node.arg(name).arg(path);
-        }
-        // A leaderboard of somebody's own must not see this.
-        execute(node.env_remove("DATABASE_URL").env_remove("GLAE_STORE"))
-    }
 }

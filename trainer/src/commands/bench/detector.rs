@@ -54,8 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         None => (drawn_network(&device), "a network drawn from a seed".to_owned()),
     };
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
-    let picture = picture(*side);
-    let ours = Ours::new(&state, picture, &device)?;
+    let ours = Ours::new(&state, picture(*side, &TWO), &device)?;
     ours.write_files(&state, out)?;
 
     let mut contenders = Vec::new();
@@ -71,13 +70,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
     let (facts, rows) = take_turns(contenders, arguments.rounds, vec![weights])?;
     let title = format!("The detector at {side} x {side}, on the processor without a browser");
-    let measurement = Measurement { name: "detector-native".to_owned(), title, facts, rows };
+    let measurement = Measurement { name: "detector-native".to_owned(), title, facts, rows, ..Measurement::default() };
     println!("\n{}", measurement.to_markdown());
     write_atomically(&out.join("native.json"), &serde_json::to_vec_pretty(&measurement)?)
 }
 
 /// Our detector and what it looks at.
-struct Ours {
+pub(super) struct Ours {
     net: YuNet,
     detector: Detector,
     picture: RgbImage,
@@ -86,7 +85,7 @@ struct Ours {
 }
 
 impl Ours {
-    fn new(state: &StateDict, picture: RgbImage, device: &Device) -> Result<Self> {
+    pub(super) fn new(state: &StateDict, picture: RgbImage, device: &Device) -> Result<Self> {
         let net = state.load_into(YuNet::new(device))?;
         let (planes, width, height) = planes(&picture);
         let input = Tensor::from_data(TensorData::new(planes, [1, 3, height, width]), device);
@@ -104,7 +103,7 @@ impl Ours {
     }
 
     /// What other engines read, here and in the browser.
-    fn write_files(&self, state: &StateDict, out: &Path) -> Result<()> {
+    pub(super) fn write_files(&self, state: &StateDict, out: &Path) -> Result<()> {
         let side = self.picture.width() as usize;
         write_atomically(&out.join("detector.onnx"), &yunet(state, side, side, Layout::Answers)?)?;
         write_atomically(&out.join("detector-opencv.onnx"), &yunet(state, side, side, Layout::OpenCv)?)?;
@@ -184,14 +183,20 @@ fn drawn_network(device: &Device) -> StateDict {
     StateDict::of(&net.valid())
 }
 
-/// Two drawn faces before a gradient.
-fn picture(side: u32) -> RgbImage {
+/// Where a drawn face is: its seed, the middle across and down and half its height, in shares of the picture's side.
+pub(super) type Drawn = (u64, f32, f32, f32);
+
+/// Two faces, side by side.
+const TWO: [Drawn; 2] = [(1, 0.3, 0.42, 0.2), (2, 0.72, 0.6, 0.16)];
+
+/// Drawn faces before a gradient.
+pub(super) fn picture(side: u32, faces: &[Drawn]) -> RgbImage {
     let mut picture = RgbImage::from_fn(side, side, |x, y| {
         let share = |at: u32| (at * 160 / side) as u8;
         image::Rgb([60 + share(x), 90 + share(y), 190 - share((x + y) / 2)])
     });
     let side = side as f32;
-    for (seed, x, y, size) in [(1, 0.3, 0.42, 0.2), (2, 0.72, 0.6, 0.16)] {
+    for &(seed, x, y, size) in faces {
         let place = Similarity { a: size * side, b: 0.02 * side, tx: x * side, ty: y * side };
         Drawing::new(&mut ChaCha8Rng::seed_from_u64(seed)).paint(&mut picture, &place);
     }

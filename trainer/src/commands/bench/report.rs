@@ -19,7 +19,7 @@ pub struct Arguments {
 }
 
 /// What one run has measured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Measurement {
     /// Names its place in the document.
     pub(super) name: String,
@@ -29,6 +29,12 @@ pub(super) struct Measurement {
     pub(super) facts: Vec<String>,
     /// Row by row of the table.
     pub(super) rows: Vec<Row>,
+    /// What engines need until their first answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) needs: Vec<Need>,
+    /// What we want to reach.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) aims: Vec<Aim>,
 }
 
 /// One engine at one work.
@@ -42,6 +48,45 @@ pub(super) struct Row {
     pub(super) ours: bool,
     /// Every run.
     pub(super) milliseconds: Vec<f64>,
+}
+
+/// What an engine needs from an empty profile until its first answer, bytes. Downloads are counted as they travel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Need {
+    /// The work.
+    group: String,
+    /// Who does it.
+    engine: String,
+    /// The page, until it can be used.
+    shell: u64,
+    /// What computes.
+    program: u64,
+    /// The networks.
+    weights: u64,
+    /// The most memory; `None` where the system does not tell.
+    memory: Option<u64>,
+}
+
+/// What we want to reach.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub(super) enum Aim {
+    /// In this group the quickest of the others takes at least this many times as long as ours.
+    Ratio {
+        /// The work.
+        group: String,
+        /// Times.
+        least: f64,
+    },
+    /// These bytes are at most so many.
+    Bytes {
+        /// Of what.
+        what: String,
+        /// As measured.
+        found: u64,
+        /// As wanted.
+        most: u64,
+    },
 }
 
 /// Prints the tables and writes them between their markers.
@@ -75,17 +120,16 @@ fn replaced(text: &str, begin: &str, end: &str, content: &str) -> Option<String>
 }
 
 impl Measurement {
-    /// Title, table and facts.
+    /// Title, tables and facts.
     pub(super) fn to_markdown(&self) -> String {
         let mut text = format!("{}, milliseconds:\n\n", self.title);
         text.push_str("| work | engine | median | middle half | fastest | against ours |\n");
         text.push_str("|---|---|---:|---:|---:|---:|\n");
         for row in &self.rows {
-            let [low, middle, high] = [0.25, 0.5, 0.75].map(|share| quantile(&row.milliseconds, share));
-            let fastest = quantile(&row.milliseconds, 0.0);
-            let ours = self.rows.iter().find(|other| other.ours && other.group == row.group);
-            let ratio = match ours {
-                Some(ours) if !row.ours => format!("{:.2} x", middle / quantile(&ours.milliseconds, 0.5)),
+            let [fastest, low, high] = [0.0, 0.25, 0.75].map(|share| quantile(&row.milliseconds, share));
+            let middle = row.median();
+            let ratio = match self.ours(&row.group) {
+                Some(ours) if !row.ours => format!("{:.2} x", middle / ours.median()),
                 _ => String::new(),
             };
             text.push_str(&format!(
@@ -94,9 +138,62 @@ impl Measurement {
             ));
         }
         text.push('\n');
+        if !self.needs.is_empty() {
+            text.push_str("What is needed until the first answer from an empty profile, megabytes:\n\n");
+            text.push_str("| work | engine | page until it can be used | program | weights | most memory |\n");
+            text.push_str("|---|---|---:|---:|---:|---:|\n");
+            self.needs.iter().for_each(|need| text.push_str(&need.to_markdown()));
+            text.push('\n');
+        }
+        if !self.aims.is_empty() {
+            text.push_str("How long the quickest of the others takes for each of our milliseconds, and downloads:\n\n");
+            text.push_str("| aim | wanted | measured | |\n|---|---:|---:|---|\n");
+            self.aims.iter().for_each(|aim| text.push_str(&self.judged(aim)));
+            text.push('\n');
+        }
         self.facts.iter().for_each(|fact| text.push_str(&format!("- {fact}\n")));
         text
     }
+
+    /// The row that others of this group are compared with.
+    fn ours(&self, group: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.ours && row.group == group)
+    }
+
+    /// An aim as a row of its table.
+    fn judged(&self, aim: &Aim) -> String {
+        let (what, wanted, found, met) = match aim {
+            Aim::Ratio { group, least } => {
+                let others = self.rows.iter().filter(|row| !row.ours && row.group == *group).map(Row::median);
+                let ours = self.ours(group).map_or(f64::NAN, Row::median);
+                // NaN, where nobody was measured, is not reached.
+                let ratio = others.reduce(f64::min).unwrap_or(f64::NAN) / ours;
+                (group, format!("at least {least} x"), format!("{ratio:.2} x"), ratio >= *least)
+            }
+            Aim::Bytes { what, found, most } => {
+                (what, format!("at most {} MB", megabytes(*most)), format!("{} MB", megabytes(*found)), found <= most)
+            }
+        };
+        format!("| {what} | {wanted} | {found} | {} |\n", if met { "met" } else { "**missed**" })
+    }
+}
+
+impl Row {
+    fn median(&self) -> f64 {
+        quantile(&self.milliseconds, 0.5)
+    }
+}
+
+impl Need {
+    fn to_markdown(&self) -> String {
+        let [shell, program, weights] = [self.shell, self.program, self.weights].map(megabytes);
+        let memory = self.memory.map_or_else(|| "unknown".to_owned(), |bytes| format!("{:.0}", bytes as f64 / 1e6));
+        format!("| {} | {} | {shell} | {program} | {weights} | {memory} |\n", self.group, self.engine)
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.2}", bytes as f64 / 1e6)
 }
 
 /// The value below which this share of the values lies, between two of them in proportion; NaN of none.
@@ -125,6 +222,8 @@ mod tests {
             title: "An example".into(),
             facts: vec!["two cores".into()],
             rows: vec![row("ours", true, &[4.0, 2.0, 3.0]), row("theirs", false, &[6.0, 9.0, 6.0, 5.0])],
+            needs: Vec::new(),
+            aims: Vec::new(),
         }
     }
 
@@ -142,6 +241,49 @@ An example, milliseconds:
     #[test]
     fn a_measurement_becomes_a_table() {
         assert_eq!(measurement().to_markdown(), TABLE);
+    }
+
+    #[test]
+    fn needs_and_aims_get_tables_of_their_own() {
+        let mut measurement = measurement();
+        // As the browser's script writes them.
+        let json = r#"{
+            "needs": [{ "group": "first", "engine": "ours", "shell": 250000, "program": 1500000, "weights": 6000000, "memory": null }],
+            "aims": [
+                { "kind": "ratio", "group": "forward", "least": 1.5 },
+                { "kind": "ratio", "group": "forward", "least": 3 },
+                { "kind": "ratio", "group": "nobody", "least": 0 },
+                { "kind": "bytes", "what": "page", "found": 250000, "most": 300000 }
+            ]
+        }"#;
+        let mut json: serde_json::Value = serde_json::from_str(json).unwrap();
+        measurement.needs = serde_json::from_value(json["needs"].take()).unwrap();
+        measurement.aims = serde_json::from_value(json["aims"].take()).unwrap();
+        // A third engine that is quicker than the other one: we are compared with the best of them.
+        let quick = Row { engine: "quick".into(), milliseconds: vec![4.5], ..measurement.rows[1].clone() };
+        measurement.rows.push(quick);
+        let expected = "\
+| forward | quick | 4.50 | 4.50 to 4.50 | 4.50 | 1.50 x |
+
+What is needed until the first answer from an empty profile, megabytes:
+
+| work | engine | page until it can be used | program | weights | most memory |
+|---|---|---:|---:|---:|---:|
+| first | ours | 0.25 | 1.50 | 6.00 | unknown |
+
+How long the quickest of the others takes for each of our milliseconds, and downloads:
+
+| aim | wanted | measured | |
+|---|---:|---:|---|
+| forward | at least 1.5 x | 1.50 x | met |
+| forward | at least 3 x | 1.50 x | **missed** |
+| nobody | at least 0 x | NaN x | **missed** |
+| page | at most 0.30 MB | 0.25 MB | met |
+
+- two cores
+";
+        let text = measurement.to_markdown();
+        assert!(text.ends_with(expected), "{text}");
     }
 
     #[test]

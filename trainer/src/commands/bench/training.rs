@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     ];
     let (facts, rows) = take_turns(contenders, arguments.rounds, facts)?;
     let title = "Training and estimating on the processor".to_owned();
-    let measurement = Measurement { name: "training".to_owned(), title, facts, rows };
+    let measurement = Measurement { name: "training".to_owned(), title, facts, rows, ..Measurement::default() };
     println!("\n{}", measurement.to_markdown());
     write_atomically(&arguments.out.join("training.json"), &serde_json::to_vec_pretty(&measurement)?)
 }
@@ -126,7 +126,10 @@ impl Prepared {
             let group = format!("{title}, an estimate, {}", threads_named(threads));
             let net = FoldedNet::new(&self.work.network, &self.state, &self.device)?;
             let input = self.tensor(PAIR, &self.device);
-            let estimate = move || -> Result<Vec<f32>> { Ok(net.forward(input.clone()).into_data().try_to_vec()?) };
+            let shape = input.dims();
+            let pixels: Vec<f32> = input.into_data().try_into_vec()?;
+            let estimate =
+                move || -> Result<Vec<f32>> { Ok(net.forward(pixels.clone(), shape).into_data().try_to_vec()?) };
             let logits = estimate()?;
             let run = move || timed(|| pool.install(&estimate));
             contenders.push(Contender::ours(group.clone(), "whole network", run));

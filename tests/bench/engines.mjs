@@ -1,0 +1,101 @@
+// Who is measured.
+
+import { promised, until } from "./waiting.mjs";
+
+/** The largest difference from our answers, in shares of the largest of them. */
+const SAME = 1e-3;
+
+/** The page, measured by what it says itself: `attribute` holds the milliseconds of an answer, `begin` brings the page to
+ * its first one, `ask` makes it look for the next. */
+export class Page {
+  constructor({ device, weights, group, engine, attribute }) {
+    Object.assign(this, { device, weights, group, engine, attribute, ours: true, milliseconds: [] });
+  }
+
+  async open(browser, { page }) {
+    this.handle = await browser.open(`${page}/?device=${this.device}&weights=${this.weights}`);
+    const input = "() => document.querySelector('[data-testid=photo-input]') !== null";
+    await until(() => browser.run(input), "the page shows no [data-testid=photo-input]");
+    // Counts answers, because two may be equal to the last digit. An answer shows when the attribute is written, when an
+    // element that has it comes into the page, or when the page is no longer busy with the next.
+    await browser.run(`(name) => {
+      window.answers = 0;
+      const holds = (node) => node.nodeType === 1 && (node.hasAttribute(name) || node.querySelector("[" + name + "]"));
+      new MutationObserver((changes) => {
+        const fresh = (change) => change.attributeName === "aria-busy"
+          ? change.target.getAttribute("aria-busy") === "false"
+          : change.type === "attributes" ? change.target.hasAttribute(name) : [...change.addedNodes].some(holds);
+        if (changes.some(fresh)) window.answers += 1;
+      }).observe(document.body, { attributeFilter: [name, "aria-busy"], childList: true, subtree: true });
+    }`, this.attribute);
+    // The next window shall not open while this one still checks its weights.
+    await this.begin(browser);
+    return [];
+  }
+
+  async run(browser) {
+    const { milliseconds } = await this.answer(browser, () => this.ask(browser));
+    return milliseconds;
+  }
+
+  /** The first answer after `ask`: its milliseconds, and what else its element says. */
+  async answer(browser, ask) {
+    const before = await browser.run("() => window.answers");
+    await ask();
+    const look = `(before, name) => {
+      const text = (hook) => document.querySelector("[data-testid=" + hook + "]")?.textContent;
+      if (text("error")) throw new Error("the page says: " + text("error"));
+      const answer = document.querySelector("[" + name + "]");
+      // Ages may still be computed after the faces are found; nobody else may be measured before they are.
+      const busy = document.querySelector("[data-testid=faces]")?.getAttribute("aria-busy") === "true";
+      if (window.answers === before || !answer || busy) return null;
+      return { ...answer.dataset, milliseconds: Number(answer.getAttribute(name)) };
+    }`;
+    const complaint =
+      `the page shows no new ${this.attribute}: does its folder of weights hold a detector, and does the page drop that ` +
+      "attribute while it looks anew?";
+    const answer = await until(() => browser.run(look, before, this.attribute), complaint);
+    if (answer.device !== this.device) {
+      throw new Error(`the page computed on ${answer.device} instead of ${this.device}`);
+    }
+    return answer;
+  }
+}
+
+/** onnxruntime-web. `works` are graphs (`of` what, where several are measured) with input and answers, for
+ * `onnxruntime.mjs`; the last of them is measured. */
+export class OnnxRuntime {
+  constructor({ provider, threads = 1, layout = "", group, what, works, of = "" }) {
+    Object.assign(this, { provider, threads, layout, group, what, works, of, ours: false, milliseconds: [] });
+  }
+
+  address(bench) {
+    const { provider, threads, layout, works } = this;
+    return `${bench}/onnxruntime.html?${new URLSearchParams({ provider, threads, layout, works: JSON.stringify(works) })}`;
+  }
+
+  async open(browser, { bench }) {
+    this.handle = await browser.open(this.address(bench));
+    return (await this.first(browser)).facts;
+  }
+
+  /** Waits for the first answers and compares them with ours; the milliseconds are counted from the navigation. */
+  async first(browser) {
+    const said = "window.bench.then(({ run, ...said }) => said)";
+    const { version, adapter, difference, milliseconds } = await promised(browser, said, "its first answer");
+    const name = [version, this.provider, this.layout].filter(Boolean).join(" ");
+    this.engine = `${name}, ${this.what}`;
+    // Not `>=`: NaN must not pass.
+    if (!(difference < SAME)) throw new Error(`${name} differs from our answers by ${difference}`);
+    const network = this.of && ` (${this.of})`;
+    const facts = [
+      `${name} differs from our answers by at most ${difference.toExponential(1)} of the largest${network}`,
+    ];
+    if (adapter) facts.push(`WebGPU adapter: ${adapter}`);
+    return { facts, milliseconds };
+  }
+
+  async run(browser) {
+    return promised(browser, "window.bench.then(({ run }) => run())", "an answer");
+  }
+}
