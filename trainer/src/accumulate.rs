@@ -60,8 +60,7 @@ mod tests {
     /// Gradients of the two layers: of the whole batch, and accumulated from its halves.
     fn both(norm: bool) -> [Vec<f32>; 2] {
         let device = crate::device::cpu().autodiff();
-        device.seed(9);
-        let net = Net::new(norm, &device);
+        let net = crate::device::seeded(&device, 9, || Net::new(norm, &device));
         let x = Tensor::<2>::random([6, 5], Distribution::Normal(0.5, 2.0), &device);
         let read = |gradients: &Gradients| {
             let mut values: Vec<f32> = net.first.weight.grad(gradients).unwrap().into_data().try_to_vec().unwrap();

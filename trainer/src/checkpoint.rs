@@ -1,7 +1,8 @@
 //! The state of a run on disk: one file, replaced atomically, from which a run continues exactly.
 
+use std::fmt;
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -20,6 +21,16 @@ pub struct Progress {
     pub epoch: usize,
     /// Step in the epoch.
     pub step: usize,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stage, epoch, step } = self;
+        match stage {
+            2 => write!(f, "the end of stage 2"),
+            _ => write!(f, "stage {}, epoch {}, step {step}", stage + 1, epoch + 1),
+        }
+    }
 }
 
 /// Network, its average, optimizer and progress.
@@ -88,15 +99,25 @@ impl Checkpoint {
 /// # Errors
 /// The folder cannot be written or the disk is full; the old file is untouched then.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_atomically_with(path, |file| Ok(file.write_all(bytes)?))
+}
+
+/// The same for what is too large to hold: `write` gets the new file, buffered.
+///
+/// # Errors
+/// As for [`write_atomically`], or `write` fails.
+pub fn write_atomically_with<T>(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<T>) -> Result<T> {
     let temporary = path.with_extension("tmp");
-    let attempt = || -> std::io::Result<()> {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
+    let attempt = || {
+        let mut file = BufWriter::new(File::create(&temporary)?);
+        let written = write(&mut file)?;
+        file.flush()?;
+        file.get_ref().sync_all()?;
+        std::fs::rename(&temporary, path)?;
+        Ok(written)
     };
     attempt()
-        .inspect_err(|_| {
+        .inspect_err(|_: &anyhow::Error| {
             // On a full disk half a file would take the room that is left.
             let _ = std::fs::remove_file(&temporary);
         })

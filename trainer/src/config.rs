@@ -67,6 +67,8 @@ pub struct Data {
     pub test: Option<PathBuf>,
     /// Landmarks of all images, for `crop = { landmarks = ... }`.
     pub landmarks: Option<PathBuf>,
+    /// File of all crops, which `trainer prepare --run` writes: training reads it in place of the images.
+    pub cache: Option<PathBuf>,
     /// What the data is, for the manifest.
     pub description: String,
     /// Terms under which weights trained on it may be used, for the manifest.
@@ -91,20 +93,30 @@ pub struct Augment {
     pub shift: f32,
     /// The crop's side changes by up to this share.
     pub scale: f32,
+    /// What moves in with shift and scale is what the photograph shows around the crop; without, the crop's border repeats.
+    /// Off unless asked for.
+    pub surroundings: bool,
     /// RandAugment, off unless asked for; `rand_augment = {}` is the paper's.
     pub rand_augment: Option<RandAugment>,
 }
 
 impl Default for Augment {
     fn default() -> Self {
-        Self { flip: true, colour: 0.2, hue: 0.0, shift: 0.06, scale: 0.1, rand_augment: None }
+        Self { flip: true, colour: 0.2, hue: 0.0, shift: 0.06, scale: 0.1, surroundings: false, rand_augment: None }
     }
 }
 
 impl Augment {
     /// Images as they are.
     pub fn none() -> Self {
-        Self { flip: false, colour: 0.0, hue: 0.0, shift: 0.0, scale: 0.0, rand_augment: None }
+        Self { flip: false, colour: 0.0, hue: 0.0, shift: 0.0, scale: 0.0, surroundings: false, rand_augment: None }
+    }
+
+    /// Pixels that are needed on each side of a crop of `size` pixels: as far as shift and scale reach together, and one for
+    /// the filter.
+    pub fn margin(&self, size: usize) -> u32 {
+        let reach = size as f32 * (self.shift + self.scale / 2.0);
+        if self.surroundings && reach > 0.0 { reach.ceil() as u32 + 1 } else { 0 }
     }
 }
 
@@ -204,12 +216,19 @@ impl RunConfig {
             return Self::read(path);
         }
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let mut table: toml::Table =
-            toml::from_str(&text).with_context(|| format!("{} is not a valid run", path.display()))?;
+        Self::parse_with(&text, settings).with_context(|| path.display().to_string())
+    }
+
+    /// A file's text with settings over it.
+    ///
+    /// # Errors
+    /// As for [`RunConfig::read_with`].
+    pub fn parse_with(text: &str, settings: &[String]) -> Result<Self> {
+        let mut table: toml::Table = toml::from_str(text).context("it is not a valid run")?;
         for setting in settings {
             settings::apply(&mut table, setting)?;
         }
-        let whole = || format!("{} is not a valid run with --set {}", path.display(), settings.join(" --set "));
+        let whole = || format!("it is not a valid run with --set {}", settings.join(" --set "));
         let config: Self = table.try_into().with_context(whole)?;
         config.check().with_context(whole)?;
         Ok(config)
@@ -241,6 +260,11 @@ impl RunConfig {
     /// How a photograph becomes an input.
     pub fn input(&self) -> Input {
         Input { crop: self.crop, ..Input::paper(self.network.input_size) }
+    }
+
+    /// Pixels around each training crop, see [`Augment::margin`].
+    pub fn margin(&self) -> u32 {
+        self.augment.margin(self.network.input_size)
     }
 
     /// The resolved configuration as TOML.

@@ -1,6 +1,9 @@
 //! Where tensors live: the only place of the trainer that names a backend.
 
-use anyhow::{Result, bail};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result, bail, ensure};
+use burn::module::Module;
 use burn::tensor::Device;
 #[cfg(any(feature = "cuda", feature = "vulkan"))]
 use burn::tensor::DeviceType;
@@ -48,31 +51,100 @@ impl Choice {
     }
 }
 
+/// Devices of the same kind as one that was opened, by number: `--devices`. Of the processor there is one, and every number
+/// stands for it: its work is then divided as it would be among GPUs.
+///
+/// # Errors
+/// A number is not there, or comes twice.
+pub fn numbered(opened: &Device, numbers: &[usize]) -> Result<Vec<Device>> {
+    if *opened == cpu() {
+        return Ok(vec![cpu(); numbers.len()]);
+    }
+    let all = [all_cuda(), all_vulkan()].into_iter().find(|all| all.contains(opened)).unwrap_or_default();
+    let mut devices = Vec::new();
+    for number in numbers {
+        let device = all
+            .get(*number)
+            .with_context(|| format!("--devices {number}: there are {} of this kind, counted from 0", all.len()))?;
+        ensure!(!devices.contains(device), "--devices {number} is named twice");
+        devices.push(device.clone());
+    }
+    Ok(devices)
+}
+
+/// A module that depends on the seed alone. Burn's generator belongs to the whole process, and parameters draw from it when
+/// they are first read: here they are read at once and in their order, one module at a time.
+pub fn seeded<M: Module>(device: &Device, seed: u64, build: impl FnOnce() -> M) -> M {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    device.seed(seed);
+    let module = build();
+    // Reads every parameter.
+    let _ = module.valid();
+    module
+}
+
 /// The processor.
 pub fn cpu() -> Device {
     Device::flex()
 }
 
-#[cfg(feature = "cuda")]
 fn cuda() -> Option<Device> {
-    Device::enumerate(DeviceType::Cuda).into_vec().into_iter().next()
+    all_cuda().into_iter().next()
+}
+
+#[cfg(feature = "cuda")]
+fn all_cuda() -> Vec<Device> {
+    Device::enumerate(DeviceType::Cuda).into_vec()
 }
 
 #[cfg(not(feature = "cuda"))]
-fn cuda() -> Option<Device> {
-    None
+fn all_cuda() -> Vec<Device> {
+    Vec::new()
 }
 
-/// A real GPU only: software rasterisers announce themselves as Vulkan CPU devices and are slower than Flex.
-#[cfg(feature = "vulkan")]
 fn vulkan() -> Option<Device> {
+    all_vulkan().into_iter().next()
+}
+
+/// Real GPUs only: software rasterisers announce themselves as Vulkan CPU devices and are slower than Flex.
+#[cfg(feature = "vulkan")]
+fn all_vulkan() -> Vec<Device> {
     use burn::tensor::DeviceKind;
-    let devices = Device::enumerate(DeviceType::Vulkan).into_vec();
-    let real = [DeviceKind::DiscreteGpu(0), DeviceKind::IntegratedGpu(0)].map(Device::vulkan);
-    devices.into_iter().find(|device| real.contains(device))
+    let mut devices = Device::enumerate(DeviceType::Vulkan).into_vec();
+    let real: Vec<Device> = (0..devices.len())
+        .flat_map(|number| [DeviceKind::DiscreteGpu(number), DeviceKind::IntegratedGpu(number)])
+        .map(Device::vulkan)
+        .collect();
+    devices.retain(|device| real.contains(device));
+    devices
 }
 
 #[cfg(not(feature = "vulkan"))]
-fn vulkan() -> Option<Device> {
-    None
+fn all_vulkan() -> Vec<Device> {
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_processor_is_there_as_often_as_it_is_named() {
+        assert_eq!(numbered(&cpu(), &[0, 1, 0]).unwrap(), vec![cpu(); 3]);
+    }
+
+    #[test]
+    fn a_seeded_module_is_the_same_in_whatever_order_it_is_read() {
+        use burn::nn::{Linear, LinearConfig};
+        let device = cpu();
+        let pair =
+            || seeded(&device, 4, || [LinearConfig::new(3, 2).init(&device), LinearConfig::new(2, 3).init(&device)]);
+        let read = |layer: &Linear| layer.weight.val().into_data().try_to_vec::<f32>().unwrap();
+        let [first, second] = pair();
+        let forwards = (read(&first), read(&second));
+        let [first, second] = pair();
+        let second = read(&second);
+        assert_eq!((read(&first), second), forwards);
+    }
 }

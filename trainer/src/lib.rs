@@ -17,6 +17,7 @@ pub mod evaluation;
 pub mod layers;
 pub mod onnx;
 pub mod optimizer;
+pub mod report;
 pub mod sampler;
 pub mod schedule;
 pub mod smoothing;

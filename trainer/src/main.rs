@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use trainer::commands::{bench, data, demo, detector, evaluate, export, groups, predict, prepare, train};
+use trainer::commands::{
+    bench, data, demo, detector, evaluate, export, figure, groups, predict, prepare, report, table, train,
+};
 use trainer::device::Choice;
 
 /// Trains, evaluates, predicts and exports the GLAE age network. Without a command: a complete small run on drawn faces.
@@ -36,6 +38,12 @@ enum Command {
     /// Train, measure, export or import the face detector.
     #[command(subcommand)]
     Detector(detector::Command),
+    /// One page about a run: errors, routing, calibration, curves, settings.
+    Report(report::Arguments),
+    /// A table of the paper; trains what it needs and takes what is there.
+    Table(table::Arguments),
+    /// A figure of the paper, likewise.
+    Figure(figure::Arguments),
     /// Measure speed beside other engines, as `cargo xtask bench` does.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -58,6 +66,9 @@ fn main() -> Result<()> {
         Some(Command::Groups(arguments)) => groups::run(&arguments),
         Some(Command::Data(command)) => data::run(&command),
         Some(Command::Detector(command)) => detector::run(&command, &device),
+        Some(Command::Report(arguments)) => report::run(&arguments, &device),
+        Some(Command::Table(arguments)) => table::run(&arguments, &device),
+        Some(Command::Figure(arguments)) => figure::run(&arguments, &device),
         Some(Command::Bench(command)) => bench::run(&command),
     }
 }

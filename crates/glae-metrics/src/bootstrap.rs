@@ -21,6 +21,40 @@ impl Default for Bootstrap {
     }
 }
 
+impl Bootstrap {
+    /// The 95 % percentile interval of a metric that [`Intervals`] does not hold, from resamples of the whole sample. For
+    /// [`crate::mae`] it is the interval of a report; without samples it is [0, 0].
+    ///
+    /// ```
+    /// # use glae_metrics::{Bootstrap, Report, Sample};
+    /// let samples: Vec<_> = (0..90).map(|i| Sample { age: f64::from(i), prediction: f64::from(i + i % 3) }).collect();
+    /// let aar = |samples: &[Sample]| Report::new(samples).map_or(0.0, |report| report.aar.score);
+    /// let [low, high] = Bootstrap::default().interval(&samples, aar);
+    /// assert!(low < aar(&samples) && aar(&samples) < high);
+    /// ```
+    pub fn interval(self, samples: &[Sample], metric: impl Fn(&[Sample]) -> f64) -> [f64; 2] {
+        let mut sorted = samples.to_vec();
+        sorted.sort_unstable_by(|a, b| {
+            age_class(a.age).cmp(&age_class(b.age)).then(a.error().total_cmp(&b.error())).then(a.age.total_cmp(&b.age))
+        });
+        if sorted.is_empty() {
+            return [0.0; 2];
+        }
+        let mut random = Random::new(self.seed);
+        let mut drawn = Vec::with_capacity(sorted.len() + 1);
+        let resample = |_| {
+            drawn.clear();
+            while drawn.len() < sorted.len() {
+                let (a, b) = random.pair_below(sorted.len());
+                drawn.extend([sorted[a], sorted[b]]);
+            }
+            drawn.truncate(sorted.len());
+            metric(&drawn)
+        };
+        interval((0..self.resamples.max(1)).map(resample).collect())
+    }
+}
+
 /// 95 % percentile bootstrap intervals, in years.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intervals {
@@ -140,6 +174,20 @@ mod tests {
         assert!(values.class_means(BOOTSTRAP).iter().all(|&mean| (mean - 1.0).abs() < 1e-12));
         let [low, high] = interval(values.means(BOOTSTRAP));
         assert!(low < 0.9 && high > 1.1);
+    }
+
+    #[test]
+    fn any_metric_is_resampled_as_the_mean_is() {
+        let sample = |i: u32| Sample { age: f64::from(i % 40), prediction: f64::from(i % 40) + f64::from(i * i % 11) };
+        for count in [120, 121] {
+            let samples: Vec<Sample> = (0..count).map(sample).collect();
+            let own = BOOTSTRAP.interval(&samples, |drawn| crate::mae(drawn).unwrap());
+            let expected = Intervals::new(&samples, BOOTSTRAP).mae;
+            assert!(own.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{own:?} {expected:?}");
+            let backwards: Vec<Sample> = samples.iter().rev().copied().collect();
+            assert_eq!(own, BOOTSTRAP.interval(&backwards, |drawn| crate::mae(drawn).unwrap()));
+        }
+        assert_eq!(BOOTSTRAP.interval(&[], |_| 1.0), [0.0, 0.0]);
     }
 
     #[test]

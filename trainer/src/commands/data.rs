@@ -179,6 +179,7 @@ mod tests {
             val: out.path().join("val.csv"),
             test: Some(out.path().join("test.csv")),
             landmarks: None,
+            cache: None,
             description: String::new(),
             licence: String::new(),
             max_bad_share: 0.0,

@@ -1,14 +1,18 @@
 //! One file per command.
 
+mod answered;
 pub mod bench;
 pub mod data;
 pub mod demo;
 pub mod detector;
 pub mod evaluate;
 pub mod export;
+pub mod figure;
 pub mod groups;
 pub mod onnx;
 pub mod predict;
 pub mod prepare;
+pub mod report;
 mod seeds;
+pub mod table;
 pub mod train;

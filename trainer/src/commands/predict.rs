@@ -139,7 +139,8 @@ fn detected(detector: &Exported, images: &[PathBuf], template: &[[f32; 2]; 5], s
     Ok(cuts)
 }
 
-fn table(ids: &[String], answers: &[Estimate], distribution: bool) -> Result<Vec<u8>> {
+/// `id,age,route,kl_vanilla,kl_balanced[,p_0,...,p_100]`.
+pub(super) fn table(ids: &[String], answers: &[Estimate], distribution: bool) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut header = ["id", "age", "route", "kl_vanilla", "kl_balanced"].map(str::to_owned).to_vec();
     if distribution {
@@ -215,9 +216,10 @@ mod tests {
         std::fs::create_dir(&images).unwrap();
         arguments.images.iter().for_each(|path| std::fs::copy(path, images.join(name(path))).map(|_| ()).unwrap());
         let prepare = super::super::prepare::Arguments {
-            detector: folder.path().join("detector"),
-            images,
-            out: landmarks.clone(),
+            detector: Some(folder.path().join("detector")),
+            images: Some(images),
+            out: Some(landmarks.clone()),
+            ..Default::default()
         };
         super::super::prepare::run(&prepare, &device).unwrap();
         let by_file = Arguments { detector: None, landmarks: Some(landmarks), ..arguments };

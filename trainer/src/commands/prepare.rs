@@ -1,39 +1,89 @@
-//! `trainer prepare`: finds the main face of every image and writes its landmarks, for training and evaluation.
+//! `trainer prepare`: finds the main face of every image and writes its landmarks, for training and evaluation; and packs
+//! the crops of a run into one file, so that no epoch and no later run decodes and straightens them again.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
 use glae_face::detector::decode::Face;
+use glae_model::manifest::sha256;
 use indicatif::ProgressBar;
+use serde::{Deserialize, Serialize};
 
+use super::train::{crops, settings};
 use crate::checkpoint::write_atomically;
-use crate::detector::exported::Exported;
+use crate::config::RunConfig;
+use crate::data::packed::{self, Settings};
+use crate::data::read_truth;
+use crate::detector::exported::{self, Exported};
 use crate::detector::labels::COLUMNS;
 
 /// `trainer prepare`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Arguments {
-    /// Folder of the detector's exported weights.
-    #[arg(long)]
-    pub detector: PathBuf,
+    /// Folder of the detector's exported weights; with --run only where its landmarks are to be found anew.
+    #[arg(long, required_unless_present = "run")]
+    pub detector: Option<PathBuf>,
     /// Folder of the images; folders in it are not searched.
-    #[arg(long)]
-    pub images: PathBuf,
-    /// Landmarks file to write.
-    #[arg(long)]
-    pub out: PathBuf,
+    #[arg(long, required_unless_present = "run", conflicts_with = "run")]
+    pub images: Option<PathBuf>,
+    /// Landmarks file to write; beside it, ending in .toml, stands which weights found them.
+    #[arg(long, required_unless_present = "run", conflicts_with = "run")]
+    pub out: Option<PathBuf>,
+    /// Pack the crops of this run's images, straightened, into the file it names as `data.cache`.
+    #[arg(long, value_name = "RUN.toml")]
+    pub run: Option<PathBuf>,
+    /// Another value for a key of the run, e.g. data.cache=runs/faces.pack.
+    #[arg(long, value_name = "KEY=VALUE", requires = "run")]
+    pub set: Vec<String>,
+}
+
+/// Which weights found the landmarks of a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Account {
+    /// The detector's name.
+    detector: String,
+    /// SHA-256 of its weights.
+    weights: String,
+    /// SHA-256 of the landmarks file this speaks of.
+    landmarks: String,
+    faces: usize,
+    left_out: usize,
+}
+
+/// Finds landmarks, packs crops, or both.
+///
+/// # Errors
+/// As for [`find`] and [`pack`].
+pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
+    if let Some(path) = &arguments.run {
+        let config = RunConfig::read_with(path, &arguments.set)?;
+        if let Some(detector) = &arguments.detector {
+            let landmarks = config.data.landmarks.as_deref();
+            let out =
+                landmarks.with_context(|| format!("{} needs no landmarks: leave out --detector", path.display()))?;
+            find(detector, &config.data.images, out, device)?;
+        }
+        return pack(&config);
+    }
+    let Arguments { detector: Some(detector), images: Some(images), out: Some(out), .. } = arguments else {
+        bail!("give --detector, --images and --out, or --run");
+    };
+    find(detector, images, out, device)
 }
 
 /// Writes one row for every image with a face; every other file is named on standard error, with the reason.
 ///
 /// # Errors
 /// Weights or folder cannot be read, the device fails, the table cannot be written, or there is no face at all.
-pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
-    let detector = Exported::open(&arguments.detector, device)?;
-    let files = files(&arguments.images)?;
+fn find(detector: &Path, images: &Path, out: &Path, device: &Device) -> Result<()> {
+    let (manifest, _) = exported::read(detector)?;
+    let detector = Exported::open(detector, device)?;
+    let files = files(images)?;
     // Now, and not after all images have been looked at.
-    if let Some(folder) = arguments.out.parent() {
+    if let Some(folder) = out.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
     let mut table = csv::Writer::from_writer(Vec::new());
@@ -56,11 +106,64 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     })?;
     bar.finish_and_clear();
     without.iter().for_each(|line| eprintln!("left out: {line}"));
-    ensure!(rows > 0, "no face was found in any of the {} files of {}", files.len(), arguments.images.display());
+    ensure!(rows > 0, "no face was found in any of the {} files of {}", files.len(), images.display());
     let table = table.into_inner().context("cannot finish the table")?;
-    write_atomically(&arguments.out, &table)?;
-    println!("{rows} faces in {}; {} of {} files left out", arguments.out.display(), without.len(), files.len());
+    write_atomically(out, &table)?;
+    let account = Account {
+        detector: manifest.name,
+        weights: manifest.sha256,
+        landmarks: sha256(&table),
+        faces: rows,
+        left_out: without.len(),
+    };
+    write_atomically(&account_of(out), toml::to_string_pretty(&account)?.as_bytes())?;
+    println!("{rows} faces in {}; {} of {} files left out", out.display(), without.len(), files.len());
     Ok(())
+}
+
+/// Packs the crops of all images that a run names.
+///
+/// # Errors
+/// The run names no file for them, a table cannot be read, or the file cannot be written.
+fn pack(config: &RunConfig) -> Result<()> {
+    let data = &config.data;
+    let path = data.cache.as_deref().context(
+        "the run names no file for its crops: add `cache = \"FILE\"` to its [data], or --set data.cache=FILE",
+    )?;
+    let (crops, settings) = (crops(config)?, settings(config)?);
+    let detector = data.landmarks.as_deref().and_then(|file| detector_of(file, settings.landmarks.as_deref()));
+    let mut ids = BTreeSet::new();
+    for truth in [Some(&data.train), Some(&data.val), data.test.as_ref()].into_iter().flatten() {
+        ids.extend(read_truth(truth)?.into_iter().map(|row| row.id));
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    }
+    let (bar, began) = (ProgressBar::new(ids.len() as u64), Instant::now());
+    let settings = Settings { detector, ..settings };
+    let written = packed::write(path, &data.images, &ids, &crops, settings, || bar.inc(1))?;
+    bar.finish_and_clear();
+    let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
+    println!(
+        "{} crops in {} ({:.1} MB), made at {:.0} images/s; {} images cannot be used",
+        written.usable,
+        path.display(),
+        bytes as f64 / 1e6,
+        ids.len() as f64 / began.elapsed().as_secs_f64(),
+        written.unusable
+    );
+    Ok(())
+}
+
+/// Where it stands which weights found the landmarks.
+fn account_of(landmarks: &Path) -> PathBuf {
+    landmarks.with_extension("toml")
+}
+
+/// The weights that found the landmarks, if an account of them is there and speaks of this file.
+fn detector_of(landmarks: &Path, sha256: Option<&str>) -> Option<String> {
+    let account: Account = toml::from_str(&std::fs::read_to_string(account_of(landmarks)).ok()?).ok()?;
+    (Some(account.landmarks.as_str()) == sha256).then_some(account.weights)
 }
 
 /// The files of a folder by name.
@@ -115,17 +218,28 @@ mod tests {
         std::fs::write(images.join("list.txt"), "no photograph").unwrap();
         // The folder of the table does not exist yet.
         let out = folder.path().join("runs/landmarks.csv");
-        let arguments = Arguments { detector: folder.path().join("detector"), images, out };
+        let detector = folder.path().join("detector");
+        let arguments = Arguments {
+            detector: Some(detector.clone()),
+            images: Some(images.clone()),
+            out: Some(out.clone()),
+            ..Arguments::default()
+        };
         run(&arguments, &crate::device::cpu()).unwrap();
-        let landmarks = read_landmarks(&arguments.out).unwrap();
+        let landmarks = read_landmarks(&out).unwrap();
         assert_eq!(landmarks.keys().collect::<Vec<_>>(), ["with, and a comma.png"]);
-        let faces = read_faces(&arguments.out).unwrap();
+        let faces = read_faces(&out).unwrap();
         assert_eq!(faces[0].1[0].points, landmarks["with, and a comma.png"]);
 
-        std::fs::remove_file(arguments.images.join("with, and a comma.png")).unwrap();
+        let weights = exported::read(&detector).unwrap().0.sha256;
+        let written = sha256(&std::fs::read(&out).unwrap());
+        assert_eq!(detector_of(&out, Some(&written)), Some(weights));
+        assert_eq!(detector_of(&out, Some("of another table")), None);
+
+        std::fs::remove_file(images.join("with, and a comma.png")).unwrap();
         let error = run(&arguments, &crate::device::cpu()).unwrap_err().to_string();
         assert!(error.contains("any of the 2 files"), "{error}");
         // What an earlier run wrote is still there.
-        assert_eq!(read_landmarks(&arguments.out).unwrap().len(), 1);
+        assert_eq!(read_landmarks(&out).unwrap().len(), 1);
     }
 }

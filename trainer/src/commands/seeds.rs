@@ -18,10 +18,10 @@ const SUMMARY: &str = "seeds.json";
 
 /// Mean and standard deviation over runs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Spread {
-    mean: f64,
+pub(super) struct Spread {
+    pub(super) mean: f64,
     /// Of the sample (n - 1); absent for a single run.
-    deviation: Option<f64>,
+    pub(super) deviation: Option<f64>,
 }
 
 /// The errors of one way to answer for one group of ages, in years.
@@ -47,7 +47,7 @@ struct Summary {
 ///
 /// # Errors
 /// A folder holds another run, data cannot be read, or training fails.
-pub(super) fn run(config: &RunConfig, folder: &Path, count: u64, device: &Device) -> Result<()> {
+pub(super) fn run(config: &RunConfig, folder: &Path, count: u64, devices: &[Device]) -> Result<()> {
     let (splits, stop) = (Splits::read(config)?, stop_on_interrupt());
     let seeds: Vec<u64> = (config.seed..).take(count as usize).collect();
     let mut scores = Vec::new();
@@ -65,7 +65,7 @@ pub(super) fn run(config: &RunConfig, folder: &Path, count: u64, device: &Device
             prepare(&own, &run)?;
             None
         };
-        match train(&own, &run, checkpoint, &splits, device, &stop)? {
+        match train(&own, &run, checkpoint, &splits, devices, &stop)? {
             Some(own) => scores.push(own),
             None => {
                 println!("or go on with all seeds: the same command with --out {}", folder.display());
@@ -80,7 +80,7 @@ pub(super) fn run(config: &RunConfig, folder: &Path, count: u64, device: &Device
 }
 
 impl Spread {
-    fn of(values: &[f64]) -> Self {
+    pub(super) fn of(values: &[f64]) -> Self {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();

@@ -1,17 +1,23 @@
 //! `trainer train`: both stages of one configuration.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
+use glae_model::manifest::sha256;
 
 use super::seeds;
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
-use crate::data::{Crops, Landmarks, Set, load, read_landmarks, read_truth};
+use crate::data::packed::{Packed, Settings};
+use crate::data::{Crops, Landmarks, Set, TrainingSet, Truth, load, load_wide, read_landmarks, read_truth};
+use crate::device::numbered;
 use crate::evaluation::{Scores, estimates, inference, median};
+use crate::training::origin::Origin;
 use crate::training::{Outcome, Run};
 
 /// Name of the resolved configuration in a run's folder.
@@ -34,6 +40,10 @@ pub struct Arguments {
     /// same command with --out goes on where it was stopped.
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub seeds: Option<u64>,
+    /// Train on these devices of the kind that --device names, counted from 0, e.g. 0,1: each takes its share of a step's
+    /// batches, of which `accumulate` says how many there are. The result is that of one device.
+    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    pub devices: Vec<usize>,
     /// Continue the run in this folder from its checkpoint.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "out", "set", "seeds"])]
     pub resume: Option<PathBuf>,
@@ -44,21 +54,25 @@ pub struct Arguments {
 /// # Errors
 /// The configuration or data cannot be read, or training fails.
 pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
+    let devices = match &arguments.devices[..] {
+        [] => vec![device.clone()],
+        numbers => numbered(device, numbers)?,
+    };
     if let Some(folder) = &arguments.resume {
         let config = RunConfig::read(&folder.join(CONFIG))?;
         let checkpoint = Checkpoint::find(folder)?;
         match &checkpoint {
-            Some(checkpoint) => eprintln!("resuming {} at {:?}", folder.display(), checkpoint.progress),
+            Some(checkpoint) => eprintln!("resuming {} at {}", folder.display(), checkpoint.progress),
             None => eprintln!("resuming {} at its start: it was ended before its first checkpoint", folder.display()),
         }
-        return start(&config, folder, checkpoint, device).map(|_| ());
+        return begin(&config, folder, checkpoint, &devices).map(|_| ());
     }
     let path = arguments.config.as_deref().context("give a configuration, or --resume RUN")?;
     let config = RunConfig::read_with(path, &arguments.set)?;
     let folder = arguments.out.clone().map_or_else(|| new_folder(&config.name), Ok)?;
     match arguments.seeds {
-        Some(count) => seeds::run(&config, &folder, count, device),
-        None => start(&config, &folder, None, device).map(|_| ()),
+        Some(count) => seeds::run(&config, &folder, count, &devices),
+        None => begin(&config, &folder, None, &devices).map(|_| ()),
     }
 }
 
@@ -69,10 +83,19 @@ pub(super) fn start(
     checkpoint: Option<Checkpoint>,
     device: &Device,
 ) -> Result<Option<Scores>> {
+    begin(config, folder, checkpoint, std::slice::from_ref(device))
+}
+
+fn begin(
+    config: &RunConfig,
+    folder: &Path,
+    checkpoint: Option<Checkpoint>,
+    devices: &[Device],
+) -> Result<Option<Scores>> {
     if checkpoint.is_none() {
         prepare(config, folder)?;
     }
-    train(config, folder, checkpoint, &Splits::read(config)?, device, &stop_on_interrupt())
+    train(config, folder, checkpoint, &Splits::read(config)?, devices, &stop_on_interrupt())
 }
 
 /// Makes the folder of a new run and saves its resolved configuration there.
@@ -89,19 +112,59 @@ pub(super) fn prepare(config: &RunConfig, folder: &Path) -> Result<()> {
 /// What a run learns from and what it is measured on.
 #[derive(Debug)]
 pub(super) struct Splits {
-    train: Set,
+    train: TrainingSet,
     val: Set,
+    origin: Origin,
 }
 
 impl Splits {
-    /// Reads both.
+    /// Reads both, from the file of crops where the run names one, otherwise from the images.
     pub(super) fn read(config: &RunConfig) -> Result<Self> {
-        let crops = crops(config)?;
-        let read = |truth| read_split(config, truth, &crops, config.data.max_bad_share);
-        let splits = Self { train: read(&config.data.train)?, val: read(&config.data.val)? };
-        eprintln!("{} training images, {} for validation", splits.train.ids.len(), splits.val.ids.len());
-        Ok(splits)
+        let began = Instant::now();
+        let RunConfig { data, .. } = config;
+        let (learnt, chosen) = (read_truth(&data.train)?, read_truth(&data.val)?);
+        let (train, val) = match &data.cache {
+            Some(path) => {
+                let file = Arc::new(Packed::open(path)?);
+                file.check(&settings(config)?, &data.images)?;
+                let part = |truth: &[Truth]| TrainingSet::packed(&file, &data.images, truth, data.max_bad_share);
+                (part(&learnt)?, part(&chosen)?.without_margin(config.margin())?)
+            }
+            None => {
+                let crops = crops(config)?;
+                let (train, _) = load_wide(&data.images, &learnt, &crops, config.margin(), data.max_bad_share)?;
+                (TrainingSet::from(train), load(&data.images, &chosen, &crops, data.max_bad_share)?.0)
+            }
+        };
+        let took = began.elapsed().as_secs_f64();
+        let (learnt, chosen) = (train.ids.len(), val.ids.len());
+        eprintln!(
+            "{learnt} training images, {chosen} for validation, read from {} in {took:.1} s ({:.0} images/s)",
+            data.cache.as_deref().unwrap_or(&data.images).display(),
+            (learnt + chosen) as f64 / took
+        );
+        let known: HashSet<&String> = train.ids.iter().collect();
+        let twice = val.ids.iter().filter(|id| known.contains(id)).count();
+        if twice > 0 {
+            eprintln!("{twice} validation images are training images too: validation will look better than it is");
+        }
+        let origin = Origin::new(&train, &val)?;
+        Ok(Self { train, val, origin })
     }
+}
+
+/// What a file of crops must hold for this run.
+pub(super) fn settings(config: &RunConfig) -> Result<Settings> {
+    let landmarks = config.data.landmarks.as_deref().map(|path| {
+        std::fs::read(path).map(|bytes| sha256(&bytes)).with_context(|| format!("cannot read {}", path.display()))
+    });
+    Ok(Settings {
+        crop: config.crop,
+        size: config.network.input_size,
+        margin: config.margin(),
+        landmarks: landmarks.transpose()?,
+        detector: None,
+    })
 }
 
 /// A flag that Ctrl-C raises.
@@ -121,20 +184,21 @@ pub(super) fn train(
     config: &RunConfig,
     folder: &Path,
     checkpoint: Option<Checkpoint>,
-    Splits { train, val }: &Splits,
-    device: &Device,
+    Splits { train, val, origin }: &Splits,
+    devices: &[Device],
     stop: &AtomicBool,
 ) -> Result<Option<Scores>> {
     eprintln!("run in {}", folder.display());
-    let run = Run { config, folder: folder.to_owned(), train, val, device, stop };
-    let checkpoint = match run.train(checkpoint)? {
+    origin.keep(folder)?;
+    let run = Run { config, folder: folder.to_owned(), train, val, devices, stop };
+    let checkpoint = match run.train(checkpoint).with_context(|| what_is_left(folder))? {
         Outcome::Finished(checkpoint) => checkpoint,
         Outcome::Stopped(at) => {
-            println!("stopped at {at:?}; continue with: trainer train --resume {}", folder.display());
+            println!("stopped at {at}; continue with: trainer train --resume {}", folder.display());
             return Ok(None);
         }
     };
-    let inference = inference(&config.network, checkpoint.answering(), config.input(), device)?;
+    let inference = inference(&config.network, checkpoint.answering(), config.input(), &devices[0])?;
     let answers = estimates(&inference, &val.crops, |_| {})?;
     let scores = Scores::new(&answers, &val.ages, median(&train.ages))?;
     println!("validation: {scores}");
@@ -142,15 +206,26 @@ pub(super) fn train(
     Ok(Some(scores))
 }
 
+/// What a run that failed leaves, and how to go on; the reason comes with it.
+fn what_is_left(folder: &Path) -> String {
+    let shown = folder.display();
+    match Checkpoint::find(folder) {
+        Ok(Some(Checkpoint { progress, .. })) => format!(
+            "the run stopped; its last good checkpoint stands at {progress}: with the cause below out of the way, continue \
+             with trainer train --resume {shown}"
+        ),
+        Ok(None) => format!(
+            "the run stopped before its first checkpoint: with the cause below out of the way, start it with trainer train \
+             --resume {shown}"
+        ),
+        Err(error) => format!("the run in {shown} stopped, and its checkpoint cannot be read ({error:#})"),
+    }
+}
+
 /// How this run's images become crops.
 pub(super) fn crops(config: &RunConfig) -> Result<Crops> {
     let landmarks = config.data.landmarks.as_deref().map_or_else(|| Ok(Landmarks::new()), read_landmarks)?;
     Ok(Crops { input: config.input(), landmarks })
-}
-
-/// Reads one split.
-pub(super) fn read_split(config: &RunConfig, truth: &Path, crops: &Crops, max_bad_share: f64) -> Result<Set> {
-    Ok(load(&config.data.images, &read_truth(truth)?, crops, max_bad_share)?.0)
 }
 
 /// runs/<time>-<name>, time in UTC.

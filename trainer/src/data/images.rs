@@ -9,6 +9,7 @@ use glae_face::crop::{Square, crop_square};
 use glae_face::similarity::align;
 use glae_model::manifest::{Crop, Input};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::tables::{Landmarks, Truth};
 
@@ -22,7 +23,7 @@ pub struct Crops {
 }
 
 /// An image that cannot be used, and why.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Problem {
     /// File name.
     pub id: String,
@@ -53,16 +54,55 @@ impl Crops {
     /// # Errors
     /// The reason: missing, unreadable, damaged, too large, or without landmarks where they are needed.
     pub fn read(&self, path: &Path, id: &str) -> Result<RgbImage, String> {
+        self.read_wide(path, id, 0)
+    }
+
+    /// The same with `margin` more pixels on each side.
+    ///
+    /// # Errors
+    /// As for [`Crops::read`].
+    pub fn read_wide(&self, path: &Path, id: &str, margin: u32) -> Result<RgbImage, String> {
         let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-        let photo = glae_face::photo::decode(&bytes).map_err(|error| error.to_string())?;
+        self.crop(&bytes, id, margin)
+    }
+
+    /// The crop of an image file's content. Its middle is the crop without margin to the byte; in the margin is what the
+    /// photograph shows around it, and beyond the photograph its border.
+    ///
+    /// # Errors
+    /// As for [`Crops::read`].
+    pub fn crop(&self, bytes: &[u8], id: &str, margin: u32) -> Result<RgbImage, String> {
+        let photo = glae_face::photo::decode(bytes).map_err(|error| error.to_string())?;
         let size = self.input.size as u32;
-        match self.input.crop {
-            Crop::Square => Ok(crop_square(&photo, Square::centred(photo.width(), photo.height()), size)),
+        let wide = size + 2 * margin;
+        let (own, around) = match self.input.crop {
+            Crop::Square => {
+                let square = Square::centred(photo.width(), photo.height());
+                let own = crop_square(&photo, square, size);
+                if margin == 0 {
+                    return Ok(own);
+                }
+                let more = square.side * margin as f32 / size as f32;
+                let square = Square { x: square.x - more, y: square.y - more, side: square.side + 2.0 * more };
+                (own, crop_square(&photo, square, wide))
+            }
             Crop::Landmarks(template) => {
                 let points = self.landmarks.get(id).ok_or("it has no row in the landmarks file")?;
-                align(&photo, points, &template, size).ok_or_else(|| "its landmarks coincide".to_owned())
+                let straightened = |template: &[[f32; 2]; 5], size| {
+                    align(&photo, points, template, size).ok_or_else(|| "its landmarks coincide".to_owned())
+                };
+                let own = straightened(&template, size)?;
+                if margin == 0 {
+                    return Ok(own);
+                }
+                // The same place in pixels, as a share of the wider side.
+                let wider = |share: f32| (share * size as f32 + margin as f32) / wide as f32;
+                (own, straightened(&template.map(|point| point.map(wider)), wide)?)
             }
-        }
+        };
+        let mut whole = around;
+        image::imageops::replace(&mut whole, &own, i64::from(margin), i64::from(margin));
+        Ok(whole)
     }
 }
 
@@ -71,14 +111,46 @@ impl Crops {
 /// # Errors
 /// No image at all can be used, or the unusable share is above `max_bad_share`.
 pub fn load(folder: &Path, truth: &[Truth], crops: &Crops, max_bad_share: f64) -> Result<(Set, Vec<Problem>)> {
-    let read: Vec<_> = truth.par_iter().map(|row| (row, crops.read(&folder.join(&row.id), &row.id))).collect();
-    let (mut set, mut problems) = (Set::default(), Vec::new());
-    for (row, crop) in read {
-        match crop {
-            Ok(crop) => {
-                set.ids.push(row.id.clone());
-                set.crops.push(crop);
-                set.ages.push(row.age);
+    load_wide(folder, truth, crops, 0, max_bad_share)
+}
+
+/// The same with `margin` more pixels on each side of the crops.
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_wide(
+    folder: &Path,
+    truth: &[Truth],
+    crops: &Crops,
+    margin: u32,
+    max_bad_share: f64,
+) -> Result<(Set, Vec<Problem>)> {
+    let read = truth.par_iter().map(|row| crops.read_wide(&folder.join(&row.id), &row.id, margin)).collect();
+    let (ids, ages, crops, problems) = usable(folder, truth, read, max_bad_share)?;
+    Ok((Set { ids, crops, ages }, problems))
+}
+
+/// Names, ages, and what was made of each image that can be used; beside them those that cannot, the first of which are
+/// said on standard error.
+type Usable<T> = (Vec<String>, Vec<f32>, Vec<T>, Vec<Problem>);
+
+/// Divides what was `read` for each row of the truth table.
+///
+/// # Errors
+/// No image at all can be used, or the unusable share is above `max_bad_share`.
+pub(super) fn usable<T>(
+    folder: &Path,
+    truth: &[Truth],
+    read: Vec<Result<T, String>>,
+    max_bad_share: f64,
+) -> Result<Usable<T>> {
+    let (mut ids, mut ages, mut good, mut problems) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (row, own) in truth.iter().zip(read) {
+        match own {
+            Ok(own) => {
+                ids.push(row.id.clone());
+                ages.push(row.age);
+                good.push(own);
             }
             Err(reason) => problems.push(Problem { id: row.id.clone(), reason }),
         }
@@ -91,14 +163,14 @@ pub fn load(folder: &Path, truth: &[Truth], crops: &Crops, max_bad_share: f64) -
     }
     let share = problems.len() as f64 / truth.len() as f64;
     ensure!(
-        share <= max_bad_share && !set.ids.is_empty(),
+        share <= max_bad_share && !ids.is_empty(),
         "{} of {} images in {} cannot be used (first: {}); the largest tolerated share is {max_bad_share}",
         problems.len(),
         truth.len(),
         folder.display(),
         problems.first().map_or_else(|| "none".to_owned(), ToString::to_string),
     );
-    Ok((set, problems))
+    Ok((ids, ages, good, problems))
 }
 
 #[cfg(test)]
@@ -123,5 +195,32 @@ mod tests {
         assert_eq!(problems.iter().map(|p| p.id.as_str()).collect::<Vec<_>>(), ["cut.png", "text.jpg", "missing.jpg"]);
         let error = load(folder.path(), &truth, &crops, 0.5).unwrap_err().to_string();
         assert!(error.contains("3 of 4") && error.contains("cut.png"), "{error}");
+    }
+
+    /// A face that does not fill the picture: what is around the crop is there to be seen.
+    #[test]
+    fn a_margin_shows_the_surroundings_and_leaves_the_middle_as_it_is() {
+        let photo = RgbImage::from_fn(90, 70, |x, y| image::Rgb([(x * 2) as u8, (y * 3) as u8, (x * y % 251) as u8]));
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        photo.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        let bytes = bytes.into_inner();
+        let template = [[0.35, 0.4], [0.65, 0.4], [0.5, 0.55], [0.4, 0.7], [0.6, 0.7]];
+        let points = [[38.0, 30.0], [53.0, 33.0], [45.0, 40.0], [38.0, 46.0], [50.0, 48.0]];
+        for crop in [Crop::Square, Crop::Landmarks(template)] {
+            let input = Input { crop, ..Input::paper(40) };
+            let crops = Crops { input, landmarks: [("a.png".to_owned(), points)].into() };
+            let own = crops.crop(&bytes, "a.png", 0).unwrap();
+            for margin in [1, 6] {
+                let wide = crops.crop(&bytes, "a.png", margin).unwrap();
+                assert_eq!(wide.dimensions(), (40 + 2 * margin, 40 + 2 * margin));
+                let middle = image::imageops::crop_imm(&wide, margin, margin, 40, 40).to_image();
+                assert!(middle == own, "{crop:?}");
+                // The picture goes on without a seam: red rises by the same step from one column to the next.
+                let red = |x: u32| i32::from(wide.get_pixel(x, margin + 20).0[0]);
+                let inside = red(margin + 1) - red(margin);
+                assert!((red(margin) - red(margin - 1) - inside).abs() <= 1, "{crop:?}");
+                assert_ne!(red(margin), red(margin - 1), "{crop:?}");
+            }
+        }
     }
 }

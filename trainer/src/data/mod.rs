@@ -3,9 +3,12 @@
 pub mod check;
 pub mod faces;
 mod images;
+pub mod packed;
 pub mod protocols;
 pub mod split;
 mod tables;
+mod training_set;
 
-pub use images::{Crops, Problem, Set, load};
+pub use images::{Crops, Problem, Set, load, load_wide};
 pub use tables::{Landmarks, Truth, read_landmarks, read_truth};
+pub use training_set::TrainingSet;

@@ -19,6 +19,7 @@ use super::loss::Loss;
 use super::scene::Stock;
 use crate::adamw::AdamW;
 use crate::checkpoint::{Checkpoint, Progress};
+use crate::device::seeded;
 use crate::layers::Quick;
 use crate::schedule::one_cycle;
 
@@ -81,8 +82,7 @@ impl Plan {
         ensure!(self.side.is_multiple_of(32) && self.side > 0, "--side must be a multiple of 32");
         ensure!(self.batch > 1 && self.steps() > 0, "--batch must be at least 2, and --scenes at least --batch");
         let training = device.clone().autodiff();
-        device.seed(self.seed);
-        let mut net = YuNet::new(&training);
+        let mut net = seeded(device, self.seed, || YuNet::new(&training));
         if let Some(weights) = from {
             net = weights.load_into(net)?;
         }

@@ -166,9 +166,10 @@ mod tests {
             let state = StateDict::of(&net.valid());
             let input = Tensor::<4>::random([2, 3, 64, 64], Distribution::Normal(0.0, 1.0), &device);
             let folded = FoldedNet::new(&config, &state, &device).unwrap();
-            let expected: Vec<f32> = folded.forward(input.clone()).into_data().try_to_vec().unwrap();
+            let input: Vec<f32> = input.into_data().try_into_vec().unwrap();
+            let expected: Vec<f32> = folded.forward(input.clone(), [2, 3, 64, 64]).into_data().try_to_vec().unwrap();
             let (graph, logits) = graph(&config, &state, 2).unwrap();
-            let found = interpreter::result(&graph, &[input.into_data().try_to_vec().unwrap()], &logits);
+            let found = interpreter::result(&graph, &[input], &logits);
             assert_eq!(found.shape, [2, 2, AGES]);
             let largest = expected.iter().fold(0f32, |largest, value| largest.max(value.abs()));
             for (found, expected) in found.values.iter().zip(&expected) {

@@ -7,9 +7,11 @@ use glae_model::loss::Objective;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::batches::Batch;
 use super::*;
 use crate::config::{Augment, Data, RandAugment};
-use crate::data::faces;
+use crate::data::packed::{self, Packed, Settings};
+use crate::data::{Crops, Landmarks, faces, load, load_wide, read_truth};
 
 fn config(epochs: [usize; 2]) -> RunConfig {
     let stage = |epochs| Stage {
@@ -38,6 +40,7 @@ fn config(epochs: [usize; 2]) -> RunConfig {
             val: PathBuf::new(),
             test: None,
             landmarks: None,
+            cache: None,
             description: String::new(),
             licence: String::new(),
             max_bad_share: 0.0,
@@ -64,9 +67,21 @@ fn eight_faces() -> Set {
 }
 
 fn train(config: &RunConfig, stop: &AtomicBool, folder: &std::path::Path, from: Option<Checkpoint>) -> Outcome {
-    let (set, device) = (eight_faces(), crate::device::cpu());
-    let run = Run { config, folder: folder.to_owned(), train: &set, val: &set, device: &device, stop };
-    run.train(from).unwrap()
+    train_on(1, config, stop, folder, from).unwrap()
+}
+
+/// On the processor, so many times.
+fn train_on(
+    devices: usize,
+    config: &RunConfig,
+    stop: &AtomicBool,
+    folder: &std::path::Path,
+    from: Option<Checkpoint>,
+) -> Result<Outcome> {
+    let (val, devices) = (eight_faces(), vec![crate::device::cpu(); devices]);
+    let train = TrainingSet::from(val.clone());
+    let folder = folder.to_owned();
+    Run { config, folder, train: &train, val: &val, devices: &devices, stop }.train(from)
 }
 
 fn finished(outcome: Outcome) -> Checkpoint {
@@ -102,6 +117,14 @@ fn the_loss_falls_on_eight_faces_and_stage_2_leaves_the_vanilla_answers_alone() 
     }
     let (before, after) = (stage1.network.part("balanced"), stage2.network.part("balanced"));
     assert!(before.0.iter().all(|(name, array)| after.0[name] != *array), "a parameter got no gradient");
+    // What is said about a face, and not only the weights: every probability to the bit.
+    let answers = |checkpoint: &Checkpoint| {
+        let inference = inference(&both.network, checkpoint.answering(), both.input(), &crate::device::cpu()).unwrap();
+        estimates(&inference, &eight_faces().crops, |_| {}).unwrap()
+    };
+    let (before, after) = (answers(&stage1), answers(&stage2));
+    assert!(before.iter().zip(&after).all(|(before, after)| before.vanilla == after.vanilla));
+    assert!(before.iter().zip(&after).any(|(before, after)| before.balanced != after.balanced));
 }
 
 #[test]
@@ -206,11 +229,8 @@ fn a_loss_that_is_no_number_stops_the_run_and_leaves_the_last_checkpoint() {
     let bytes = std::fs::read(folder.path().join(crate::checkpoint::FILE)).unwrap();
     let mut wild = config([40, 1]);
     wild.stage1.learning_rate = 1e30;
-    let (set, device) = (eight_faces(), crate::device::cpu());
-    let run =
-        Run { config: &wild, folder: folder.path().to_owned(), train: &set, val: &set, device: &device, stop: &go };
     let from = Checkpoint { progress: Progress::default(), ..checkpoint };
-    let error = run.train(Some(from)).unwrap_err().to_string();
+    let error = train_on(1, &wild, &go, folder.path(), Some(from)).unwrap_err().to_string();
     assert!(error.contains("lower `learning_rate`") && error.contains("checkpoint in"), "{error}");
     let reasons = ["the loss became", "the weights are no longer finite", "the validation images have no answers"];
     assert!(reasons.iter().any(|reason| error.starts_with(reason)), "{error}");
@@ -229,20 +249,148 @@ fn a_full_disk_stops_the_run_and_the_last_checkpoint_goes_on_once_there_is_room(
     let file = folders[1].path().join(crate::checkpoint::FILE);
     let bytes = std::fs::read(&file).unwrap();
     std::os::unix::fs::symlink("/dev/full", file.with_extension("tmp")).unwrap();
-    let (set, device) = (eight_faces(), crate::device::cpu());
-    let run = Run {
-        config: &config,
-        folder: folders[1].path().to_owned(),
-        train: &set,
-        val: &set,
-        device: &device,
-        stop: &go,
-    };
-    let error = format!("{:#}", run.train(Some(Checkpoint::read(folders[1].path()).unwrap())).unwrap_err());
+    let from = Checkpoint::read(folders[1].path()).unwrap();
+    let error = format!("{:#}", train_on(1, &config, &go, folders[1].path(), Some(from)).unwrap_err());
     assert!(error.contains("checkpoint.safetensors") && error.contains("No space left"), "{error}");
     assert_eq!(std::fs::read(&file).unwrap(), bytes);
     // What was half written is gone and takes no room.
     assert!(std::fs::symlink_metadata(file.with_extension("tmp")).is_err());
     let resumed = finished(train(&config, &go, folders[1].path(), Some(Checkpoint::read(folders[1].path()).unwrap())));
     assert_eq!(resumed, unbroken);
+}
+
+#[test]
+fn two_devices_give_what_one_gives_to_the_bit() {
+    // Four batches of two in a step: on two devices they come in two rounds. Hidden layers with BatchNorm in both classifiers.
+    let mut all = RunConfig { ema: Some(0.9), ..config([3, 3]) };
+    all.network.projection = Projection::Flatten { hidden: vec![12] };
+    for stage in [&mut all.stage1, &mut all.stage2] {
+        *stage = Stage { batch: 2, accumulate: 4, ..stage.clone() };
+    }
+    let go = AtomicBool::new(false);
+    let [one, two, four] = [1, 2, 4].map(|devices| {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoint = finished(train_on(devices, &all, &go, folder.path(), None).unwrap());
+        (checkpoint, std::fs::read(folder.path().join(metrics::FILE)).unwrap())
+    });
+    assert!(one.0.network.0.keys().any(|name| name.starts_with("balanced") && name.contains("running_mean")));
+    assert!(one == two, "two devices gave another result");
+    assert!(one == four, "four devices gave another result");
+    // And these are several batches: one of eight is something else.
+    for stage in [&mut all.stage1, &mut all.stage2] {
+        *stage = Stage { batch: 8, accumulate: 1, ..stage.clone() };
+    }
+    let folder = tempfile::tempdir().unwrap();
+    assert_ne!(finished(train(&all, &go, folder.path(), None)).network, one.0.network);
+}
+
+#[test]
+fn a_run_goes_on_with_another_number_of_devices() {
+    let (folders, go) = ([tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()], AtomicBool::new(false));
+    let mut all = config([2, 2]);
+    for stage in [&mut all.stage1, &mut all.stage2] {
+        *stage = Stage { batch: 2, accumulate: 2, ..stage.clone() };
+    }
+    let unbroken = finished(train(&all, &go, folders[0].path(), None));
+    let stop = AtomicBool::new(true);
+    let mut checkpoint = None;
+    for session in 0..10 {
+        match train_on(1 + session % 2, &all, &stop, folders[1].path(), checkpoint.take()).unwrap() {
+            Outcome::Stopped(_) => checkpoint = Some(Checkpoint::read(folders[1].path()).unwrap()),
+            Outcome::Finished(broken) => {
+                assert!(*broken == unbroken && session > 3, "{session}");
+                return;
+            }
+        }
+    }
+    panic!("the run did not end");
+}
+
+#[test]
+fn devices_without_a_batch_are_refused() {
+    let (folder, go) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
+    let error = train_on(2, &config([1, 1]), &go, folder.path(), None).unwrap_err().to_string();
+    assert!(error.contains("2 devices cannot share the 1 batches") && error.contains("`stage1.accumulate`"), "{error}");
+    assert!(train_on(0, &config([1, 1]), &go, folder.path(), None).unwrap_err().to_string().contains("needs a device"));
+}
+
+/// Forty drawn faces on disk, and the file of their crops.
+struct OnDisk {
+    folder: tempfile::TempDir,
+    config: RunConfig,
+}
+
+impl OnDisk {
+    fn new(surroundings: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        faces::write_set(folder.path(), 40, 5).unwrap();
+        let mut config = config([2, 1]);
+        config.augment.surroundings = surroundings;
+        Self { folder, config }
+    }
+
+    fn crops(&self) -> Crops {
+        Crops { input: self.config.input(), landmarks: Landmarks::new() }
+    }
+
+    fn pack(&self) -> PathBuf {
+        let file = self.folder.path().join("faces.pack");
+        let truth = read_truth(&self.folder.path().join("train.csv")).unwrap();
+        let ids = truth.into_iter().map(|row| row.id).collect();
+        let (size, margin) = (self.config.network.input_size, self.config.margin());
+        let settings = Settings { crop: self.config.crop, size, margin, landmarks: None, detector: None };
+        packed::write(&file, &self.folder.path().join("images"), &ids, &self.crops(), settings, || {}).unwrap();
+        file
+    }
+
+    /// From the images, or from the file.
+    fn set(&self, file: Option<&std::path::Path>) -> TrainingSet {
+        let images = self.folder.path().join("images");
+        let truth = read_truth(&self.folder.path().join("train.csv")).unwrap();
+        match file {
+            Some(file) => {
+                let file = std::sync::Arc::new(Packed::open(file).unwrap());
+                TrainingSet::packed(&file, &images, &truth, 0.0).unwrap()
+            }
+            None => load_wide(&images, &truth, &self.crops(), self.config.margin(), 0.0).unwrap().0.into(),
+        }
+    }
+
+    fn train(&self, set: &TrainingSet, run: &std::path::Path, stop: &AtomicBool) -> Result<Outcome> {
+        let truth = read_truth(&self.folder.path().join("val.csv")).unwrap();
+        let (val, _) = load(&self.folder.path().join("images"), &truth, &self.crops(), 0.0).unwrap();
+        let devices = [crate::device::cpu()];
+        Run { config: &self.config, folder: run.to_owned(), train: set, val: &val, devices: &devices, stop }.train(None)
+    }
+}
+
+#[test]
+fn a_run_from_the_file_of_crops_is_the_run_from_the_images() {
+    let mut results = Vec::new();
+    for surroundings in [false, true] {
+        let disk = OnDisk::new(surroundings);
+        let (file, go) = (disk.pack(), AtomicBool::new(false));
+        let [direct, packed] = [None, Some(file.as_path())].map(|file| {
+            let run = tempfile::tempdir().unwrap();
+            finished(disk.train(&disk.set(file), run.path(), &go).unwrap())
+        });
+        assert!(direct == packed, "surroundings: {surroundings}");
+        results.push(direct.network);
+    }
+    assert_ne!(results[0], results[1], "what surrounds a crop was never seen");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_any_more_stops_the_run_and_the_last_checkpoint_stays() {
+    let disk = OnDisk::new(false);
+    let (file, run) = (disk.pack(), tempfile::tempdir().unwrap());
+    let set = disk.set(Some(&file));
+    let stop = AtomicBool::new(true);
+    assert!(matches!(disk.train(&set, run.path(), &stop).unwrap(), Outcome::Stopped(_)));
+    let bytes = std::fs::read(run.path().join(crate::checkpoint::FILE)).unwrap();
+    // Another program truncates it, as a full or failing disk may.
+    std::fs::File::options().write(true).open(&file).unwrap().set_len(100).unwrap();
+    let error = format!("{:#}", disk.train(&set, run.path(), &AtomicBool::new(false)).unwrap_err());
+    assert!(error.contains("faces.pack any more") && error.contains("trainer prepare --run"), "{error}");
+    assert_eq!(std::fs::read(run.path().join(crate::checkpoint::FILE)).unwrap(), bytes);
 }

@@ -1,0 +1,140 @@
+//! The predictions of a run's checkpoint, as files in the run's folder that the leaderboard takes. They are written once and
+//! read from then on, as long as checkpoint and data are the same.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use burn::tensor::Device;
+use clap::ValueEnum;
+use glae_metrics::{Predictions, Truth, Unpredicted};
+use glae_model::Estimate;
+use glae_model::manifest::{Input, sha256};
+
+use super::predict::table;
+use super::train::crops;
+use crate::checkpoint::{self, Checkpoint, write_atomically};
+use crate::config::RunConfig;
+use crate::data::{Set, load, read_truth};
+use crate::evaluation::{estimates, inference};
+use crate::report::{Answer, Answers};
+
+/// Folder of the predictions in a run's folder.
+const FOLDER: &str = "predictions";
+
+/// Which images are answered for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Split {
+    /// Those that choices are made on.
+    Val,
+    /// Those that are touched for reported numbers only.
+    Test,
+}
+
+impl Split {
+    /// Its name in a sentence.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Val => "validation",
+            Self::Test => "test",
+        }
+    }
+
+    fn file(self) -> &'static str {
+        match self {
+            Self::Val => "val",
+            Self::Test => "test",
+        }
+    }
+
+    /// Its truth file.
+    ///
+    /// # Errors
+    /// The run names none.
+    pub(super) fn truth(self, config: &RunConfig) -> Result<&Path> {
+        match self {
+            Self::Val => Ok(&config.data.val),
+            Self::Test => config
+                .data
+                .test
+                .as_deref()
+                .with_context(|| format!("{} names no test images: give `data.test`, or --split val", config.name)),
+        }
+    }
+}
+
+/// Images of the last split that was read: several runs answer for the same.
+#[derive(Debug, Default)]
+pub(super) struct Kept(Option<(Input, PathBuf, Set)>);
+
+impl Kept {
+    fn set(&mut self, config: &RunConfig, truth: &Path) -> Result<&Set> {
+        let known = self.0.take().filter(|(input, path, _)| (*input, path.as_path()) == (config.input(), truth));
+        let entry = match known {
+            Some(entry) => entry,
+            None => {
+                let rows = read_truth(truth)?;
+                let (set, _) = load(&config.data.images, &rows, &crops(config)?, config.data.max_bad_share)?;
+                (config.input(), truth.to_owned(), set)
+            }
+        };
+        Ok(&self.0.insert(entry).2)
+    }
+}
+
+/// The answers of a run, read if they are there and made if not.
+///
+/// # Errors
+/// There is no checkpoint, or data or predictions cannot be read.
+pub(super) fn answered(
+    run: &Path,
+    config: &RunConfig,
+    split: Split,
+    kept: &mut Kept,
+    device: &Device,
+) -> Result<Answers> {
+    let path = split.truth(config)?;
+    let truth = read(path, Truth::parse)?;
+    let counts = read(&config.data.train, Truth::parse)?.counts();
+    let sources = sources(run, config, path)?;
+    let folder = run.join(FOLDER);
+    let stamp = folder.join(format!("{}.json", split.file()));
+    let file = |answer: Answer| folder.join(format!("{}-{}.csv", split.file(), answer.label()));
+    let known = std::fs::read(&stamp).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    if known.as_ref() != Some(&sources) {
+        let checkpoint = Checkpoint::read(run)?;
+        let inference = inference(&config.network, checkpoint.answering(), config.input(), device)?;
+        let set = kept.set(config, path)?;
+        eprintln!("{}: estimating {} {} images", run.display(), set.ids.len(), split.name());
+        let found = estimates(&inference, &set.crops, |_| {})?;
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        for answer in Answer::ALL {
+            let own: Vec<Estimate> = found.iter().map(|estimate| answer.of(estimate)).collect();
+            write_atomically(&file(answer), &table(&set.ids, &own, true)?)?;
+        }
+        // Last: without it the files count for nothing.
+        write_atomically(&stamp, &serde_json::to_vec_pretty(&sources)?)?;
+    }
+    let parse = |bytes: &[u8]| Predictions::parse_for(bytes, &truth, Unpredicted::Counted);
+    let [a, b, c, d] = Answer::ALL.map(|answer| read(&file(answer), parse));
+    let predictions = [a?, b?, c?, d?];
+    Ok(Answers::new(truth, counts, predictions))
+}
+
+/// SHA-256 of the files that decide the answers.
+pub(super) fn sources(run: &Path, config: &RunConfig, truth: &Path) -> Result<BTreeMap<String, String>> {
+    let mut sources = BTreeMap::new();
+    let checkpoint = run.join(checkpoint::FILE);
+    let landmarks = config.data.landmarks.as_deref();
+    let files = [("checkpoint", Some(checkpoint.as_path())), ("truth", Some(truth)), ("landmarks", landmarks)];
+    for (name, path) in files.into_iter().filter_map(|(name, path)| Some((name, path?))) {
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        sources.insert(name.to_owned(), sha256(&bytes));
+    }
+    Ok(sources)
+}
+
+fn read<T>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, glae_metrics::Problems>) -> Result<T> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(&bytes).map_err(|problems| anyhow!("{}: {problems}", path.display()))
+}

@@ -1,0 +1,101 @@
+//! `trainer report`: one page about one run.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use burn::tensor::Device;
+use glae_model::manifest::sha256;
+
+use super::answered::{Kept, Split, answered, sources};
+use super::train::CONFIG;
+use crate::checkpoint::{self, Checkpoint, write_atomically};
+use crate::config::RunConfig;
+use crate::data::read_truth;
+use crate::evaluation::median;
+use crate::report::page::Contents;
+use crate::report::words::whole;
+use crate::report::{curves, page};
+use crate::training::metrics;
+use crate::training::origin::{self, Origin};
+
+/// `trainer report`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Folder of the run.
+    pub run: PathBuf,
+    /// The page to write; default report.html in the run's folder.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// The images to answer for. Choices are made on `val`; look at `test` once.
+    #[arg(long, value_enum, default_value_t = Split::Val)]
+    pub split: Split,
+}
+
+/// Writes the page, `curves.svg` and the predictions files it rests on.
+///
+/// # Errors
+/// The run has no checkpoint, or its data cannot be read.
+pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
+    let Arguments { run, out, split } = arguments;
+    let config = RunConfig::read(&run.join(CONFIG))?;
+    ensure!(run.join(checkpoint::FILE).exists(), "{} has no checkpoint yet: there is nothing to report", run.display());
+    let answers = answered(run, &config, *split, &mut Kept::default(), device)?;
+    let epochs = metrics::read(run);
+    let mut notices = Vec::new();
+    let progress = Checkpoint::read(run)?.progress;
+    if progress.stage < 2 {
+        notices.push(format!(
+            "This run is not finished: its checkpoint is at {progress}. Until stage 2 has trained it, the balanced classifier \
+             knows nothing, and neither do routed answers."
+        ));
+    }
+    if answers.left_out() > 0 {
+        notices.push(format!(
+            "{} of {} images cannot be read or have no landmarks; the numbers speak of the others.",
+            whole(answers.left_out()),
+            whole(answers.truth().len())
+        ));
+    }
+    let ages: Vec<f32> = read_truth(&config.data.train)?.iter().map(|row| row.age).collect();
+    let mut provenance = vec![("Configuration, SHA-256".to_owned(), sha256(config.to_toml()?.as_bytes()))];
+    for (name, hash) in sources(run, &config, split.truth(&config)?)? {
+        provenance.push((format!("{}, SHA-256", capitalised(&name)), hash));
+    }
+    if let Some(Origin { trainer, commit, changed, train, val }) = Origin::read(run) {
+        let changed = if changed == Some(true) { ", with changes that are not in it" } else { "" };
+        let commit = commit.map_or_else(|| "not noted".to_owned(), |commit| format!("{commit}{changed}"));
+        let part = |own: origin::Part| format!("{} images, {}", whole(own.images), own.sha256);
+        provenance.extend(
+            [
+                ("Trainer", trainer),
+                ("Commit", commit),
+                ("Training data, SHA-256", part(train)),
+                ("Validation data, SHA-256", part(val)),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        );
+    }
+    let contents = Contents {
+        config: &config,
+        answers: &answers,
+        split: split.name(),
+        training_median: median(&ages),
+        epochs: &epochs,
+        provenance: &provenance,
+        notices: &notices,
+    };
+    let out = out.clone().unwrap_or_else(|| run.join("report.html"));
+    write_atomically(&out, page(&contents)?.as_bytes())?;
+    println!("{}", out.display());
+    if !epochs.is_empty() {
+        let path = run.join(curves::FILE);
+        write_atomically(&path, curves(run)?.as_bytes())?;
+        println!("{}", path.display());
+    }
+    Ok(())
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

@@ -1,0 +1,326 @@
+//! The tables of the paper: which runs they need, which answers stand in them, and what is printed there.
+
+use anyhow::Result;
+use glae_metrics::Band;
+use glae_model::{AgeNet, StateDict};
+
+use super::sources::{Recipe, Sources};
+use crate::config::RunConfig;
+use crate::report::{Answer, Metric};
+
+use super::claims::Claims;
+
+pub(in crate::commands) const KL: &str = include_str!("../../../configs/ladder/kl.toml");
+pub(in crate::commands) const BASE: &str = include_str!("../../../configs/ladder/base.toml");
+pub(in crate::commands) const FR: &str = include_str!("../../../configs/ladder/fr.toml");
+pub(in crate::commands) const WHOLE: &str = include_str!("../../../configs/ladder/fr-pa.toml");
+
+/// One row.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) name: String,
+    /// Columns of words between the name and the numbers.
+    pub(super) words: Vec<String>,
+    /// Number of the recipe that answers.
+    pub(super) run: usize,
+    /// For each column who answers and what is computed.
+    pub(super) cells: Vec<(Answer, Metric)>,
+    /// What the paper prints; nothing where it prints nothing, or our copy cannot be read.
+    pub(super) paper: Vec<Option<f64>>,
+}
+
+/// A table of the paper.
+#[derive(Clone, Debug)]
+pub(super) struct Definition {
+    pub(super) number: &'static str,
+    pub(super) title: &'static str,
+    /// Data and backbone of the paper's table.
+    pub(super) paper: (&'static str, &'static str),
+    pub(super) words: Vec<&'static str>,
+    pub(super) columns: Vec<String>,
+    pub(super) recipes: Vec<Recipe>,
+    pub(super) rows: Vec<Row>,
+    /// What a reader has to know about this table, a sentence each.
+    pub(super) notes: Vec<String>,
+    pub(super) claims: Vec<Claims>,
+}
+
+const MAE: Metric = Metric::Mae(None);
+const CMAE: Metric = Metric::Cmae(None);
+
+impl Row {
+    fn new(name: &str, run: usize, cells: &[(Answer, Metric)], paper: &[f64]) -> Self {
+        let paper = paper.iter().map(|value| Some(*value)).collect();
+        Self { name: name.to_owned(), words: Vec::new(), run, cells: cells.to_vec(), paper }
+    }
+}
+
+/// The ladder: `kl`, `base`, `fr`, `fr-pa`.
+fn ladder() -> [Recipe; 4] {
+    [("ladder-kl", KL), ("ladder-base", BASE), ("ladder-fr", FR), ("ladder-fr-pa", WHOLE)]
+        .map(|(name, text)| Recipe::plain(name, text))
+}
+
+/// `[GLAE] Table II`.
+pub(super) fn two() -> Definition {
+    let cells = [(Answer::Vanilla, MAE), (Answer::Vanilla, CMAE)];
+    let rows = [
+        ("ℓ_kl", [1.74, 2.30]),
+        ("ℓ_base", [1.51, 1.86]),
+        ("ℓ_base + FR", [1.44, 1.81]),
+        ("ℓ_base + FR + PA", [1.38, 1.70]),
+    ];
+    Definition {
+        number: "II",
+        title: "what each part is worth",
+        paper: ("Morph II, random 80-20", "ResNet-18"),
+        words: Vec::new(),
+        columns: vec!["MAE".to_owned(), "CMAE".to_owned()],
+        recipes: ladder().to_vec(),
+        rows: rows.iter().enumerate().map(|(run, (name, paper))| Row::new(name, run, &cells, paper)).collect(),
+        notes: vec![
+            "All rows are answers of the vanilla classifier: the paper leaves routing out of this table.".to_owned(),
+            "With kernel = stride = r the convolution behind the rearrangement is a 1x1 convolution up to a permutation of its \
+             weights, so that the third row's network can do exactly what the second row's can."
+                .to_owned(),
+        ],
+        claims: vec![Claims::Steps, Claims::Routing { base: 1, whole: 3 }],
+    }
+}
+
+/// `[GLAE] Table III`.
+pub(super) fn three(sources: &Sources) -> Result<Definition> {
+    let r = sources.config(&Recipe::plain("", WHOLE))?.network.rearrange.r;
+    let cells = [(Answer::Vanilla, MAE), (Answer::Vanilla, CMAE)];
+    let (mut recipes, mut rows) = (Vec::new(), Vec::new());
+    let combinations =
+        [(r, r / 2, [1.42, 1.66]), (r, r, [1.40, 1.74]), (2 * r, r / 2, [1.42, 1.67]), (2 * r, r, [1.40, 1.80])];
+    for (run, (kernel, stride, paper)) in combinations.into_iter().enumerate() {
+        let own = format!("network.rearrange={{r={r},kernel={kernel},stride={stride}}}");
+        let recipe = Recipe::with(format!("table-3-kernel-{kernel}-stride-{stride}"), WHOLE, &[own]);
+        let side = sources.config(&recipe)?.network.map_side();
+        let words = vec![format!("{side} x {side}")];
+        rows.push(Row { words, ..Row::new(&format!("kernel {kernel}, stride {stride}"), run, &cells, &paper) });
+        recipes.push(recipe);
+    }
+    Ok(Definition {
+        number: "III",
+        title: "kernel and stride behind the rearrangement",
+        paper: ("Morph II, random 80-20", "ResNet-18"),
+        words: vec!["map F'"],
+        columns: vec!["MAE".to_owned(), "CMAE".to_owned()],
+        recipes,
+        rows,
+        notes: vec![
+            format!("r = {r}. Answers of the vanilla classifier."),
+            "At 224 x 224 pixels the maps have 13, 7, 11 and 6 pixels a side; with smaller images they shrink, and with them \
+             what a stride can make of them."
+                .to_owned(),
+        ],
+        claims: Vec::new(),
+    })
+}
+
+/// `[GLAE] Table IV`.
+pub(super) fn four(sources: &Sources) -> Result<Definition> {
+    let cells = [(Answer::Vanilla, MAE), (Answer::Routed, CMAE)];
+    let (mut recipes, mut rows) = (Vec::new(), Vec::new());
+    let depths = [
+        ("{kind=\"pool\"}", [1.14, 1.27]),
+        ("{kind=\"flatten\",hidden=[144]}", [1.12, 1.20]),
+        ("{kind=\"flatten\",hidden=[256,256]}", [1.10, 1.14]),
+    ];
+    for (depth, (projection, paper)) in depths.into_iter().enumerate() {
+        let own = format!("network.projection={projection}");
+        let recipe = Recipe::with(format!("table-4-depth-{depth}"), WHOLE, &[own]);
+        let config = sources.config(&recipe)?;
+        let words = vec![millions(parameters(&config)), ["23 M", "23.3 M", "23.9 M"][depth].to_owned()];
+        rows.push(Row { words, ..Row::new(&format!("depth {depth}"), depth, &cells, &paper) });
+        recipes.push(recipe);
+    }
+    Ok(Definition {
+        number: "IV",
+        title: "depth of the projection",
+        paper: ("Morph II, random 80-20", "ResNet-50"),
+        words: vec!["parameters", "paper: parameters"],
+        columns: vec!["MAE".to_owned(), "CMAE".to_owned()],
+        recipes,
+        rows,
+        notes: vec![
+            "MAE is the vanilla classifier's and CMAE that of routed answers, as in the paper.".to_owned(),
+            "The widths of the hidden layers (144; 256 and 256) are ours: the paper does not publish its own. Parameters are \
+             those of backbone and one classifier."
+                .to_owned(),
+        ],
+        claims: Vec::new(),
+    })
+}
+
+/// `[GLAE] Table VIII`.
+pub(super) fn eight() -> Definition {
+    let cells = |answer| {
+        let groups = Band::ALL.map(|band| (answer, Metric::Mae(Some(band))));
+        groups.into_iter().chain([(answer, MAE), (answer, Metric::Aar)]).collect::<Vec<_>>()
+    };
+    let [kl, base, _, whole] = ladder();
+    let mut rows = vec![
+        Row::new("ℓ_kl", 0, &cells(Answer::Vanilla), &[3.84, 1.81, 2.64, 1.86, 6.64]),
+        Row::new("ℓ_base", 1, &cells(Answer::Vanilla), &[3.39, 1.78, 2.30, 1.83]),
+        Row::new("GLAE without routing", 2, &cells(Answer::Vanilla), &[3.41, 1.68, 2.31]),
+        Row::new("GLAE", 2, &cells(Answer::Routed), &[]),
+    ];
+    rows[1].paper.push(None);
+    rows[2].paper.extend([None, Some(7.58)]);
+    rows[3].paper = vec![None; 5];
+    Definition {
+        number: "VIII",
+        title: "error by age group, and AAR",
+        paper: ("MIVIA", "ResNet-18"),
+        words: Vec::new(),
+        columns: groups_and(&["MAE", "AAR"]),
+        recipes: vec![kl, base, whole],
+        rows,
+        notes: vec![
+            "Groups: MAE over their images. AAR (`[GLAE] eq. (15)`): 0 to 10, more is better.".to_owned(),
+            "The paper's row is without routing; the last one is ours. Two of its numbers cannot be read in our copy."
+                .to_owned(),
+        ],
+        claims: Vec::new(),
+    }
+}
+
+/// `[GLAE] Table IX`.
+pub(super) fn nine() -> Definition {
+    let cells = |answer| {
+        let groups = Band::ALL.map(|band| (answer, Metric::Cmae(Some(band))));
+        groups.into_iter().chain([(answer, CMAE)]).collect::<Vec<_>>()
+    };
+    let [_, base, _, whole] = ladder();
+    let row = |name: &str, run, answer, paper: [f64; 4]| Row::new(name, run, &cells(answer), &paper);
+    Definition {
+        number: "IX",
+        title: "CMAE by age group, and by who answers",
+        paper: ("Morph II, CACD and MIVIA (its numbers here: MIVIA)", "ResNet-50"),
+        words: Vec::new(),
+        columns: groups_and(&["all"]),
+        recipes: vec![base, whole],
+        rows: vec![
+            row("ℓ_base", 0, Answer::Vanilla, [4.76, 1.80, 2.81, 2.62]),
+            row("vanilla", 1, Answer::Vanilla, [4.15, 1.70, 2.53, 2.38]),
+            row("balanced", 1, Answer::Balanced, [2.85, 1.99, 1.98, 2.17]),
+            row("bigger divergence", 1, Answer::Bigger, [3.87, 1.88, 2.36, 2.39]),
+            row("smaller divergence (routing)", 1, Answer::Routed, [3.08, 1.73, 2.10, 2.09]),
+        ],
+        notes: vec!["CMAE over the ages of each group. The whole is not the mean of the groups.".to_owned()],
+        claims: vec![Claims::Routing { base: 0, whole: 1 }],
+    }
+}
+
+/// `[GLAE] Table X`, as far as the trainer goes.
+pub(super) fn ten() -> Definition {
+    // Classes have no order and no balance to win: cross entropy, stage 1 alone.
+    let own = ["loss=dex", "stage2.epochs=0"].map(str::to_owned);
+    let cells = [(Answer::Vanilla, Metric::Top1)];
+    Definition {
+        number: "X",
+        title: "rearrangement and projection for classes in place of ages",
+        paper: ("ImageNet, 1000 classes", "ResNet-50, from scratch for 90 epochs; its own"),
+        words: Vec::new(),
+        columns: vec!["top-1 accuracy, %".to_owned()],
+        recipes: vec![
+            Recipe::with("table-10-plain".to_owned(), BASE, &own),
+            Recipe::with("table-10-fr-projection".to_owned(), WHOLE, &own),
+        ],
+        rows: vec![
+            Row::new("average pooling and linear classifier", 0, &cells, &[75.8]),
+            Row::new("rearrangement and projection", 1, &cells, &[76.6]),
+        ],
+        notes: vec![
+            "Missing: PA's local branch. The trainer's losses know it for ages only (`loss = \"glae\"`, KL + L1), not as a \
+             cross entropy of each pixel; both rows are trained with cross entropy (`loss = \"dex\"`)."
+                .to_owned(),
+            "Missing: more than 101 classes. The network's output has one place for each age from 0 to 100, and a folder of \
+             more classes is refused."
+                .to_owned(),
+            "Answers are means over the image and its mirror image, which the paper's are not.".to_owned(),
+        ],
+        claims: Vec::new(),
+    }
+}
+
+/// The three groups, then what is over all ages.
+fn groups_and(overall: &[&str]) -> Vec<String> {
+    Band::ALL.iter().map(|band| band.label()).chain(overall.iter().copied()).map(str::to_owned).collect()
+}
+
+/// Parameters of backbone and one classifier.
+fn parameters(config: &RunConfig) -> usize {
+    let state = StateDict::of(&AgeNet::new(&config.network, &crate::device::cpu()));
+    let counts = |name: &str| !name.starts_with("balanced.") && !name.contains(".running_");
+    state.0.iter().filter(|(name, _)| counts(name)).map(|(_, array)| array.values.len()).sum()
+}
+
+fn millions(count: usize) -> String {
+    format!("{:.2} M", count as f64 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        sources: Sources,
+    }
+
+    fn all() -> Vec<(Definition, Sources)> {
+        let sources = Line::parse_from(["trainer", "--set", "network.input_size=224"]).sources;
+        let all = [two(), three(&sources).unwrap(), four(&sources).unwrap(), eight(), nine(), ten()];
+        all.map(|definition| (definition, sources.clone())).to_vec()
+    }
+
+    #[test]
+    fn every_table_is_complete_and_its_runs_are_all_different() {
+        for (definition, sources) in all() {
+            let number = definition.number;
+            let mut configs = Vec::new();
+            for recipe in &definition.recipes {
+                let config = RunConfig { name: String::new(), ..sources.config(recipe).unwrap() };
+                assert!(!configs.contains(&config), "{number}: {}", recipe.name);
+                configs.push(config);
+            }
+            for row in &definition.rows {
+                assert!(row.run < configs.len(), "{number}: {}", row.name);
+                assert_eq!(row.words.len(), definition.words.len(), "{number}: {}", row.name);
+                assert_eq!(row.cells.len(), definition.columns.len(), "{number}: {}", row.name);
+                assert_eq!(row.paper.len(), definition.columns.len(), "{number}: {}", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn tables_iii_and_iv_share_the_ladders_last_run() {
+        let whole = |sources: &Sources| sources.config(&Recipe::plain("", WHOLE)).unwrap();
+        for (definition, sources) in all().into_iter().filter(|(own, _)| ["III", "IV"].contains(&own.number)) {
+            let same = |recipe: &&Recipe| {
+                RunConfig { name: String::new(), ..sources.config(recipe).unwrap() } == whole(&sources)
+            };
+            assert_eq!(definition.recipes.iter().filter(same).count(), 1, "{}", definition.number);
+        }
+        // `[GLAE] Table III` at its own size.
+        let maps: Vec<_> = all()[1].0.rows.iter().map(|row| row.words[0].clone()).collect();
+        assert_eq!(maps, ["13 x 13", "7 x 7", "11 x 11", "6 x 6"]);
+    }
+
+    #[test]
+    fn parameters_are_those_of_backbone_and_one_classifier() {
+        let sources =
+            Line::parse_from(["trainer", "--set", "network.width=64", "--set", "network.input_size=224"]).sources;
+        // 11,176,512 + 51,813 of the convolution + 50 of the projection, as in the paper's ResNet-18.
+        let config = sources.config(&Recipe::plain("", WHOLE)).unwrap();
+        assert_eq!(parameters(&config), 11_228_375);
+        assert_eq!(millions(11_228_375), "11.23 M");
+    }
+}
