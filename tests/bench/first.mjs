@@ -49,15 +49,17 @@ export class NewPage {
       throw new Error(`the page sees ${years} years on ${device} where ${this.years} are right`);
     }
     this.usable.push(usable);
-    const ways = Object.entries(stages).map(([stage, from]) => `${stage} from ${from}`);
-    console.log(`${this.group}: ${ways.join(", ")}, answered at ${milliseconds.toFixed(0)} ms`);
+    const way = Object.entries(stages).sort(([, a], [, b]) => a - b).map(([stage, from]) => `${stage} from ${from}`);
+    console.log(`${this.group}: ${way.join(", ")}, answered at ${milliseconds.toFixed(0)} ms`);
     return milliseconds;
   }
 
   /** What a path of the server belongs to. */
   part(path) {
     if (path.startsWith("/weights/")) return "weights";
-    return path.startsWith("/inference") ? "program" : "shell";
+    if (path.startsWith("/inference")) return "program";
+    // What scores files is fetched by the service worker, and so is that.
+    return /^\/(scorer|service-worker)/.test(path) ? "later" : "shell";
   }
 }
 
@@ -86,6 +88,18 @@ export class NewOnnxRuntime {
   }
 }
 
+/** The bytes of each part. What is fetched a second time is kept for later visits. */
+function downloads(engine, sent) {
+  const parts = { shell: 0, program: 0, weights: 0, later: 0 };
+  const seen = new Set();
+  for (const { path, bytes } of sent) {
+    const part = seen.has(path) ? "later" : engine.part(path);
+    if (part) parts[part] += bytes;
+    seen.add(path);
+  }
+  return parts;
+}
+
 /** Lets each engine answer `rounds` times from an empty profile, taking turns. Returns what each needs for it. */
 export async function firstAnswers(stage, engines, rounds) {
   const needs = new Map();
@@ -95,16 +109,13 @@ export async function firstAnswers(stage, engines, rounds) {
       const engine = engines[(round + turn) % engines.length];
       const { sent } = stage.servers[engine.ours ? "page" : "bench"];
       await stage.browse(async (browser) => {
-        sent.clear();
+        sent.length = 0;
         const visit = () => engine.visit(browser, stage.origins);
         const { result, memory } = await mostHeld(browser.child.pid, visit);
         engine.milliseconds.push(result);
         times[engines.indexOf(engine)] = result.toFixed(0);
-        const need = { shell: 0, program: 0, weights: 0, memory };
-        for (const [path, bytes] of sent) if (engine.part(path)) need[engine.part(path)] += bytes;
-        const most = needs.get(engine)?.memory ?? null;
-        need.memory = memory === null ? null : Math.max(memory, most);
-        needs.set(engine, need);
+        const most = memory === null ? null : Math.max(memory, needs.get(engine)?.memory ?? 0);
+        needs.set(engine, { ...downloads(engine, sent), memory: most });
         for (const { level, message } of await browser.console()) console.log(`${engine.engine}, ${level}: ${message}`);
       });
     }

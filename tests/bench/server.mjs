@@ -20,8 +20,8 @@ const TYPES = {
 const SHRINKING = new Set([".js", ".mjs", ".wasm"]);
 
 /** Serves `{ "/": folder, "/files/": folder, ... }` on a free port of this machine. What lies under `published` and shrinks
- * travels as Brotli, pressed as hard as it goes, once: the copy stays beside the file. Returns server, origin and `sent`,
- * the bytes of each path's bodies as they travelled. */
+ * travels as Brotli, pressed as hard as it goes, once: the copy stays beside the file. Returns server, origin and `sent`:
+ * path and bytes of each body as it travelled, in the order in which they were asked for. */
 export async function serve(folders, published) {
   const prefixes = Object.keys(folders).sort((a, b) => b.length - a.length);
   return listening(async (path, request, response, counted) => {
@@ -57,13 +57,15 @@ export async function relay(origin) {
 }
 
 async function listening(answer) {
-  const sent = new Map();
+  const sent = [];
   const server = createServer(async (request, response) => {
     // `normalize` leaves nothing that climbs out of a folder: the path begins with a slash.
     const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
+    const body = { path, bytes: 0 };
+    sent.push(body);
     const counted = new Transform({
       transform(chunk, _, done) {
-        sent.set(path, (sent.get(path) ?? 0) + chunk.length);
+        body.bytes += chunk.length;
         done(null, chunk);
       },
     });

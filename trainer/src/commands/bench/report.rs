@@ -63,6 +63,8 @@ pub(super) struct Need {
     program: u64,
     /// The networks.
     weights: u64,
+    /// What is kept for later visits, as far as it has come.
+    later: u64,
     /// The most memory; `None` where the system does not tell.
     memory: Option<u64>,
 }
@@ -140,8 +142,10 @@ impl Measurement {
         text.push('\n');
         if !self.needs.is_empty() {
             text.push_str("What is needed until the first answer from an empty profile, megabytes:\n\n");
-            text.push_str("| work | engine | page until it can be used | program | weights | most memory |\n");
-            text.push_str("|---|---|---:|---:|---:|---:|\n");
+            text.push_str(
+                "| work | engine | page until it can be used | program | weights | for later | most memory |\n",
+            );
+            text.push_str("|---|---|---:|---:|---:|---:|---:|\n");
             self.needs.iter().for_each(|need| text.push_str(&need.to_markdown()));
             text.push('\n');
         }
@@ -186,9 +190,9 @@ impl Row {
 
 impl Need {
     fn to_markdown(&self) -> String {
-        let [shell, program, weights] = [self.shell, self.program, self.weights].map(megabytes);
+        let parts = [self.shell, self.program, self.weights, self.later].map(megabytes).join(" | ");
         let memory = self.memory.map_or_else(|| "unknown".to_owned(), |bytes| format!("{:.0}", bytes as f64 / 1e6));
-        format!("| {} | {} | {shell} | {program} | {weights} | {memory} |\n", self.group, self.engine)
+        format!("| {} | {} | {parts} | {memory} |\n", self.group, self.engine)
     }
 }
 
@@ -248,7 +252,7 @@ An example, milliseconds:
         let mut measurement = measurement();
         // As the browser's script writes them.
         let json = r#"{
-            "needs": [{ "group": "first", "engine": "ours", "shell": 250000, "program": 1500000, "weights": 6000000, "memory": null }],
+            "needs": [{ "group": "first", "engine": "ours", "shell": 250000, "program": 1500000, "weights": 6000000, "later": 0, "memory": null }],
             "aims": [
                 { "kind": "ratio", "group": "forward", "least": 1.5 },
                 { "kind": "ratio", "group": "forward", "least": 3 },
@@ -267,9 +271,9 @@ An example, milliseconds:
 
 What is needed until the first answer from an empty profile, megabytes:
 
-| work | engine | page until it can be used | program | weights | most memory |
-|---|---|---:|---:|---:|---:|
-| first | ours | 0.25 | 1.50 | 6.00 | unknown |
+| work | engine | page until it can be used | program | weights | for later | most memory |
+|---|---|---:|---:|---:|---:|---:|
+| first | ours | 0.25 | 1.50 | 6.00 | 0.00 | unknown |
 
 How long the quickest of the others takes for each of our milliseconds, and downloads:
 

@@ -14,10 +14,11 @@ use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Flex, TensorMetadata};
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2d;
-use burn::tensor::{Device, Shape, Tensor};
+use burn::tensor::{Shape, Tensor};
 use glae_model::cpu::{Conv, Depthwise, gradient};
 
 use super::{Cpu, Pixels, Primitive, planes, primitive};
+use crate::device::cpu;
 
 /// `conv.forward(x)` in training on the CPU. `None` where that is not ours.
 ///
@@ -104,7 +105,7 @@ impl State {
             Kind::Depthwise => planes(Depthwise::new(self.kernel(), bias).forward(&x, false)),
             Kind::Dense { stride, .. } => {
                 let shape = self.weight.shape().dims();
-                let conv = Conv::new(self.kernel(), bias, shape, stride, x.height.min(x.width), &Device::flex());
+                let conv = Conv::new(self.kernel(), bias, shape, stride, x.height.min(x.width), &cpu());
                 planes(conv.forward(&x, Default::default()))
             }
         }
@@ -133,7 +134,7 @@ impl State {
                 planes(Depthwise::new(&turned, vec![0.0; x.channels]).forward(&upstream.view(), false))
             }
             Kind::Dense { side, stride } => {
-                planes(gradient::of_input(x, self.kernel(), upstream.view(), side, stride, &Device::flex()))
+                planes(gradient::of_input(x, self.kernel(), upstream.view(), side, stride, &cpu()))
             }
         }
     }
@@ -144,7 +145,7 @@ impl State {
             Kind::Point => Flex::float_matmul(upstream.rows().transpose(0, 1), self.x.rows()).reshape(shape),
             Kind::Depthwise => primitive(depthwise::of_kernel(self.x.view(), upstream.view()), shape),
             Kind::Dense { side, stride } => {
-                primitive(gradient::of_kernel(self.x.view(), upstream.view(), side, stride, &Device::flex()), shape)
+                primitive(gradient::of_kernel(self.x.view(), upstream.view(), side, stride, &cpu()), shape)
             }
         }
     }
