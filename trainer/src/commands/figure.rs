@@ -8,7 +8,6 @@ use glae_metrics::Report;
 use super::table::definitions::{BASE, WHOLE};
 use super::table::document::{self, Document};
 use super::table::sources::{Planned, Recipe, Sources};
-use crate::checkpoint::write_atomically;
 use crate::report::charts::{Line, Look, by_age, shares};
 use crate::report::page::shared;
 use crate::report::words::{percent, whole, years};
@@ -75,13 +74,7 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
         Number::One => one(&answers, &plan, sources)?,
         Number::Four => four(&answers, &plan)?,
     };
-    std::fs::create_dir_all(&sources.out)?;
-    for (ending, bytes) in [("csv", csv), ("md", document.text(name).into_bytes()), ("svg", svg.into_bytes())] {
-        write_atomically(&sources.out.join(format!("{name}.{ending}")), &bytes)?;
-    }
-    println!("\n{}", document.text(name));
-    println!("{}", sources.out.join(format!("{name}.csv")).display());
-    Ok(())
+    document.publish(&sources.out, name, &csv, &svg)
 }
 
 type Figure = (&'static str, Vec<u8>, String, Document);

@@ -11,7 +11,6 @@ use anyhow::{Result, bail, ensure};
 use burn::tensor::Device;
 use clap::ValueEnum;
 
-use crate::checkpoint::write_atomically;
 use definitions::Definition;
 use document::Document;
 use sheet::Sheet;
@@ -112,15 +111,7 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     document.list("To know", &definition.notes);
     document.told(&plan, &answers, definition.paper)?;
 
-    std::fs::create_dir_all(&sources.out)?;
-    for (ending, bytes) in
-        [("csv", sheet.csv()?), ("md", document.text(&name).into_bytes()), ("svg", sheet.svg().into_bytes())]
-    {
-        write_atomically(&sources.out.join(format!("{name}.{ending}")), &bytes)?;
-    }
-    println!("\n{}", document.text(&name));
-    println!("{}", sources.out.join(format!("{name}.csv")).display());
-    Ok(())
+    document.publish(&sources.out, &name, &sheet.csv()?, &sheet.svg())
 }
 
 /// The names of the recipes.

@@ -79,7 +79,7 @@ enum Net {
     #[cfg(feature = "cpu")]
     Processor(Box<network::Quick<cpu::Processor>>),
     #[cfg(all(feature = "gpu", target_family = "wasm"))]
-    Graphics(Box<network::Quick<gpu::Graphics>>, gpu::Graphics),
+    Graphics(Box<network::Quick<gpu::Graphics>>),
 }
 
 impl Detector {
@@ -169,8 +169,8 @@ impl Detector {
                 (0..shape[0]).flat_map(image).copied().collect()
             }
             #[cfg(all(feature = "gpu", target_family = "wasm"))]
-            Net::Graphics(net, kit) => {
-                let levels = net.forward(&planes, shape).map(|level| kit.pixels(level).flatten::<3>(1, 2));
+            Net::Graphics(net) => {
+                let levels = net.forward(&planes, shape).map(|level| net.kit.pixels(level).flatten::<3>(1, 2));
                 numbers(Tensor::cat(levels.to_vec(), 1)).await?
             }
         };
@@ -190,8 +190,7 @@ impl Net {
         }
         #[cfg(all(feature = "gpu", target_family = "wasm"))]
         if gpu::serves(device) {
-            let kit = gpu::Graphics::new(device);
-            return Self::Graphics(Box::new(network::Quick::new(&Folded::new(&net), kit.clone())), kit);
+            return Self::Graphics(Box::new(network::Quick::new(&Folded::new(&net), gpu::Graphics::new(device))));
         }
         Self::Tensors(Box::new(Folded::new(&net.to_device(device))))
     }

@@ -166,7 +166,7 @@ pub(super) fn finished(values: &mut [f32], bias: &[f32], shortcut: Option<&[f32]
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{assert_same, random};
+    use super::super::tests::{RESNET, assert_same, random};
     use super::*;
     use burn::tensor::Distribution;
     use burn::tensor::activation::relu;
@@ -199,13 +199,7 @@ mod tests {
 
     #[test]
     fn every_convolution_of_a_resnet_is_burns() {
-        compare([16, 3, 7, 7], 2, [2, 3, 20, 22]);
-        compare([16, 8, 3, 3], 2, [2, 8, 9, 8]);
-        compare([16, 8, 1, 1], 2, [2, 8, 9, 8]);
-        compare([24, 8, 1, 1], 1, [2, 8, 3, 5]);
-        // Smaller than a tile, and a depth that no lane divides.
-        compare([8, 8, 3, 3], 1, [2, 8, 2, 3]);
-        compare([5, 6, 3, 3], 1, [1, 6, 9, 9]);
+        RESNET.into_iter().for_each(|(shape, stride, input)| compare(shape, stride, input));
     }
 
     #[test]

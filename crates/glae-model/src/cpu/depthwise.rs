@@ -1,6 +1,7 @@
 //! 3x3 convolutions that keep channels apart.
 
 use super::{Map, each, inside};
+use crate::layers::by_place;
 
 /// A depthwise convolution, 3 x 3, padding 1, stride 1, with its bias.
 #[derive(Clone, Debug)]
@@ -19,11 +20,7 @@ impl Depthwise {
     pub fn new(weight: &[f32], bias: Vec<f32>) -> Self {
         let channels = bias.len();
         assert_eq!(weight.len(), 9 * channels, "weights do not fit the bias");
-        let mut turned = vec![0f32; weight.len()];
-        for (from, value) in weight.iter().enumerate() {
-            turned[from % 9 * channels + from / 9] = *value;
-        }
-        Self { weight: turned, bias }
+        Self { weight: by_place(weight, [channels, 1, 3, 3]), bias }
     }
 
     /// With ReLU behind it if `activated`.

@@ -5,6 +5,7 @@ use burn::tensor::Device;
 use super::conv::Window;
 use super::winograd::{self, G, LANES, Lane, PLACES, SEEN, TILE, Tiles, lane, weighted};
 use super::{Conv, Map, View, all, numbers, product, tensor};
+use crate::layers::by_place;
 
 /// So many numbers of patches are laid out at a time: 4 MB.
 const PATCHES: usize = 1 << 20;
@@ -70,13 +71,8 @@ pub fn of_input(x: View, weight: &[f32], upstream: View, side: usize, stride: us
         return conv.forward(&upstream, Default::default());
     }
     let window = Window::new(side, stride);
-    // [out, channels, places] to [out, places, channels].
-    let mut turned = vec![0f32; weight.len()];
-    for (from, value) in weight.iter().enumerate() {
-        let (own, channel, place) = (from / (channels * places), from / places % channels, from % places);
-        turned[(own * places + place) * channels + channel] = *value;
-    }
-    let weight = tensor(turned, [1, out, places * channels], device);
+    let weight = by_place(weight, [out, channels, side, side]);
+    let weight = tensor(weight, [1, places * channels, out], device).swap_dims(1, 2);
     let mut gradient = x.zeros(x.height, x.width, channels);
     let (image, lines) = (x.height * x.width * channels, upstream.height);
     let line = upstream.width * out;
@@ -165,7 +161,7 @@ fn spread(y: [Lane; TILE]) -> [Lane; SEEN] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{assert_same, random};
+    use super::super::tests::{RESNET, assert_same, random};
     use super::*;
     use burn::tensor::module::conv2d;
     use burn::tensor::ops::ConvOptions;
@@ -200,13 +196,7 @@ mod tests {
 
     #[test]
     fn every_convolution_of_a_resnet_has_burns_gradients() {
-        compare([16, 3, 7, 7], 2, [2, 3, 20, 22]);
-        compare([16, 8, 3, 3], 2, [2, 8, 9, 8]);
-        compare([16, 8, 1, 1], 2, [2, 8, 9, 8]);
-        compare([24, 8, 1, 1], 1, [2, 8, 3, 5]);
-        // Smaller than a tile, and a depth that no lane divides.
-        compare([8, 8, 3, 3], 1, [2, 8, 2, 3]);
-        compare([5, 6, 3, 3], 1, [1, 6, 9, 9]);
+        RESNET.into_iter().for_each(|(shape, stride, input)| compare(shape, stride, input));
     }
 
     #[test]

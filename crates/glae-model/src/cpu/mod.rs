@@ -234,6 +234,17 @@ pub(crate) mod tests {
     use super::*;
     use burn::tensor::Distribution;
 
+    /// Kernels, strides and inputs, as a ResNet has them; the last two are smaller than a tile, and of a depth that no lane
+    /// divides.
+    pub(crate) const RESNET: [([usize; 4], usize, [usize; 4]); 6] = [
+        ([16, 3, 7, 7], 2, [2, 3, 20, 22]),
+        ([16, 8, 3, 3], 2, [2, 8, 9, 8]),
+        ([16, 8, 1, 1], 2, [2, 8, 9, 8]),
+        ([24, 8, 1, 1], 1, [2, 8, 3, 5]),
+        ([8, 8, 3, 3], 1, [2, 8, 2, 3]),
+        ([5, 6, 3, 3], 1, [1, 6, 9, 9]),
+    ];
+
     /// A random map, also as a tensor of planes.
     pub(crate) fn random(shape: [usize; 4]) -> (Map, Tensor<4>) {
         let device = Device::flex();

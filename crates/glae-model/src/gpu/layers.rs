@@ -120,11 +120,7 @@ impl Kit for Graphics {
 
     fn depthwise(&self, weight: &[f32], bias: Vec<f32>) -> Depthwise {
         assert_eq!((weight.len(), bias.len() % 4), (9 * bias.len(), 0), "weights do not fit the bias");
-        let mut turned = vec![0f32; weight.len()];
-        for (from, value) in weight.iter().enumerate() {
-            turned[from % 9 * bias.len() + from / 9] = *value;
-        }
-        Depthwise { weight: self.upload(&turned), bias: self.upload(&bias) }
+        Depthwise { weight: self.upload(&by_place(weight, [bias.len(), 1, 3, 3])), bias: self.upload(&bias) }
     }
 
     fn map(&self, planes: &[f32], [batch, channels, height, width]: [usize; 4]) -> Map {
@@ -202,6 +198,9 @@ impl Classifiers {
     pub fn new(heads: &[Classifier; 2], graphics: &Graphics) -> Option<Self> {
         let pixels = heads[0].share.len();
         let channels = heads[0].weight.len() / crate::AGES;
+        if channels > shader::MOST_CHANNELS {
+            return None;
+        }
         let padded = FOURS * 4;
         let (mut share, mut weight, mut bias) = (Vec::new(), vec![0f32; 2 * channels * padded], vec![0f32; 2 * padded]);
         for (index, head) in heads.iter().enumerate() {
@@ -216,7 +215,7 @@ impl Classifiers {
             }
         }
         let (share, weight, bias) = (graphics.upload(&share), graphics.upload(&weight), graphics.upload(&bias));
-        (channels <= shader::MOST_CHANNELS).then_some(Self { share, weight, bias, pixels, channels })
+        Some(Self { share, weight, bias, pixels, channels })
     }
 
     /// Logits, `[2, batch, 101]`.

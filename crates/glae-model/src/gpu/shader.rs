@@ -34,20 +34,18 @@ impl Convolution {
     /// there is one, y.
     pub(crate) fn text(&self) -> String {
         let Self { side, stride, planes, shortcut } = *self;
-        let (kind, zero, pad) = if planes { ("f32", "0.0", side / 2) } else { ("vec4<f32>", "vec4<f32>()", side / 2) };
+        let (kind, zero) = if planes { ("f32", "0.0") } else { ("vec4<f32>", "vec4<f32>()") };
+        let pad = side / 2;
         let lanes: &[&str] = if planes { &[""] } else { &[".x", ".y", ".z", ".w"] };
         let columns = (PIXELS - 1) * stride + side;
         let mut inputs = vec![("x", kind), ("weight", "vec4<f32>"), ("bias", "vec4<f32>"), ("sizes", "i32")];
         if shortcut {
             inputs.push(("shortcut", "vec4<f32>"));
         }
-        let mut text = bindings(&inputs, ("y", "vec4<f32>"));
+        let mut text = bindings(&inputs, ("y", "vec4<f32>")) + &start("piece");
         let mut line = |words: std::fmt::Arguments| writeln!(text, "{words}").expect("a text takes what is written");
-        line(format_args!("@compute @workgroup_size({}, {}, 1)", WORKGROUP[0], WORKGROUP[1]));
-        line(format_args!("fn main(@builtin(global_invocation_id) id: vec3<u32>) {{"));
         line(format_args!("let height = sizes[0]; let width = sizes[1]; let channels = sizes[2];"));
         line(format_args!("let rows = sizes[3]; let columns = sizes[4]; let fours = sizes[5]; let pieces = sizes[6];"));
-        line(format_args!("let own = i32(id.x); let piece = i32(id.y); let image = i32(id.z);"));
         line(format_args!("if (own >= fours || piece >= pieces * rows) {{ return; }}"));
         line(format_args!("let row = piece / pieces; let left = piece % pieces * {PIXELS};"));
         for pixel in 0..PIXELS {
@@ -83,17 +81,7 @@ impl Convolution {
             }
         }
         line(format_args!("}}\n}}"));
-        for pixel in 0..PIXELS {
-            line(format_args!("if (left + {pixel} < columns) {{"));
-            line(format_args!("let to = ((image * rows + row) * columns + left + {pixel}) * fours + own;"));
-            if shortcut {
-                line(format_args!("sum{pixel} += shortcut[to];"));
-            }
-            line(format_args!("y[to] = select(sum{pixel}, max(sum{pixel}, vec4<f32>()), sizes[7] == 1);"));
-            line(format_args!("}}"));
-        }
-        line(format_args!("}}"));
-        text
+        text + &end(["rows", "columns"], shortcut, 7)
     }
 }
 
@@ -101,37 +89,29 @@ impl Convolution {
 /// side of a square, stride, padding), y.
 pub(crate) fn max_pool() -> String {
     bindings(&[("x", "vec4<f32>"), ("sizes", "i32")], ("y", "vec4<f32>"))
-        + &format!(
-            "@compute @workgroup_size({}, {}, 1)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
-  let height = sizes[0]; let width = sizes[1]; let fours = sizes[2]; let rows = sizes[3]; let columns = sizes[4];
-  let own = i32(id.x); let place = i32(id.y); let image = i32(id.z);
-  if (own >= fours || place >= rows * columns) {{ return; }}
+        + &start("place")
+        + "  let height = sizes[0]; let width = sizes[1]; let fours = sizes[2]; let rows = sizes[3]; let columns = sizes[4];
+  if (own >= fours || place >= rows * columns) { return; }
   let top = place / columns * sizes[6] - sizes[7];
   let left = place % columns * sizes[6] - sizes[7];
   var most = vec4<f32>(-3.4e38);
-  for (var y = max(top, 0); y < min(top + sizes[5], height); y++) {{
-    for (var x_ = max(left, 0); x_ < min(left + sizes[5], width); x_++) {{
+  for (var y = max(top, 0); y < min(top + sizes[5], height); y++) {
+    for (var x_ = max(left, 0); x_ < min(left + sizes[5], width); x_++) {
       most = max(most, x[((image * height + y) * width + x_) * fours + own]);
-    }}
-  }}
+    }
+  }
   y[(image * rows * columns + place) * fours + own] = most;
-}}
-",
-            WORKGROUP[0], WORKGROUP[1]
-        )
+}
+"
 }
 
 /// A 3x3 convolution that keeps channels apart, padded by one, of maps whose channels come last, in fours. Buffers: x, weight
 /// `[3, 3, channels]`, bias, sizes (height, width, fours, pieces of a row, 1 for ReLU), y.
 pub(crate) fn depthwise() -> String {
     let inputs = [("x", "vec4<f32>"), ("weight", "vec4<f32>"), ("bias", "vec4<f32>"), ("sizes", "i32")];
-    let mut text = bindings(&inputs, ("y", "vec4<f32>"));
+    let mut text = bindings(&inputs, ("y", "vec4<f32>")) + &start("piece");
     let mut line = |words: std::fmt::Arguments| writeln!(text, "{words}").expect("a text takes what is written");
-    line(format_args!("@compute @workgroup_size({}, {}, 1)", WORKGROUP[0], WORKGROUP[1]));
-    line(format_args!("fn main(@builtin(global_invocation_id) id: vec3<u32>) {{"));
     line(format_args!("let height = sizes[0]; let width = sizes[1]; let fours = sizes[2]; let pieces = sizes[3];"));
-    line(format_args!("let own = i32(id.x); let piece = i32(id.y); let image = i32(id.z);"));
     line(format_args!("if (own >= fours || piece >= pieces * height) {{ return; }}"));
     line(format_args!("let row = piece / pieces; let left = piece % pieces * {PIXELS};"));
     for pixel in 0..PIXELS {
@@ -154,33 +134,21 @@ pub(crate) fn depthwise() -> String {
         }
     }
     line(format_args!("}}"));
-    for pixel in 0..PIXELS {
-        line(format_args!("if (left + {pixel} < width) {{"));
-        line(format_args!("let to = ((image * height + row) * width + left + {pixel}) * fours + own;"));
-        line(format_args!("y[to] = select(sum{pixel}, max(sum{pixel}, vec4<f32>()), sizes[4] == 1);"));
-        line(format_args!("}}"));
-    }
-    line(format_args!("}}"));
-    text
+    text + &end(["height", "width"], false, 4)
 }
 
 /// The sum of a map and of one of half its size, whose pixels count four times each; channels come last, in fours. Buffers:
 /// x, half, sizes (height, width, fours), y.
 pub(crate) fn add_doubled() -> String {
     bindings(&[("x", "vec4<f32>"), ("half_", "vec4<f32>"), ("sizes", "i32")], ("y", "vec4<f32>"))
-        + &format!(
-            "@compute @workgroup_size({}, {}, 1)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
-  let height = sizes[0]; let width = sizes[1]; let fours = sizes[2];
-  let own = i32(id.x); let place = i32(id.y); let image = i32(id.z);
-  if (own >= fours || place >= height * width) {{ return; }}
+        + &start("place")
+        + "  let height = sizes[0]; let width = sizes[1]; let fours = sizes[2];
+  if (own >= fours || place >= height * width) { return; }
   let quarter = (image * height + place / width) / 2 * (width / 2) + place % width / 2;
   let at = (image * height * width + place) * fours + own;
   y[at] = x[at] + half_[quarter * fours + own];
-}}
-",
-            WORKGROUP[0], WORKGROUP[1]
-        )
+}
+"
 }
 
 /// Both classifiers, where each is a 1x1 convolution and a weighted sum over pixels: the sum comes first. One workgroup for each
@@ -217,6 +185,34 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 }}
 "
         )
+}
+
+/// Where a program for maps begins: its four of channels, its `place` or piece of a row, and its image.
+fn start(place: &str) -> String {
+    let [x, y] = WORKGROUP;
+    format!(
+        "@compute @workgroup_size({x}, {y}, 1)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
+  let own = i32(id.x); let {place} = i32(id.y); let image = i32(id.z);
+"
+    )
+}
+
+/// Where a convolution ends: its sums go to the piece of a row that starts at `left`, with ReLU where `sizes` has a 1 at
+/// `activated`.
+fn end([rows, columns]: [&str; 2], shortcut: bool, activated: usize) -> String {
+    let added = if shortcut { " + shortcut[to]" } else { "" };
+    let store = |pixel: usize| {
+        format!(
+            "if (left + {pixel} < {columns}) {{
+let to = ((image * {rows} + row) * {columns} + left + {pixel}) * fours + own;
+let found = sum{pixel}{added};
+y[to] = select(found, max(found, vec4<f32>()), sizes[{activated}] == 1);
+}}
+"
+        )
+    };
+    (0..PIXELS).map(store).collect::<String>() + "}\n"
 }
 
 fn bindings(inputs: &[(&str, &str)], (output, kind): (&str, &str)) -> String {

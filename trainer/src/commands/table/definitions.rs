@@ -266,17 +266,11 @@ fn millions(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sources::tests::sources;
     use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        sources: Sources,
-    }
 
     fn all() -> Vec<(Definition, Sources)> {
-        let sources = Line::parse_from(["trainer", "--set", "network.input_size=224"]).sources;
+        let sources = sources(&["--set", "network.input_size=224"]).unwrap();
         let all = [two(), three(&sources).unwrap(), four(&sources).unwrap(), eight(), nine(), ten()];
         all.map(|definition| (definition, sources.clone())).to_vec()
     }
@@ -316,8 +310,7 @@ mod tests {
 
     #[test]
     fn parameters_are_those_of_backbone_and_one_classifier() {
-        let sources =
-            Line::parse_from(["trainer", "--set", "network.width=64", "--set", "network.input_size=224"]).sources;
+        let sources = sources(&["--set", "network.width=64", "--set", "network.input_size=224"]).unwrap();
         // 11,176,512 + 51,813 of the convolution + 50 of the projection, as in the paper's ResNet-18.
         let config = sources.config(&Recipe::plain("", WHOLE)).unwrap();
         assert_eq!(parameters(&config), 11_228_375);

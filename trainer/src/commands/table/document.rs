@@ -2,11 +2,14 @@
 
 use std::fmt::Write as _;
 
+use std::path::Path;
+
 use anyhow::Result;
 use glae_model::manifest::sha256;
 
 use super::sheet::line;
 use super::sources::Planned;
+use crate::checkpoint::write_atomically;
 use crate::commands::answered::Split;
 use crate::commands::train::CONFIG;
 use crate::config::RunConfig;
@@ -93,13 +96,28 @@ impl Document {
     }
 
     /// All of it; `name` is that of the files.
-    pub(in crate::commands) fn text(&self, name: &str) -> String {
+    fn text(&self, name: &str) -> String {
         let (kind, number) = name.split_once('-').unwrap_or((name, ""));
         format!(
             "{}\nWritten by `trainer {kind} {number}`. Numbers as they were computed: [{name}.csv]({name}.csv); drawn: \
              [{name}.svg]({name}.svg).\n",
             self.0
         )
+    }
+
+    /// Writes `NAME.csv`, `.md` and `.svg` into a folder, and prints the Markdown and where the numbers are.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub(in crate::commands) fn publish(&self, folder: &Path, name: &str, csv: &[u8], svg: &str) -> Result<()> {
+        let text = self.text(name);
+        std::fs::create_dir_all(folder)?;
+        for (ending, bytes) in [("csv", csv), ("md", text.as_bytes()), ("svg", svg.as_bytes())] {
+            write_atomically(&folder.join(format!("{name}.{ending}")), bytes)?;
+        }
+        println!("\n{text}");
+        println!("{}", folder.join(format!("{name}.csv")).display());
+        Ok(())
     }
 }
 

@@ -230,7 +230,7 @@ fn found(folder: &Path, recipe: &Recipe) -> Result<Vec<String>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use clap::Parser;
 
@@ -240,7 +240,7 @@ mod tests {
         sources: Sources,
     }
 
-    fn sources(arguments: &[&str]) -> Result<Sources, String> {
+    pub(in super::super) fn sources(arguments: &[&str]) -> Result<Sources, String> {
         let words = ["trainer"].into_iter().chain(arguments.iter().copied());
         Line::try_parse_from(words).map(|line| line.sources).map_err(|error| error.to_string())
     }

@@ -8,7 +8,7 @@ use super::folded::{Conv, Folded, FoldedUnit};
 /// The folded network.
 #[derive(Clone, Debug)]
 pub(in crate::detector) struct Quick<K: Kit> {
-    kit: K,
+    pub(in crate::detector) kit: K,
     stem: (K::Conv, Unit<K>),
     stages: [[Unit<K>; 2]; 5],
     laterals: Vec<Unit<K>>,
