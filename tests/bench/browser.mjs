@@ -23,8 +23,8 @@ const LARGE = 128;
 
 /** The age network of the page, on a square marked by hand: no face needs to be found for it. */
 class Estimating extends Page {
-  constructor(device, group, { name, years }) {
-    super({ device, weights: name, group, attribute: "data-milliseconds", engine: "GLAE" });
+  constructor(device, group, { name, years }, threads = 1) {
+    super({ device, weights: name, group, threads, attribute: "data-milliseconds", engine: "GLAE" });
     Object.assign(this, { years, keys: ["+", "-"] });
   }
 
@@ -40,6 +40,11 @@ class Estimating extends Page {
     if (!(Math.abs(Number(years) - this.years) <= 0.1)) {
       throw new Error(`the page answers ${years} years on ${this.device} where ${this.years} are right`);
     }
+    // The second worker is called after the first answer.
+    await until(
+      async () => Number((await this.answer(browser, () => this.ask(browser))).workers) === this.threads,
+      `the page does not compute with ${this.threads} workers`,
+    );
   }
 
   /** Makes the square smaller and larger by turns. */
@@ -62,7 +67,8 @@ function onProcessor(network) {
   const works = [graph(network)];
   const group = (threads) => `${network.title}, CPU, ${threads} thread${threads > 1 ? "s" : ""}`;
   const peer = (threads) => new OnnxRuntime({ provider: "wasm", threads, group: group(threads), works, what, of: network.title });
-  return [new Estimating("cpu", group(1), network), peer(1), peer(2)];
+  const own = (threads) => new Estimating("cpu", group(threads), network, threads);
+  return [own(1), peer(1), own(2), peer(2)];
 }
 
 function onWebGpu(network) {
@@ -107,17 +113,6 @@ function aims(networks, [page]) {
   ];
 }
 
-/** What we compute with one thread stands beside what others compute with two as well. */
-function rows(engines) {
-  const all = engines.map(row);
-  return all.flatMap((own) => {
-    if (!own.group.endsWith("2 threads")) return [own];
-    const single = own.group.replace("2 threads", "1 thread");
-    const ours = all.find(({ ours, group }) => ours && group === single);
-    return [{ ...ours, group: own.group, engine: `${ours.engine}, 1 thread` }, own];
-  });
-}
-
 /** When the page can be used, in all of a new visitor's visits. */
 function usable(engines) {
   const milliseconds = engines.flatMap((engine) => engine.usable ?? []);
@@ -153,7 +148,7 @@ await onStage(wishes, async (stage) => {
     name: "browser",
     title: "A face and its mirror image, in one browser",
     facts: [...stage.facts(), rounds, ...facts],
-    rows: [...rows(engines), usable(engines)],
+    rows: [...engines.map(row), usable(engines)],
     needs,
     aims: aims(plan.networks, needs),
   };

@@ -8,12 +8,12 @@ const SAME = 1e-3;
 /** The page, measured by what it says itself: `attribute` holds the milliseconds of an answer, `begin` brings the page to
  * its first one, `ask` makes it look for the next. */
 export class Page {
-  constructor({ device, weights, group, engine, attribute }) {
-    Object.assign(this, { device, weights, group, engine, attribute, ours: true, milliseconds: [] });
+  constructor({ device, weights, group, engine, attribute, threads = 1 }) {
+    Object.assign(this, { device, weights, group, engine, attribute, threads, ours: true, milliseconds: [] });
   }
 
   async open(browser, { page }) {
-    this.handle = await browser.open(`${page}/?device=${this.device}&weights=${this.weights}`);
+    this.handle = await browser.open(`${page}/?device=${this.device}&weights=${this.weights}&threads=${this.threads}`);
     const input = "() => document.querySelector('[data-testid=photo-input]') !== null";
     await until(() => browser.run(input), "the page shows no [data-testid=photo-input]");
     // Counts answers, because two may be equal to the last digit. An answer shows when the attribute is written, when an

@@ -58,8 +58,8 @@ export class NewPage {
   part(path) {
     if (path.startsWith("/weights/")) return "weights";
     if (path.startsWith("/inference")) return "program";
-    // What scores files is fetched by the service worker, and so is that.
-    return /^\/(scorer|service-worker)/.test(path) ? "later" : "shell";
+    // What shows boards and scores files is fetched by the service worker, and so is that.
+    return /^\/(scorer|leaderboard|service-worker)/.test(path) ? "later" : "shell";
   }
 }
 

@@ -5,9 +5,9 @@ use leptos_router::components::{A, Route, Router, Routes};
 use leptos_router::path;
 
 use crate::about::AboutPage;
+use crate::boards::LeaderboardPage;
 use crate::engine::Engine;
 use crate::estimate::{Bench, EstimatePage};
-use crate::leaderboard::{BoardPage, BoardsPage, Desk};
 use crate::settings::Settings;
 
 /// Takes over from the static page in `index.html`.
@@ -29,15 +29,13 @@ fn App() -> impl IntoView {
     provide_context(bench);
     // The photograph's own parts need nothing else.
     provide_context(bench.viewer);
-    provide_context(Desk::new());
     view! {
         <Router>
             <Header/>
             <main id="content">
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=EstimatePage/>
-                    <Route path=path!("/leaderboard") view=BoardsPage/>
-                    <Route path=path!("/leaderboard/:board") view=BoardPage/>
+                    <Route path=path!("/leaderboard/:board?") view=LeaderboardPage/>
                     <Route path=path!("/about") view=AboutPage/>
                 </Routes>
             </main>
@@ -50,7 +48,7 @@ fn settings() -> Settings {
     let search = location().search().unwrap_or_default();
     let query = web_sys::UrlSearchParams::new_with_str(&search).ok();
     let get = |name| query.as_ref().and_then(|query| query.get(name));
-    Settings::read(get("device").as_deref(), get("weights").as_deref())
+    Settings::read(get("device").as_deref(), get("weights").as_deref(), get("threads").as_deref())
 }
 
 /// The same as in `index.html`, where it stands until this program runs.

@@ -1,4 +1,4 @@
-//! What the address bar may ask for: `?device=cpu|webgpu` and `?weights=NAME`.
+//! What the address bar may ask for: `?device=cpu|webgpu`, `?weights=NAME` and `?threads=1`.
 
 use crate::inference::protocol::DeviceChoice;
 
@@ -9,13 +9,15 @@ pub struct Settings {
     pub device: DeviceChoice,
     /// Which folder under `/weights/` to use; `None` means the default of `/weights/index.json`.
     pub weights: Option<String>,
+    /// Whether one core has to do, even if there are more.
+    pub alone: bool,
     /// What in the address was not understood, as a sentence.
     pub complaint: Option<String>,
 }
 
 impl Settings {
-    /// Reads the values of `device` and `weights`, each as it stands in the address after percent-decoding.
-    pub fn read(device: Option<&str>, weights: Option<&str>) -> Self {
+    /// Reads the values of `device`, `weights` and `threads`, each as it stands in the address after percent-decoding.
+    pub fn read(device: Option<&str>, weights: Option<&str>, threads: Option<&str>) -> Self {
         let mut complaint = None;
         let device = match device {
             None | Some("") => DeviceChoice::Auto,
@@ -35,7 +37,15 @@ impl Settings {
                 None
             }
         };
-        Self { device, weights, complaint }
+        let alone = match threads {
+            None | Some("" | "2") => false,
+            Some("1") => true,
+            Some(other) => {
+                complaint = Some(format!("“threads={other}” in the address is neither 1 nor 2. Using what is there."));
+                false
+            }
+        };
+        Self { device, weights, alone, complaint }
     }
 }
 
@@ -52,23 +62,25 @@ mod tests {
 
     #[test]
     fn nothing_asked_means_automatic() {
-        let settings = Settings::read(None, Some(""));
-        assert_eq!(settings, Settings { device: DeviceChoice::Auto, weights: None, complaint: None });
+        let settings = Settings::read(None, Some(""), None);
+        assert_eq!(settings, Settings { device: DeviceChoice::Auto, weights: None, alone: false, complaint: None });
     }
 
     #[test]
-    fn both_wishes_are_read() {
-        let settings = Settings::read(Some("webgpu"), Some("golden-tiny"));
+    fn all_wishes_are_read() {
+        let settings = Settings::read(Some("webgpu"), Some("golden-tiny"), Some("1"));
         assert_eq!(settings.device, DeviceChoice::WebGpu);
         assert_eq!(settings.weights.as_deref(), Some("golden-tiny"));
-        assert!(matches!(Settings::read(Some("cpu"), None).device, DeviceChoice::Cpu { .. }));
+        assert!(settings.alone);
+        assert!(matches!(Settings::read(Some("cpu"), None, None).device, DeviceChoice::Cpu { .. }));
     }
 
     #[test]
     fn what_is_not_understood_is_said() {
-        assert!(Settings::read(Some("tpu"), None).complaint.is_some_and(|c| c.contains("tpu")));
+        assert!(Settings::read(Some("tpu"), None, None).complaint.is_some_and(|c| c.contains("tpu")));
+        assert!(Settings::read(None, None, Some("x")).complaint.is_some_and(|c| c.contains("threads=x")));
         for name in ["../secrets", "a/b", ".hidden", "a?b", "ä"] {
-            let settings = Settings::read(None, Some(name));
+            let settings = Settings::read(None, Some(name), None);
             assert!(settings.weights.is_none() && settings.complaint.is_some(), "{name}");
         }
     }

@@ -13,6 +13,7 @@ mod page;
 mod project;
 mod serve;
 mod step;
+mod strip;
 mod test;
 mod tools;
 

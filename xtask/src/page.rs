@@ -9,6 +9,7 @@ use crate::{
     offline,
     project::Project,
     step::{Steps, execute},
+    strip,
 };
 
 /// Builds `web/dist` and returns its path. The tools must be there.
@@ -25,6 +26,7 @@ pub(crate) fn build(project: &Project, steps: &mut Steps, quality: Quality) -> R
         if !dist.join("index.html").is_file() {
             bail!("Trunk ended well, yet {} has no index.html", dist.display());
         }
+        strip::folder(&dist)?;
         offline::fill_in(&dist)
     })?;
     steps.run("precompress", "a third of the bytes to download", || {

@@ -99,25 +99,91 @@ impl Inference {
         if crops.is_empty() {
             return Ok(Vec::new());
         }
-        let size = self.input.size;
-        let expected = size * size * 3;
-        if let Some(crop) = crops.iter().find(|crop| crop.len() != expected) {
-            return Err(EstimateError::CropSize { expected, found: crop.len() });
+        let (count, rows) = (crops.len(), crops.len() * 2);
+        let mut planes = self.planes(crops, false)?;
+        planes.append(&mut self.planes(crops, true)?);
+        let logits = self.logits(planes).await?;
+        Ok(self.routed(count, |head, index, mirrored| {
+            &logits[(head * rows + index + if mirrored { count } else { 0 }) * AGES..][..AGES]
+        }))
+    }
+
+    /// The same by two: `other` gets the mirror images (`[crops, 3, size, size]`, normalised) and gives their logits
+    /// (`[2, crops, 101]`), while those of the crops are computed here.
+    ///
+    /// # Errors
+    /// As [`Self::estimate`], and what `other` fails with.
+    pub async fn estimate_by_two<F: Future<Output = Result<Vec<f32>, EstimateError>>>(
+        &self,
+        crops: &[&[u8]],
+        other: impl FnOnce(Vec<f32>) -> F,
+    ) -> Result<Vec<Estimate>, EstimateError> {
+        if crops.is_empty() {
+            return Ok(Vec::new());
         }
-        let rows = crops.len() * 2;
-        let mut planes = Vec::with_capacity(rows * expected);
-        for mirrored in [false, true] {
-            crops.iter().for_each(|crop| self.input.normalise(crop, mirrored, &mut planes));
+        let count = crops.len();
+        let mirrored = other(self.planes(crops, true)?);
+        let own = self.logits(self.planes(crops, false)?).await?;
+        let logits = [own, mirrored.await?];
+        if logits[1].len() != logits[0].len() {
+            return Err(EstimateError::Device("the other half of the answer has another size".into()));
         }
-        let logits = self.net.forward(planes, [rows, 3, size, size]).into_data_async().await;
+        Ok(self.routed(count, |head, index, mirrored| {
+            &logits[usize::from(mirrored)][(head * count + index) * AGES..][..AGES]
+        }))
+    }
+
+    /// The vanilla and the balanced classifier's answers to a crop without its mirror image.
+    ///
+    /// # Errors
+    /// As [`Self::estimate`].
+    pub async fn answers(&self, crop: &[u8]) -> Result<[Answer; 2], EstimateError> {
+        let logits = self.logits(self.planes(&[crop], false)?).await?;
+        let (vanilla, balanced) = logits.split_at(AGES);
+        Ok([vanilla, balanced].map(|logits| Pair::from_logits(logits, logits).answer()))
+    }
+
+    /// What the network sees of crops: `[crops, 3, size, size]`, normalised.
+    fn planes(&self, crops: &[&[u8]], mirrored: bool) -> Result<Vec<f32>, EstimateError> {
+        let expected = self.crop_bytes();
+        let mut planes = Vec::with_capacity(crops.len() * expected);
+        for crop in crops {
+            if crop.len() != expected {
+                return Err(EstimateError::CropSize { expected, found: crop.len() });
+            }
+            self.input.normalise(crop, mirrored, &mut planes);
+        }
+        Ok(planes)
+    }
+
+    /// Bytes of a crop, and numbers of its planes.
+    fn crop_bytes(&self) -> usize {
+        self.input.size * self.input.size * 3
+    }
+
+    /// Both classifiers' logits, `[2, images, 101]`, of normalised images, `[images, 3, size, size]`.
+    ///
+    /// # Errors
+    /// Images of another size, or a device that fails.
+    pub async fn logits(&self, planes: Vec<f32>) -> Result<Vec<f32>, EstimateError> {
+        let (size, expected) = (self.input.size, self.crop_bytes());
+        if planes.is_empty() || !planes.len().is_multiple_of(expected) {
+            return Err(EstimateError::CropSize { expected, found: planes.len() });
+        }
+        let shape = [planes.len() / expected, 3, size, size];
+        let logits = self.net.forward(planes, shape).into_data_async().await;
         let logits = logits.map_err(|error| EstimateError::Device(format!("{error:?}")))?;
         let logits: Vec<f32> = logits.try_to_vec().map_err(|error| EstimateError::Device(format!("{error:?}")))?;
         if logits.iter().any(|logit| !logit.is_finite()) {
             return Err(EstimateError::NotFinite);
         }
-        let row = |head: usize, index: usize| &logits[(head * rows + index) * AGES..][..AGES];
-        let pair = |head, crop| Pair::from_logits(row(head, crop), row(head, crops.len() + crop));
-        Ok((0..crops.len()).map(|crop| Estimate::new(&pair(0, crop), &pair(1, crop), self.routing)).collect())
+        Ok(logits)
+    }
+
+    /// Estimates from logits, found by classifier, crop, and whether the mirror image's are meant.
+    fn routed<'a>(&self, crops: usize, logits: impl Fn(usize, usize, bool) -> &'a [f32]) -> Vec<Estimate> {
+        let pair = |head, crop| Pair::from_logits(logits(head, crop, false), logits(head, crop, true));
+        (0..crops).map(|crop| Estimate::new(&pair(0, crop), &pair(1, crop), self.routing)).collect()
     }
 }
 
@@ -145,6 +211,11 @@ impl Estimator {
         &self.manifest
     }
 
+    /// The network itself.
+    pub fn inference(&self) -> &Inference {
+        &self.inference
+    }
+
     /// See [`Inference::estimate`].
     ///
     /// # Errors
@@ -158,9 +229,9 @@ impl Estimator {
     /// # Errors
     /// The device fails or computes something else.
     pub async fn golden_check(&self) -> Result<GoldenOutcome, GoldenError> {
-        let picture = golden::picture(self.manifest.input.size, self.manifest.golden.seed);
-        match self.estimate(&[&picture]).await {
-            Ok(found) => self.manifest.golden.compare(&found[0]),
+        let Manifest { input, golden, .. } = &self.manifest;
+        match self.inference.answers(&golden::picture(input.size, golden.seed)).await {
+            Ok(found) => golden.compare(&found),
             Err(_) => Err(GoldenError { probability_error: f32::INFINITY, years_error: f32::INFINITY }),
         }
     }

@@ -1,6 +1,6 @@
 //! The same photograph, the same age: in the browser on either device, in the library, in the trainer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use tests::picture;
@@ -27,6 +27,36 @@ pub(crate) async fn shipped_on_cpu(session: &Session) -> Result<()> {
 
 pub(crate) async fn shipped_on_webgpu(session: &Session) -> Result<()> {
     witnessed(session, "webgpu", shipped(session, "webgpu", WEBGPU_LIMIT)).await
+}
+
+/// A second worker takes the mirror images soon after the first answer, unless it is not wanted; the answers stay the same.
+pub(crate) async fn by_two_on_the_cpu(session: &Session) -> Result<()> {
+    if std::thread::available_parallelism()?.get() < 2 {
+        println!("SKIPPED: estimates by two workers, because there is one core");
+        return Ok(());
+    }
+    let native = session.native("golden-tiny")?;
+    let files = [
+        session.file("drawn-0.png", &picture::png(&picture::face(0))?)?,
+        session.file("drawn-1.png", &picture::png(&picture::face(1))?)?,
+    ];
+    let begin = Instant::now();
+    let mut page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
+    for file in files.iter().cycle() {
+        let shown = page.estimate(file, CPU_LIMIT).await?;
+        Sight::read(session).await?.ensure_is(&native.look(file).await?, TOLERANCE)?;
+        if shown.workers == 2 {
+            println!("two workers after {:.1} s", begin.elapsed().as_secs_f32());
+            break;
+        }
+        ensure!(begin.elapsed() < CPU_LIMIT, "still one worker; {}", page.situation().await);
+    }
+    let mut page = Page::open(session, Some("golden-tiny"), "device=cpu&threads=1").await?;
+    for file in files.iter().cycle().take(6) {
+        let workers = page.estimate(file, CPU_LIMIT).await?.workers;
+        ensure!(workers == 1, "{workers} workers, although one was asked for");
+    }
+    Ok(())
 }
 
 /// Plays a journey while the GPU's work is counted: WebGPU must have computed, the CPU must have left it alone.

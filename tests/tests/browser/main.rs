@@ -68,6 +68,7 @@ const JOURNEYS: [(&str, Journey); 32] = [
     ("without_webgpu_the_cpu_takes_over_and_says_so", |session| Box::pin(failures::no_webgpu(session))),
     ("shipped_weights_on_the_cpu_agree_with_the_trainer", |session| Box::pin(estimates::shipped_on_cpu(session))),
     ("a_result_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::with_a_result(session))),
+    ("two_workers_on_the_cpu_give_the_same_numbers", |session| Box::pin(estimates::by_two_on_the_cpu(session))),
     ("tiny_network_on_webgpu_gives_the_native_numbers", |session| Box::pin(estimates::tiny_on_webgpu(session))),
     ("shipped_weights_on_webgpu_agree_with_the_trainer", |session| Box::pin(estimates::shipped_on_webgpu(session))),
     ("nothing_but_plain_requests_to_our_own_server", |session| Box::pin(witness::privacy(session))),

@@ -29,6 +29,7 @@ pub(crate) struct Shown {
     pub(crate) kl_balanced: f32,
     pub(crate) device: String,
     pub(crate) milliseconds: f64,
+    pub(crate) workers: u32,
     /// `data-years` as it is written, to tell this answer from the next one.
     pub(crate) years_text: String,
 }
@@ -50,6 +51,7 @@ impl Shown {
             kl_balanced: number("klBalanced")? as f32,
             device: word("device")?,
             milliseconds: number("milliseconds")?,
+            workers: number("workers")? as u32,
             years_text: word("years")?,
         })
     }

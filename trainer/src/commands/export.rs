@@ -106,8 +106,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// A generated picture, and what the network answers to it.
 pub(super) fn golden(inference: &Inference, size: usize) -> Result<Golden> {
     let picture = picture(size, GOLDEN_SEED);
-    let mut found = read_sync(inference.estimate(&[&picture]))?;
-    Ok(Golden { seed: GOLDEN_SEED, estimate: found.remove(0), tolerance: GOLDEN_TOLERANCE })
+    let [vanilla, balanced] = read_sync(inference.answers(&picture))?;
+    Ok(Golden { seed: GOLDEN_SEED, vanilla, balanced, tolerance: GOLDEN_TOLERANCE })
 }
 
 #[cfg(test)]

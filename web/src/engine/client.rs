@@ -168,8 +168,9 @@ impl Engine {
             Reply::Listening => self.inner.update_value(|inner| {
                 inner.listening = true;
                 let (device, weights) = (inner.choice.clone(), inner.settings.weights.clone());
+                let alone = inner.settings.alone;
                 if let Some(link) = &inner.link {
-                    link.send(&Request::Start { device, weights }, None);
+                    link.send(&Request::Start { device, weights, alone }, None);
                     for (request, bytes) in inner.outbox.drain(..) {
                         link.send(&request, bytes.as_ref());
                     }

@@ -141,6 +141,7 @@ fn FaceCard(index: usize, seen: Seen, look: Look, picture: Option<Picture>) -> i
             data-device=device
             // Of the age network alone, for all faces together: decoding and cropping depend on the file.
             data-milliseconds=format!("{network:.2}")
+            data-workers=look.times.workers
         >
             <div class="summary">
                 {small_picture}
@@ -181,7 +182,7 @@ fn Details(estimate: Estimate, look: Look) -> impl IntoView {
             // A square marked by hand needs no finding.
             {(times.detect > 0.0).then(|| view! { <div><dt>"Find faces"</dt><dd>{wording::duration(times.detect)}</dd></div> })}
             <div><dt>"Crop"</dt><dd>{wording::duration(times.crop)}</dd></div>
-            <div><dt>"Age network"</dt><dd>{wording::duration(times.network)}</dd></div>
+            <div><dt>"Age network"</dt><dd>{wording::network(times.network, times.workers)}</dd></div>
         </dl>
     }
 }

@@ -109,6 +109,12 @@ pub fn duration(milliseconds: f64) -> String {
     }
 }
 
+/// How long the age network took, and by how many workers.
+pub fn network(milliseconds: f64, workers: u32) -> String {
+    let took = duration(milliseconds);
+    if workers > 1 { format!("{took} on {workers} cores") } else { took }
+}
+
 /// The name of a classifier in a sentence.
 pub fn classifier(route: Route) -> &'static str {
     match route {
@@ -195,6 +201,11 @@ mod tests {
     #[test]
     fn durations_are_short() {
         assert_eq!([0.42, 9.96, 42.6, 999.6, 8721.0].map(duration), ["0.4 ms", "10 ms", "43 ms", "1.0 s", "8.7 s"]);
+    }
+
+    #[test]
+    fn several_cores_are_told() {
+        assert_eq!([network(8.42, 1), network(8.42, 2)], ["8.4 ms", "8.4 ms on 2 cores"]);
     }
 
     #[test]

@@ -5,6 +5,8 @@ mod cache;
 #[cfg(all(target_arch = "wasm32", feature = "inference"))]
 pub mod device;
 #[cfg(all(target_arch = "wasm32", feature = "inference"))]
+mod helper;
+#[cfg(all(target_arch = "wasm32", feature = "inference"))]
 mod pipeline;
 pub mod protocol;
 pub mod queue;

@@ -64,6 +64,8 @@ pub enum Request {
         device: DeviceChoice,
         /// A folder under `/weights/`; `None` for the default.
         weights: Option<String>,
+        /// Whether one core has to do, even if there are more.
+        alone: bool,
     },
     /// Decode a photograph (its bytes lie beside the message) and keep it, instead of the one before. Answered with
     /// [`Reply::Opened`] or [`Reply::Refused`].
@@ -125,6 +127,8 @@ pub struct Times {
     pub crop: f64,
     /// The age network on all crops and their mirror images, from upload to the answers read back.
     pub network: f64,
+    /// How many workers shared the age network; no time, but a reason for one.
+    pub workers: u32,
 }
 
 /// One face of a picture, or the square that was asked for.

@@ -20,11 +20,19 @@ struct Parts {
     template: [[f32; 2]; 5],
 }
 
+/// Two checked networks.
+pub(super) struct Started {
+    pub(super) pipeline: Pipeline,
+    pub(super) device: DeviceReport,
+    /// The age network's file.
+    pub(super) weights: Vec<u8>,
+}
+
 /// Fetches the weights, loads them onto the first device that works, and proves that it computes correctly.
 ///
 /// # Errors
 /// Why there is nothing to estimate with, as a sentence with its remedy.
-pub(super) async fn start(choice: DeviceChoice, wanted: Option<String>) -> Result<(Pipeline, DeviceReport), String> {
+pub(super) async fn start(choice: DeviceChoice, wanted: Option<String>) -> Result<Started, String> {
     let ((finder, finder_source), (manifest, source)) = weights::find(wanted).await?;
     // Weights that learned from other crops than this page makes would answer, and be wrong.
     let Crop::Landmarks(template) = manifest.input.crop else {
@@ -38,9 +46,9 @@ pub(super) async fn start(choice: DeviceChoice, wanted: Option<String>) -> Resul
     let parts = Parts { finder: (finder, finder_state), network: (manifest, bytes), template };
     let because = match choice {
         DeviceChoice::Cpu { because } => because,
-        DeviceChoice::WebGpu => return on_web_gpu(&parts).await.map_err(forced),
+        DeviceChoice::WebGpu => return on_web_gpu(&parts).await.map_err(forced).map(|ready| parts.onto(ready)),
         DeviceChoice::Auto => match on_web_gpu(&parts).await {
-            Ok(ready) => return Ok(ready),
+            Ok(ready) => return Ok(parts.onto(ready)),
             Err(sentence) => {
                 post(&Reply::FellBack(format!("{sentence} The CPU computes instead.")));
                 short(&sentence)
@@ -51,7 +59,7 @@ pub(super) async fn start(choice: DeviceChoice, wanted: Option<String>) -> Resul
     let pipeline = parts.load(&device::cpu(), &report).await.map_err(|sentence| {
         format!("The CPU cannot be used either. {sentence} Update the browser, or try another one.")
     })?;
-    Ok((pipeline, report))
+    Ok(parts.onto((pipeline, report)))
 }
 
 async fn on_web_gpu(parts: &Parts) -> Result<(Pipeline, DeviceReport), String> {
@@ -63,6 +71,10 @@ async fn on_web_gpu(parts: &Parts) -> Result<(Pipeline, DeviceReport), String> {
 }
 
 impl Parts {
+    fn onto(self, (pipeline, device): (Pipeline, DeviceReport)) -> Started {
+        Started { pipeline, device, weights: self.network.1 }
+    }
+
     /// Both networks on a device, each proven with its golden input.
     async fn load(&self, device: &Device, report: &DeviceReport) -> Result<Pipeline, String> {
         post(&Reply::Checking(report.clone()));
@@ -72,7 +84,8 @@ impl Parts {
         let estimator = Estimator::load(manifest.clone(), bytes, device).map_err(damaged)?;
         detector.golden_check(&finder.golden).await.map_err(|error| sentence(&error.to_string()))?;
         estimator.golden_check().await.map_err(|error| error.to_string())?;
-        Ok(Pipeline { detector, settings: finder.settings, estimator, template: self.template })
+        let helper = Default::default();
+        Ok(Pipeline { detector, settings: finder.settings, estimator, template: self.template, helper })
     }
 }
 

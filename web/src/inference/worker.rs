@@ -10,14 +10,18 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{MessageEvent, PromiseRejectionEvent};
 
+use super::helper::{self, Helper};
 use super::pipeline::Pipeline;
-use super::protocol::{Reply, Request, Seen, Times, Work};
+use super::protocol::{DeviceKind, Reply, Request, Seen, Times, Work};
 use super::queue::{Job, Queue};
-use super::start::start;
+use super::start::{Started, start};
 use crate::browser::{next_turn, now, post, reason, scope};
 
-/// Sets the worker up and tells the page that it listens.
+/// Sets the worker up and tells the page that it listens; or whoever has called it for help.
 pub fn run() {
+    if helper::is_this() {
+        return helper::serve();
+    }
     panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
         // After a panic nothing here can be trusted; the page ends this worker.
@@ -52,6 +56,8 @@ struct State {
     listed: Queue<(Work, Vec<u8>)>,
     /// Whether a task is computing, and will look at the queue again.
     computing: bool,
+    /// Weights for a helper that is still to be called.
+    call: Option<Vec<u8>>,
 }
 
 #[derive(Clone)]
@@ -81,13 +87,17 @@ impl Worker {
         let parts: Array = event.data().unchecked_into();
         let bytes = || Uint8Array::new(&parts.get(1)).to_vec();
         match serde_wasm_bindgen::from_value(parts.get(0)) {
-            Ok(Request::Start { device, weights }) => {
+            Ok(Request::Start { device, weights, alone }) => {
                 let worker = self.clone();
                 spawn_local(async move {
                     match start(device, weights).await {
-                        Ok((pipeline, device)) => {
-                            let template = pipeline.template;
-                            worker.state.borrow_mut().pipeline = Some(Rc::new(pipeline));
+                        Ok(Started { pipeline, device, weights }) => {
+                            let (template, kind) = (pipeline.template, device.kind);
+                            let mut state = worker.state.borrow_mut();
+                            state.pipeline = Some(Rc::new(pipeline));
+                            // Not before the first answer: until then both cores have enough to do.
+                            state.call = (kind == DeviceKind::Cpu && !alone && Helper::is_welcome()).then_some(weights);
+                            drop(state);
                             post(&Reply::Ready { device, template });
                             worker.compute();
                         }
@@ -151,7 +161,14 @@ impl Worker {
                     Err(reason) => post(&Reply::Broken(reason)),
                 }
             }
-            worker.state.borrow_mut().computing = false;
+            let call = {
+                let mut state = worker.state.borrow_mut();
+                state.computing = false;
+                state.call.take()
+            };
+            if let Some(weights) = call {
+                pipeline.call_for_help(&weights).await;
+            }
         });
     }
 }

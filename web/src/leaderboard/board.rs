@@ -3,8 +3,6 @@
 use glae_api::{Board, BoardPage as Page, Truth};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use leptos_router::components::A;
-use leptos_router::hooks::use_params_map;
 use web_sys::File;
 
 use super::address::Document;
@@ -78,20 +76,13 @@ impl Here {
     }
 }
 
-/// Route `/leaderboard/:board`.
+/// A board's page.
 #[component]
-pub fn BoardPage() -> impl IntoView {
-    document().set_title("GLAE · Leaderboard");
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.read().get("board").unwrap_or_default());
-    move || view! { <OneBoard id=id.get()/> }
-}
-
-#[component]
-fn OneBoard(
+pub(super) fn OneBoard(
     /// As in the address.
     id: String,
 ) -> impl IntoView {
+    document().set_title("GLAE · Leaderboard");
     let here = Here::new(id);
     provide_context(here);
     here.reload();
@@ -99,7 +90,7 @@ fn OneBoard(
     Effect::watch(move || here.desk.team.get(), move |_, _, _| here.reload(), false);
     let is_here = Memo::new(move |_| here.page.with(Option::is_some));
     view! {
-        <nav class="back" aria-label="Boards"><A href="/leaderboard">"All boards"</A></nav>
+        <nav class="back" aria-label="Boards"><a href="/leaderboard">"All boards"</a></nav>
         <div role="alert">
             {move || here.failure.get().map(|sentence| view! {
                 <div class="message error">
@@ -174,7 +165,7 @@ fn Head(
     }
 }
 
-/// Goes to the section and takes the keyboard along; the router would treat the link as another page.
+/// Goes to the section and takes the keyboard along; the page's router would treat the link as another page.
 fn jump(event: leptos::ev::MouseEvent) {
     event.prevent_default();
     focus("score");

@@ -13,7 +13,7 @@ const KEPT: &str = "glae-team";
 
 /// Handle to it all; copies are cheap and all mean the same one.
 #[derive(Clone, Copy)]
-pub struct Desk {
+pub(super) struct Desk {
     /// Who answers; `None` until the first answer.
     pub(super) source: RwSignal<Option<Source>>,
     /// The team's token.
@@ -22,7 +22,7 @@ pub struct Desk {
 
 impl Desk {
     /// A desk with the token that the browser has kept, if there is one.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let kept = [session(), local()].into_iter().flatten().find_map(|storage| storage.get_item(KEPT).ok()?);
         let team = kept.and_then(|text| from_json::<Token>(&text));
         let team = team.filter(|team| team.expires as f64 > js_sys::Date::now() / 1000.0);

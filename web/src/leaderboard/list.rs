@@ -3,15 +3,14 @@
 use glae_api::BoardSummary;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use leptos_router::components::A;
 
 use super::address::{Document, segment};
 use super::desk::Desk;
 use super::format::{UNKNOWN, cell, counted, truth};
 
-/// Route `/leaderboard`.
+/// The list of boards.
 #[component]
-pub fn BoardsPage() -> impl IntoView {
+pub(super) fn BoardsPage() -> impl IntoView {
     document().set_title("GLAE · Leaderboard");
     let desk = expect_context::<Desk>();
     let boards = RwSignal::new(None);
@@ -53,7 +52,7 @@ fn entry(board: BoardSummary) -> impl IntoView {
     let best = board.best.map_or(UNKNOWN.into(), |best| cell(board.primary, Some(best)));
     view! {
         <li class="card board-card" data-board=board.id>
-            <h2><A href=href>{board.title}</A></h2>
+            <h2><a href=href>{board.title}</a></h2>
             <p>{board.measures}</p>
             <dl class="facts">
                 <div><dt>{format!("Best {}", board.primary.label())}</dt><dd>{best}</dd></div>

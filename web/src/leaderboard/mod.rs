@@ -1,6 +1,6 @@
 //! The pages "Leaderboard": the list of boards, and a board with its ranking, its charts and the visitor's own file.
 //!
-//! Reading order: `list` and `board` (the two routes), `table`, `charts`, `score` (the visitor's file), `report`,
+//! A program of its own. Reading order: `program`, `list` and `board` (the two pages), `table`, `charts`, `score` (the visitor's file), `report`,
 //! `submit`, `own` and `compare`. Everything that needs no browser is public here and tested by a plain `cargo test`.
 
 pub mod address;
@@ -30,6 +30,8 @@ mod own;
 #[cfg(target_arch = "wasm32")]
 mod problems;
 #[cfg(target_arch = "wasm32")]
+mod program;
+#[cfg(target_arch = "wasm32")]
 mod report;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -47,8 +49,4 @@ mod team;
 pub mod verdict;
 
 #[cfg(target_arch = "wasm32")]
-pub use board::BoardPage;
-#[cfg(target_arch = "wasm32")]
-pub use desk::Desk;
-#[cfg(target_arch = "wasm32")]
-pub use list::BoardsPage;
+pub use program::run;

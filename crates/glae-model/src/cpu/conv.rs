@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 
-use super::{Map, View, all, inside, product, winograd};
+use super::product::Matrices;
+use super::{Map, View, all, at_least, inside, winograd};
 use crate::layers::by_place;
 
 /// A convolution with its bias.
@@ -26,9 +27,9 @@ pub struct Finish<'a> {
 #[derive(Clone, Debug)]
 enum Kind {
     /// One product with what each place of the output sees, laid out; `[1, side * side * channels, out]`.
-    Patches { weight: Tensor<3>, window: Window },
+    Patches { weight: Matrices, window: Window },
     /// 3 x 3, stride 1, padding 1.
-    Winograd(Tensor<3>),
+    Winograd(Matrices),
 }
 
 /// So many numbers are laid out at a time: 1 MB, which stays close to the processor.
@@ -46,10 +47,10 @@ impl Conv {
         let [out, channels, side, _] = shape;
         assert_eq!((weight.len(), bias.len()), (out * channels * side * side, out), "weights do not fit their shape");
         let kind = if winograd::serves(shape, stride, map) {
-            Kind::Winograd(winograd::transformed(weight, [out, channels], device))
+            let planes = winograd::transformed(weight, [out, channels]);
+            Kind::Winograd(Matrices::new(planes, [winograd::PLACES, channels, out], device))
         } else {
-            let weight =
-                Tensor::from_data(TensorData::new(by_place(weight, shape), [1, side * side * channels, out]), device);
+            let weight = Matrices::new(by_place(weight, shape), [1, side * side * channels, out], device);
             Kind::Patches { weight, window: Window::new(side, stride) }
         };
         Self { kind, bias }
@@ -68,7 +69,7 @@ impl Conv {
                 let per_block = window.lines(&x, BLOCK);
                 all(output.values.chunks_mut(per_block * line).collect(), 1, |index, piece| {
                     let (first, lines) = (index * per_block, piece.len() / line);
-                    let values = product(window.patches(x, first, lines), lines * width, weight);
+                    let values = weight.multiplied(window.patches(x, first, lines), lines * width);
                     piece.copy_from_slice(&values);
                     let shortcut = finish.shortcut.map(|map| &map.values[first * line..][..piece.len()]);
                     finished(piece, &self.bias, shortcut, finish.activated);
@@ -152,13 +153,13 @@ pub(super) fn finished(values: &mut [f32], bias: &[f32], shortcut: Option<&[f32]
         Some(shortcut) => {
             for (pixel, shortcut) in values.chunks_exact_mut(bias.len()).zip(shortcut.chunks_exact(bias.len())) {
                 for ((value, bias), shortcut) in pixel.iter_mut().zip(bias).zip(shortcut) {
-                    *value = (*value + bias + shortcut).max(least);
+                    *value = at_least(*value + bias + shortcut, least);
                 }
             }
         }
         None => {
             for pixel in values.chunks_exact_mut(bias.len()) {
-                pixel.iter_mut().zip(bias).for_each(|(value, bias)| *value = (*value + bias).max(least));
+                pixel.iter_mut().zip(bias).for_each(|(value, bias)| *value = at_least(*value + bias, least));
             }
         }
     }
@@ -168,10 +169,10 @@ pub(super) fn finished(values: &mut [f32], bias: &[f32], shortcut: Option<&[f32]
 mod tests {
     use super::super::tests::{RESNET, assert_same, random};
     use super::*;
-    use burn::tensor::Distribution;
     use burn::tensor::activation::relu;
     use burn::tensor::module::conv2d;
     use burn::tensor::ops::ConvOptions;
+    use burn::tensor::{Distribution, Tensor, TensorData};
 
     /// Our convolution and Burn's, with and without shortcut and ReLU.
     fn compare(shape: [usize; 4], stride: usize, input: [usize; 4]) {

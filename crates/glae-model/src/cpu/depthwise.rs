@@ -1,6 +1,6 @@
 //! 3x3 convolutions that keep channels apart.
 
-use super::{Map, each, inside};
+use super::{Map, at_least, each, inside};
 use crate::layers::by_place;
 
 /// A depthwise convolution, 3 x 3, padding 1, stride 1, with its bias.
@@ -46,7 +46,7 @@ impl Depthwise {
                 add(output, from, &weights[channels..2 * channels]);
                 add(&mut output[..line - channels], &from[channels..], &weights[2 * channels..]);
             }
-            output.iter_mut().for_each(|value| *value = value.max(least));
+            output.iter_mut().for_each(|value| *value = at_least(*value, least));
         });
         output
     }

@@ -3,8 +3,9 @@
 use burn::tensor::Device;
 
 use super::conv::Window;
+use super::product::burns::{numbers, product, tensor};
 use super::winograd::{self, G, LANES, Lane, PLACES, SEEN, TILE, Tiles, lane, weighted};
-use super::{Conv, Map, View, all, numbers, product, tensor};
+use super::{Conv, Map, View, all};
 use crate::layers::by_place;
 
 /// So many numbers of patches are laid out at a time: 4 MB.

@@ -1,16 +1,16 @@
 //! Layers on the processor, quicker than through the tensors of a backend.
 //!
 //! Channels lie next to each other (`[batch, height, width, channels]`), so that everything but the matrix products runs
-//! over neighbouring numbers; bias, shortcut and ReLU are one pass; 3x3 convolutions are Winograd's. The matrix products
-//! are Burn's.
+//! over neighbouring numbers; bias, shortcut and ReLU are one pass; 3x3 convolutions are Winograd's.
 
 mod conv;
 mod depthwise;
-#[cfg(feature = "loss")]
+#[cfg(all(feature = "loss", not(target_family = "wasm")))]
 pub mod gradient;
+mod product;
 mod winograd;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 
 use crate::layers::{Kit, Pool};
 pub use conv::{Conv, Finish};
@@ -160,7 +160,7 @@ impl Map {
                 for (column, largest) in line.chunks_exact_mut(channels).enumerate() {
                     for x in (column * stride..column * stride + size).filter_map(|x| inside(x, padding, self.width)) {
                         let values = &from[x * channels..][..channels];
-                        largest.iter_mut().zip(values).for_each(|(most, value)| *most = most.max(*value));
+                        largest.iter_mut().zip(values).for_each(|(most, value)| *most = at_least(*value, *most));
                     }
                 }
             }
@@ -198,6 +198,11 @@ fn inside(place: usize, padding: usize, length: usize) -> Option<usize> {
     place.checked_sub(padding).filter(|place| *place < length)
 }
 
+/// The larger of both; a plain comparison, because `f32::max` is a call of a library in browsers.
+fn at_least(value: f32, least: f32) -> f32 {
+    if value < least { least } else { value }
+}
+
 /// Does the same to each piece of so many numbers, with its index; on several cores where there are.
 fn each(values: &mut [f32], length: usize, work: impl Fn(usize, &mut [f32]) + Send + Sync) {
     all(values.chunks_exact_mut(length).collect(), 4, work);
@@ -215,24 +220,10 @@ fn all<P>(pieces: Vec<P>, _least: usize, work: impl Fn(usize, P)) {
     pieces.into_iter().enumerate().for_each(|(index, piece)| work(index, piece));
 }
 
-/// Matrix products `[n, rows, inside] x [n, inside, columns]`.
-fn product(values: Vec<f32>, rows: usize, weight: &Tensor<3>) -> Vec<f32> {
-    let [n, inside, _] = weight.dims();
-    numbers(tensor(values, [n, rows, inside], &weight.device()).matmul(weight.clone()))
-}
-
-fn tensor(values: Vec<f32>, shape: [usize; 3], device: &Device) -> Tensor<3> {
-    Tensor::from_data(TensorData::new(values, shape), device)
-}
-
-fn numbers(tensor: Tensor<3>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().expect("a product of f32 is f32")
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use burn::tensor::Distribution;
+    use burn::tensor::{Distribution, Tensor};
 
     /// Kernels, strides and inputs, as a ResNet has them; the last two are smaller than a tile, and of a depth that no lane
     /// divides.
@@ -257,7 +248,13 @@ pub(crate) mod tests {
     pub(crate) fn assert_same(map: &Map, planes: Tensor<4>) {
         assert_eq!([map.batch, map.channels, map.height, map.width], planes.dims());
         let expected: Vec<f32> = planes.into_data().try_to_vec().unwrap();
-        for (index, (own, expected)) in map.to_planes().iter().zip(expected).enumerate() {
+        assert_near(&map.to_planes(), &expected);
+    }
+
+    /// The same numbers but for rounding.
+    pub(crate) fn assert_near(own: &[f32], expected: &[f32]) {
+        assert_eq!(own.len(), expected.len());
+        for (index, (own, expected)) in own.iter().zip(expected).enumerate() {
             assert!((own - expected).abs() <= 2e-4 * expected.abs().max(1.0), "{index}: {own} instead of {expected}");
         }
     }

@@ -1,10 +1,9 @@
 //! 3x3 convolutions by Winograd's F(4x4, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015):
 //! 36 products of matrices for 16 places of the output, where there were 144. Tiles of 6 x 6 numbers overlap by two.
 
-use burn::tensor::{Device, Tensor};
-
 use super::conv::{Finish, finished};
-use super::{Map, View, all, inside, product, tensor};
+use super::product::Matrices;
+use super::{Map, View, all, inside};
 
 /// Side of the output that one tile gives.
 pub(super) const TILE: usize = 4;
@@ -43,7 +42,7 @@ pub(super) const G: [[f32; 3]; SEEN] = [
 ];
 
 /// G g G' for each pair of channels: `[36, channels, out]`.
-pub(super) fn transformed(weight: &[f32], [out, channels]: [usize; 2], device: &Device) -> Tensor<3> {
+pub(super) fn transformed(weight: &[f32], [out, channels]: [usize; 2]) -> Vec<f32> {
     let mut planes = vec![0f32; PLACES * channels * out];
     all(blocks(&mut planes, out), 16, |channel, pieces| {
         for own in (0..out).step_by(LANES) {
@@ -58,7 +57,7 @@ pub(super) fn transformed(weight: &[f32], [out, channels]: [usize; 2], device: &
             }
         }
     });
-    tensor(planes, [PLACES, channels, out], device)
+    planes
 }
 
 /// The sum of some lanes, each with its weight.
@@ -79,8 +78,8 @@ pub(super) fn blocks(planes: &mut [f32], length: usize) -> Vec<Pieces<'_>> {
 }
 
 /// The convolution, with what comes behind it.
-pub(super) fn forward(x: View, weight: &Tensor<3>, bias: &[f32], finish: Finish) -> Map {
-    let [_, channels, out] = weight.dims();
+pub(super) fn forward(x: View, weight: &Matrices, bias: &[f32], finish: Finish) -> Map {
+    let [_, channels, out] = weight.shape();
     assert_eq!(channels, x.channels, "the convolution takes another depth");
     let mut output = x.zeros(x.height, x.width, out);
     let tiles = Tiles::new(&x);
@@ -100,7 +99,7 @@ pub(super) fn forward(x: View, weight: &Tensor<3>, bias: &[f32], finish: Finish)
         for pieces in &mut blocks(&mut planes, block.count() * channels) {
             block.transformed(x, pieces);
         }
-        let products = product(planes, block.count(), weight);
+        let products = weight.multiplied(planes, block.count());
         block.untransformed(&products, piece, x.height, x.width, out);
         let shortcut = finish.shortcut.map(|map| &map.values[start(block.first)..][..piece.len()]);
         finished(piece, bias, shortcut, finish.activated);
