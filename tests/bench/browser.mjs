@@ -102,7 +102,6 @@ function aims(networks, [page]) {
   const ratios = networks.flatMap(({ title }) => [
     [`${title}, WebGPU`, 3],
     [`${title}, first answer, WebGPU`, 4],
-    [`${title}, first answer, CPU`, 4],
     [`${title}, CPU, 1 thread`, 1.5],
     [`${title}, CPU, 2 threads`, 1.3],
   ]);

@@ -10,7 +10,7 @@ use super::overlay::thumbnail;
 use super::viewer::{Look, Viewer};
 use super::wording::{self, Stage};
 use crate::engine::Engine;
-use crate::inference::protocol::Seen;
+use crate::inference::protocol::{Seen, Times};
 
 /// Side of a thumbnail in CSS pixels.
 const THUMBNAIL: f32 = 64.0;
@@ -126,7 +126,7 @@ fn FaceCard(index: usize, seen: Seen, look: Look, picture: Option<Picture>) -> i
     });
     let unknown = (!known).then(|| view! { <p class="label">{name.clone().unwrap_or_else(|| "Face".to_owned())}</p> });
     let details = estimate.clone();
-    let network = look.times.network;
+    let Times { network, workers, .. } = look.times;
     let device = look.device.kind.as_str();
     view! {
         <article
@@ -141,7 +141,7 @@ fn FaceCard(index: usize, seen: Seen, look: Look, picture: Option<Picture>) -> i
             data-device=device
             // Of the age network alone, for all faces together: decoding and cropping depend on the file.
             data-milliseconds=format!("{network:.2}")
-            data-workers=look.times.workers
+            data-workers=workers
         >
             <div class="summary">
                 {small_picture}

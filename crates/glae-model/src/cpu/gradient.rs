@@ -92,7 +92,7 @@ pub fn of_input(x: View, weight: &[f32], upstream: View, side: usize, stride: us
 /// By the adjoint of Winograd's way: with dY the gradient and V = B' d B, dg = G' [sum over tiles of V * (A dY A')] G.
 fn by_tiles(x: View, upstream: View, device: &Device) -> Vec<f32> {
     let tiles = Tiles::new(&x);
-    let (channels, out, count) = (x.channels, upstream.channels, tiles.count());
+    let (channels, out, count) = (x.channels, upstream.channels, tiles.lines * tiles.columns);
     let per_block = tiles.per_block(BLOCK);
     let block = |index: usize| tiles.block(index, per_block);
     let mut seen = vec![0f32; PLACES * count * channels];

@@ -114,17 +114,13 @@ pub(super) struct Tiles {
     rows: usize,
     pub(super) columns: usize,
     /// Rows of tiles in all images.
-    lines: usize,
+    pub(super) lines: usize,
 }
 
 impl Tiles {
     pub(super) fn new(x: &View) -> Self {
         let rows = x.height.div_ceil(TILE);
         Self { rows, columns: x.width.div_ceil(TILE), lines: x.batch * rows }
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.lines * self.columns
     }
 
     /// Rows of tiles in a block of at least so many tiles.
