@@ -8,7 +8,6 @@ use glae_face::RgbImage;
 use glae_face::crop::{Square, crop_square};
 use glae_face::detector::decode::Face;
 use glae_face::detector::manifest::Manifest as DetectorManifest;
-use glae_face::detector::network::YuNet;
 use glae_face::detector::trust::{Doubt, doubt};
 use glae_face::detector::{Detector, Settings};
 use glae_face::photo;
@@ -73,8 +72,7 @@ pub fn detector(folder: &Path) -> Result<(Detector, DetectorManifest)> {
         bail!("{}: the weights are not those the manifest speaks of", own.display());
     }
     let device = Device::flex();
-    let net = StateDict::from_safetensors(&bytes)?.load_into(YuNet::new(&device))?;
-    Ok((Detector::new(net, &device), manifest))
+    Ok((Detector::new(&StateDict::from_safetensors(&bytes)?, &device)?, manifest))
 }
 
 impl Native {

@@ -102,7 +102,7 @@ impl Inference {
         let (count, rows) = (crops.len(), crops.len() * 2);
         let mut planes = self.planes(crops, false)?;
         planes.append(&mut self.planes(crops, true)?);
-        let logits = self.logits(planes).await?;
+        let logits = self.logits(&planes).await?;
         Ok(self.routed(count, |head, index, mirrored| {
             &logits[(head * rows + index + if mirrored { count } else { 0 }) * AGES..][..AGES]
         }))
@@ -123,7 +123,7 @@ impl Inference {
         }
         let count = crops.len();
         let mirrored = other(self.planes(crops, true)?);
-        let own = self.logits(self.planes(crops, false)?).await?;
+        let own = self.logits(&self.planes(crops, false)?).await?;
         let logits = [own, mirrored.await?];
         if logits[1].len() != logits[0].len() {
             return Err(EstimateError::Device("the other half of the answer has another size".into()));
@@ -138,7 +138,7 @@ impl Inference {
     /// # Errors
     /// As [`Self::estimate`].
     pub async fn answers(&self, crop: &[u8]) -> Result<[Answer; 2], EstimateError> {
-        let logits = self.logits(self.planes(&[crop], false)?).await?;
+        let logits = self.logits(&self.planes(&[crop], false)?).await?;
         let (vanilla, balanced) = logits.split_at(AGES);
         Ok([vanilla, balanced].map(|logits| Pair::from_logits(logits, logits).answer()))
     }
@@ -165,15 +165,13 @@ impl Inference {
     ///
     /// # Errors
     /// Images of another size, or a device that fails.
-    pub async fn logits(&self, planes: Vec<f32>) -> Result<Vec<f32>, EstimateError> {
+    pub async fn logits(&self, planes: &[f32]) -> Result<Vec<f32>, EstimateError> {
         let (size, expected) = (self.input.size, self.crop_bytes());
         if planes.is_empty() || !planes.len().is_multiple_of(expected) {
             return Err(EstimateError::CropSize { expected, found: planes.len() });
         }
         let shape = [planes.len() / expected, 3, size, size];
-        let logits = self.net.forward(planes, shape).into_data_async().await;
-        let logits = logits.map_err(|error| EstimateError::Device(format!("{error:?}")))?;
-        let logits: Vec<f32> = logits.try_to_vec().map_err(|error| EstimateError::Device(format!("{error:?}")))?;
+        let logits = self.net.forward(planes, shape).await.map_err(EstimateError::Device)?;
         if logits.iter().any(|logit| !logit.is_finite()) {
             return Err(EstimateError::NotFinite);
         }

@@ -1,20 +1,18 @@
-//! The network for inference: BatchNorm folded into convolutions, rearrangement folded away where it can be.
+//! The network for inference: BatchNorm folded into convolutions, the rearrangement folded away where it can be.
 
-use burn::tensor::activation::relu;
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 
+use crate::AGES;
 use crate::backbone::STEM_POOL;
-use crate::config::{Backbone, NetworkConfig, Projection};
+use crate::config::{Backbone, NetworkConfig, Projection, Rearrange};
 #[cfg(feature = "cpu")]
 use crate::cpu;
 #[cfg(all(feature = "gpu", target_family = "wasm"))]
 use crate::gpu;
-#[cfg(any(feature = "cpu", feature = "gpu"))]
 use crate::layers::Kit;
-use crate::rearrange::rearrange;
-use crate::weights::{Array, StateDict, WeightsError};
+#[cfg(not(all(feature = "cpu", target_family = "wasm")))]
+use crate::tensors::Tensors;
+use crate::weights::{StateDict, WeightsError};
 
 /// BatchNorm's epsilon, as in torchvision and Burn.
 const EPSILON: f32 = 1e-5;
@@ -23,142 +21,130 @@ const EPSILON: f32 = 1e-5;
 #[derive(Clone, Debug)]
 pub struct FoldedNet {
     trunk: Trunk,
-    heads: [FoldedHead; 2],
-    device: Device,
+    heads: [Head; 2],
 }
 
-/// The backbone, its convolutions computed by whoever is quickest on the device.
+/// The backbone, computed by whoever is quickest on the device.
 #[derive(Clone, Debug)]
 enum Trunk {
-    Tensors(Layers<Conv>),
+    #[cfg(not(all(feature = "cpu", target_family = "wasm")))]
+    Tensors(Layers<Tensors>),
     #[cfg(feature = "cpu")]
-    Processor(Layers<cpu::Conv>, cpu::Processor),
+    Processor(Layers<cpu::Processor>),
     #[cfg(all(feature = "gpu", target_family = "wasm"))]
-    Graphics(Layers<gpu::Conv>, gpu::Graphics, Option<gpu::Classifiers>),
-}
-
-/// The backbone's convolutions.
-#[derive(Clone, Debug)]
-struct Layers<C> {
-    stem: C,
-    blocks: Vec<FoldedBlock<C>>,
-}
-
-#[derive(Clone, Debug)]
-struct FoldedBlock<C> {
-    convs: Vec<C>,
-    downsample: Option<C>,
-}
-
-/// A convolution by the tensors of the device.
-#[derive(Clone, Debug)]
-struct Conv {
-    weight: Tensor<4>,
-    bias: Tensor<1>,
-    stride: usize,
-    padding: usize,
-}
-
-/// A convolution with BatchNorm folded into it.
-struct Folded {
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-    shape: [usize; 4],
-    stride: usize,
-    /// Side of the maps it sees.
-    #[cfg_attr(
-        not(any(feature = "cpu", feature = "gpu")),
-        expect(dead_code, reason = "only layers of our own choose by it")
-    )]
-    map: usize,
-}
-
-#[cfg(any(feature = "cpu", feature = "gpu"))]
-impl Folded {
-    fn of<K: Kit>(self, kit: &K) -> K::Conv {
-        kit.conv(&self.weight, self.bias, self.shape, self.stride, self.map)
-    }
-}
-
-#[derive(Clone, Debug)]
-struct FoldedHead {
-    /// `Some(r)` where the rearrangement has to be done; `None` where it is inside the 1x1 convolution.
-    rearrange: Option<usize>,
-    conv: Conv,
-    projection: Vec<Dense>,
-    pool: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Dense {
-    /// `[in, out]`
-    weight: Tensor<2>,
-    /// `[1, out]`
-    bias: Tensor<2>,
+    Graphics(Layers<gpu::Graphics>),
 }
 
 impl FoldedNet {
-    /// Folds a state dict of [`crate::AgeNet`] and uploads it.
+    /// Folds a state dict of [`crate::AgeNet`], and puts the backbone onto the device.
     ///
     /// # Errors
-    /// A tensor is missing or has another shape than the architecture.
+    /// A tensor is missing or has another shape than the architecture, or the device cannot compute the architecture.
     pub fn new(config: &NetworkConfig, state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
         config.check().map_err(|error| WeightsError::Manifest(error.to_string()))?;
-        let folder = Folder { state, device };
-        Ok(Self {
-            trunk: folder.trunk(config)?,
-            heads: [folder.head(config, "vanilla")?, folder.head(config, "balanced")?],
-            device: device.clone(),
-        })
+        let heads = [Head::new(config, state, "vanilla")?, Head::new(config, state, "balanced")?];
+        Ok(Self { trunk: Trunk::new(config, state, device)?, heads })
     }
 
-    /// Both classifiers' logits.
+    /// Both classifiers' logits, `[2, batch, 101]`, vanilla first, of normalised `pixels`, `[batch, 3, size, size]` of this
+    /// shape.
     ///
-    /// # Shapes
-    /// - `pixels`: normalised, `[batch, 3, size, size]` of this shape
-    /// - output: `[2, batch, 101]`, vanilla first
-    pub fn forward(&self, pixels: Vec<f32>, shape: [usize; 4]) -> Tensor<3> {
-        let device = &self.device;
-        let x = match &self.trunk {
-            Trunk::Tensors(layers) => layers.forward(Tensor::from_data(TensorData::new(pixels, shape), device)),
+    /// # Errors
+    /// A device that fails, with its reason.
+    pub async fn forward(&self, pixels: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, String> {
+        let features = match &self.trunk {
+            #[cfg(not(all(feature = "cpu", target_family = "wasm")))]
+            Trunk::Tensors(layers) => layers.forward(pixels, shape).await?,
             #[cfg(feature = "cpu")]
-            Trunk::Processor(layers, kit) => {
-                let x = layers.forward_with(kit.map(&pixels, shape), kit);
-                Tensor::from_data(TensorData::new(x.to_planes(), [x.batch, x.channels, x.height, x.width]), device)
-            }
+            Trunk::Processor(layers) => layers.forward(pixels, shape).await?,
             #[cfg(all(feature = "gpu", target_family = "wasm"))]
-            Trunk::Graphics(layers, kit, classifiers) => {
-                let features = layers.forward_with(kit.map(&pixels, shape), kit);
-                if let Some(classifiers) = classifiers {
-                    return classifiers.forward(&features, kit);
-                }
-                kit.pixels(features).permute([0, 3, 1, 2])
-            }
+            Trunk::Graphics(layers) => layers.forward(pixels, shape).await?,
         };
-        let [vanilla, balanced] = &self.heads;
-        Tensor::stack(vec![vanilla.forward(x.clone()), balanced.forward(x)], 0)
+        let images = features.chunks_exact(features.len() / shape[0]);
+        Ok(self.heads.iter().flat_map(|head| images.clone().flat_map(|image| head.forward(image))).collect())
     }
 }
 
-impl Layers<Conv> {
-    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let mut x = STEM_POOL.forward(relu(self.stem.forward(input)));
-        for FoldedBlock { convs, downsample } in &self.blocks {
-            let shortcut = downsample.as_ref().map_or_else(|| x.clone(), |conv| conv.forward(x.clone()));
-            for (index, conv) in convs.iter().enumerate() {
-                x = conv.forward(if index == 0 { x } else { relu(x) });
-            }
-            x = relu(x + shortcut);
+impl Trunk {
+    fn new(config: &NetworkConfig, state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
+        #[cfg(feature = "cpu")]
+        if cpu::serves(device) {
+            return Ok(Self::Processor(Layers::new(config, state, cpu::Processor::new(device))?));
         }
-        x
+        #[cfg(all(feature = "gpu", target_family = "wasm"))]
+        if config.width.is_multiple_of(4) {
+            return Ok(Self::Graphics(Layers::new(config, state, gpu::Graphics::new(device))?));
+        }
+        #[cfg(not(all(feature = "cpu", target_family = "wasm")))]
+        return Ok(Self::Tensors(Layers::new(config, state, Tensors::new(device))?));
+        #[cfg(all(feature = "cpu", target_family = "wasm"))]
+        Err(WeightsError::Manifest("browsers' WebGPU needs a `network.width` that is a multiple of four".to_owned()))
     }
 }
 
-#[cfg(any(feature = "cpu", feature = "gpu"))]
-impl<C> Layers<C> {
-    fn forward_with<K: Kit<Conv = C>>(&self, input: K::Map, kit: &K) -> K::Map {
-        let mut x = kit.max_pool(&kit.convolve(&self.stem, &input, None, true), STEM_POOL);
-        for FoldedBlock { convs, downsample } in &self.blocks {
+/// The backbone.
+#[derive(Clone, Debug)]
+struct Layers<K: Kit> {
+    kit: K,
+    stem: K::Conv,
+    blocks: Vec<Block<K>>,
+}
+
+#[derive(Clone, Debug)]
+struct Block<K: Kit> {
+    convs: Vec<K::Conv>,
+    downsample: Option<K::Conv>,
+}
+
+impl<K: Kit> Layers<K> {
+    fn new(config: &NetworkConfig, state: &StateDict, kit: K) -> Result<Self, WeightsError> {
+        let conv = |names: [&str; 2], shape: [usize; 4], stride, map| {
+            let [conv, norm] = names.map(|name| format!("backbone.{name}"));
+            let (weight, bias) = state.folded(&conv, Some(&norm), shape)?;
+            Ok::<_, WeightsError>(kit.conv(&weight, bias, shape, stride, map))
+        };
+        let (mut from, width) = (config.width, config.width);
+        let stem = conv(["conv1", "bn1"], [width, 3, 7, 7], 2, config.input_size)?;
+        // Behind stem and pooling.
+        let mut side = config.input_size / 4;
+        let mut blocks = Vec::new();
+        for (stage, count) in config.backbone.blocks().into_iter().enumerate() {
+            let inner = width << stage;
+            let out = inner * config.backbone.expansion();
+            for index in 0..count {
+                let stride = if stage > 0 && index == 0 { 2 } else { 1 };
+                let small = side / stride;
+                let name = format!("layer{}.{index}", stage + 1);
+                let numbered = |index: usize, shape, stride, map| {
+                    conv([&format!("{name}.conv{index}"), &format!("{name}.bn{index}")], shape, stride, map)
+                };
+                let convs = match config.backbone {
+                    Backbone::ResNet18 => vec![
+                        numbered(1, [inner, from, 3, 3], stride, side)?,
+                        numbered(2, [inner, inner, 3, 3], 1, small)?,
+                    ],
+                    Backbone::ResNet50 => vec![
+                        numbered(1, [inner, from, 1, 1], 1, side)?,
+                        numbered(2, [inner, inner, 3, 3], stride, side)?,
+                        numbered(3, [out, inner, 1, 1], 1, small)?,
+                    ],
+                };
+                let names = [&format!("{name}.downsample.0"), &format!("{name}.downsample.1")];
+                let downsample = (stride != 1 || from != out)
+                    .then(|| conv(names.map(String::as_str), [out, from, 1, 1], stride, side))
+                    .transpose()?;
+                blocks.push(Block { convs, downsample });
+                (from, side) = (out, small);
+            }
+        }
+        Ok(Self { stem, blocks, kit })
+    }
+
+    /// The last map, `[batch, side, side, channels]`.
+    async fn forward(&self, pixels: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, String> {
+        let kit = &self.kit;
+        let mut x = kit.max_pool(&kit.convolve(&self.stem, &kit.map(pixels, shape), None, true), STEM_POOL);
+        for Block { convs, downsample } in &self.blocks {
             let down = downsample.as_ref().map(|conv| kit.convolve(conv, &x, None, false));
             let (last, first) = convs.split_last().expect("a block has convolutions");
             let inner = first.iter().fold(None, |inner: Option<K::Map>, conv| {
@@ -166,235 +152,217 @@ impl<C> Layers<C> {
             });
             x = kit.convolve(last, inner.as_ref().unwrap_or(&x), Some(down.as_ref().unwrap_or(&x)), true);
         }
-        x
+        Ok(kit.read(vec![x]).await?.remove(0))
     }
 }
 
-impl Conv {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1);
-        conv2d(x, self.weight.clone(), Some(self.bias.clone()), options)
-    }
+/// A classifier, computed by the host: what it reads is small.
+#[derive(Clone, Debug)]
+struct Head {
+    /// Where the rearrangement has to be done; `None` where it is inside the 1x1 convolution.
+    windows: Option<Windows>,
+    /// 101 logits from what one place of F' sees.
+    conv: Dense,
+    projection: Project,
 }
 
-impl FoldedHead {
-    fn forward(&self, features: Tensor<4>) -> Tensor<2> {
-        let features = match self.rearrange {
-            Some(r) => rearrange(features, r),
-            None => features,
-        };
-        let map = self.conv.forward(features);
-        let [batch, ages, h, w] = map.dims();
-        let mut x = if self.pool { map.reshape([batch * ages, h * w]) } else { map.reshape([batch, ages * h * w]) };
-        for (index, dense) in self.projection.iter().enumerate() {
-            x = if index == 0 { x } else { relu(x) };
-            x = x.matmul(dense.weight.clone()) + dense.bias.clone();
-        }
-        x.reshape([batch, ages])
-    }
+#[derive(Clone, Debug)]
+enum Project {
+    /// What each place counts, and what is added.
+    Pool { share: Vec<f32>, offset: f32 },
+    /// All logits of all places through dense layers, ReLU between them.
+    Flatten(Vec<Dense>),
 }
 
-/// Takes arrays out of a state dict, folds them on the host and uploads the result.
-struct Folder<'a> {
-    state: &'a StateDict,
-    device: &'a Device,
-}
-
-impl Folder<'_> {
-    fn trunk(&self, config: &NetworkConfig) -> Result<Trunk, WeightsError> {
-        #[cfg(feature = "cpu")]
-        if cpu::serves(self.device) {
-            let kit = cpu::Processor::new(self.device);
-            return Ok(Trunk::Processor(self.layers(config, |folded| folded.of(&kit))?, kit));
-        }
-        #[cfg(all(feature = "gpu", target_family = "wasm"))]
-        if gpu::serves(self.device) && config.width.is_multiple_of(4) {
-            let kit = gpu::Graphics::new(self.device);
-            let classifiers = self.classifiers(config, &kit)?;
-            return Ok(Trunk::Graphics(self.layers(config, |folded| folded.of(&kit))?, kit, classifiers));
-        }
-        Ok(Trunk::Tensors(self.layers(config, |folded| self.uploaded(folded))?))
-    }
-
-    /// The backbone; `conv` makes what computes a convolution.
-    fn layers<C>(&self, config: &NetworkConfig, conv: impl Fn(Folded) -> C) -> Result<Layers<C>, WeightsError> {
-        let (mut channels, width) = (config.width, config.width);
-        let stem = self.conv("backbone.conv1", "backbone.bn1", [width, 3, 7, 7], 2, config.input_size)?;
-        // Behind stem and pooling.
-        let mut side = config.input_size / 4;
-        let mut blocks = Vec::new();
-        for (stage, count) in config.backbone.blocks().into_iter().enumerate() {
-            for index in 0..count {
-                let stride = if stage > 0 && index == 0 { 2 } else { 1 };
-                let name = format!("backbone.layer{}.{index}", stage + 1);
-                let block = self.block(config.backbone, &name, &mut channels, width << stage, stride, side)?;
-                let convs = block.convs.into_iter().map(&conv).collect();
-                blocks.push(FoldedBlock { convs, downsample: block.downsample.map(&conv) });
-                side /= stride;
-            }
-        }
-        Ok(Layers { stem: conv(stem), blocks })
-    }
-
-    fn block(
-        &self,
-        kind: Backbone,
-        name: &str,
-        channels: &mut usize,
-        inner: usize,
-        stride: usize,
-        side: usize,
-    ) -> Result<FoldedBlock<Folded>, WeightsError> {
-        let (from, out) = (*channels, inner * kind.expansion());
-        *channels = out;
-        let conv = |index: usize, shape: [usize; 4], stride, side| {
-            self.conv(&format!("{name}.conv{index}"), &format!("{name}.bn{index}"), shape, stride, side)
-        };
-        let small = side / stride;
-        let convs = match kind {
-            Backbone::ResNet18 => {
-                vec![conv(1, [inner, from, 3, 3], stride, side)?, conv(2, [inner, inner, 3, 3], 1, small)?]
-            }
-            Backbone::ResNet50 => vec![
-                conv(1, [inner, from, 1, 1], 1, side)?,
-                conv(2, [inner, inner, 3, 3], stride, side)?,
-                conv(3, [out, inner, 1, 1], 1, small)?,
-            ],
-        };
-        let downsample = (stride != 1 || from != out)
-            .then(|| {
-                let name = format!("{name}.downsample");
-                self.conv(&format!("{name}.0"), &format!("{name}.1"), [out, from, 1, 1], stride, side)
-            })
-            .transpose()?;
-        Ok(FoldedBlock { convs, downsample })
-    }
-
-    /// w' = w g / sqrt(v + eps), b' = beta - m g / sqrt(v + eps), per output channel.
-    fn conv(
-        &self,
-        conv: &str,
-        norm: &str,
-        shape: [usize; 4],
-        stride: usize,
-        map: usize,
-    ) -> Result<Folded, WeightsError> {
-        let weight = self.array(&format!("{conv}.weight"), &shape)?;
-        let (scale, bias) = self.norm(norm, shape[0])?;
-        let per_channel = shape[1] * shape[2] * shape[3];
-        let values =
-            weight.values.chunks_exact(per_channel).zip(&scale).flat_map(|(w, s)| w.iter().map(move |w| w * s));
-        Ok(Folded { weight: values.collect(), bias, shape, stride, map })
-    }
-
-    fn uploaded(&self, Folded { weight, bias, shape, stride, .. }: Folded) -> Conv {
-        Conv { weight: self.upload(weight, shape), bias: self.upload(bias, [shape[0]]), stride, padding: shape[2] / 2 }
-    }
-
-    /// BatchNorm as y = scale x + shift.
-    fn norm(&self, name: &str, channels: usize) -> Result<(Vec<f32>, Vec<f32>), WeightsError> {
-        let part = |field: &str| self.array(&format!("{name}.{field}"), &[channels]);
-        let (gamma, beta) = (part("weight")?, part("bias")?);
-        let (mean, variance) = (part("running_mean")?, part("running_var")?);
-        let scale: Vec<f32> =
-            gamma.values.iter().zip(&variance.values).map(|(g, v)| g / (v + EPSILON).sqrt()).collect();
-        let shift = beta.values.iter().zip(&mean.values).zip(&scale).map(|((b, m), s)| b - m * s).collect();
-        Ok((scale, shift))
-    }
-
-    /// Both heads as one program, where each is a 1x1 convolution and a weighted sum over pixels.
-    #[cfg(all(feature = "gpu", target_family = "wasm"))]
-    fn classifiers(
-        &self,
-        config: &NetworkConfig,
-        graphics: &gpu::Graphics,
-    ) -> Result<Option<gpu::Classifiers>, WeightsError> {
+impl Head {
+    fn new(config: &NetworkConfig, state: &StateDict, name: &str) -> Result<Self, WeightsError> {
         let setting = config.rearrange;
-        if !setting.is_pointwise() || matches!(config.projection, Projection::Flatten { .. }) {
-            return Ok(None);
-        }
-        let pixels = config.map_side().pow(2);
-        let shape = [crate::AGES, config.channels() / (setting.r * setting.r), setting.kernel, setting.kernel];
-        let classifier = |name: &str| -> Result<gpu::Classifier, WeightsError> {
-            let numbers =
-                |part: &str, shape: &[usize]| Ok(self.array(&format!("{name}.{part}"), shape)?.values.clone());
-            let (share, offset) = match &config.projection {
-                Projection::Pool => {
-                    (numbers("projection.pool.weight", &[pixels, 1])?, numbers("projection.pool.bias", &[1])?[0])
+        let (depth, places) = (config.channels() / (setting.r * setting.r), config.map_side().pow(2));
+        let shape = [AGES, depth, setting.kernel, setting.kernel];
+        let (weight, bias) = state.folded(&format!("{name}.rearranged.conv"), None, shape)?;
+        // With kernel = stride = r, each place of F' reads exactly one patch, and a patch is r^2 neighbouring channels of one
+        // pixel of F in row order: the weights [101, C/r^2, r, r] already lie in memory as [101, C].
+        let windows = (!setting.is_pointwise()).then(|| Windows {
+            setting,
+            side: config.feature_side(),
+            channels: config.channels(),
+        });
+        let name = format!("{name}.projection");
+        let projection = match &config.projection {
+            Projection::Average => Project::Pool { share: vec![1.0 / places as f32; places], offset: 0.0 },
+            Projection::Pool => {
+                let Dense { weight, bias } = Dense::new(state, &format!("{name}.pool"), None, [places, 1])?;
+                Project::Pool { share: weight, offset: bias[0] }
+            }
+            Projection::Flatten { hidden } => {
+                let mut width = AGES * places;
+                let mut layers = Vec::new();
+                for (index, &next) in hidden.iter().enumerate() {
+                    let [linear, norm] = ["linear", "bn"].map(|part| format!("{name}.layers.{index}.{part}"));
+                    layers.push(Dense::new(state, &linear, Some(&norm), [width, next])?);
+                    width = next;
                 }
-                _ => (vec![1.0 / pixels as f32; pixels], 0.0),
-            };
-            let weight = numbers("rearranged.conv.weight", &shape)?;
-            Ok(gpu::Classifier { weight, bias: numbers("rearranged.conv.bias", &[crate::AGES])?, share, offset })
-        };
-        Ok(gpu::Classifiers::new(&[classifier("vanilla")?, classifier("balanced")?], graphics))
-    }
-
-    fn head(&self, config: &NetworkConfig, name: &str) -> Result<FoldedHead, WeightsError> {
-        let setting = config.rearrange;
-        let (channels, square) = (config.channels(), setting.r * setting.r);
-        let shape = [crate::AGES, channels / square, setting.kernel, setting.kernel];
-        let weight = self.array(&format!("{name}.rearranged.conv.weight"), &shape)?.values.clone();
-        let bias = self.array(&format!("{name}.rearranged.conv.bias"), &[crate::AGES])?.values.clone();
-        // With kernel = stride = r, each output pixel reads exactly one patch, and a patch is r^2 neighbouring channels
-        // of one pixel of F in row order: the weights [101, C/r^2, r, r] already lie in memory as [101, C, 1, 1].
-        let whole = setting.is_pointwise();
-        let shape = if whole { [crate::AGES, channels, 1, 1] } else { shape };
-        let conv = Conv {
-            weight: self.upload(weight, shape),
-            bias: self.upload(bias, [crate::AGES]),
-            stride: if whole { 1 } else { setting.stride },
-            padding: 0,
-        };
-        let projection = self.projection(config, &format!("{name}.projection"))?;
-        let pool = !matches!(config.projection, Projection::Flatten { .. });
-        Ok(FoldedHead { rearrange: (!whole).then_some(setting.r), conv, projection, pool })
-    }
-
-    fn projection(&self, config: &NetworkConfig, name: &str) -> Result<Vec<Dense>, WeightsError> {
-        let pixels = config.map_side().pow(2);
-        let hidden = match &config.projection {
-            Projection::Pool => return Ok(vec![self.dense(&format!("{name}.pool"), None, pixels, 1)?]),
-            Projection::Average => {
-                let weight = self.upload(vec![1.0 / pixels as f32; pixels], [pixels, 1]);
-                return Ok(vec![Dense { weight, bias: self.upload(vec![0.0], [1, 1]) }]);
+                layers.push(Dense::new(state, &format!("{name}.last"), None, [width, AGES])?);
+                Project::Flatten(layers)
             }
-            Projection::Flatten { hidden } => hidden,
         };
-        let mut width = crate::AGES * pixels;
-        let mut layers = Vec::new();
-        for (index, &next) in hidden.iter().enumerate() {
-            let layer = format!("{name}.layers.{index}");
-            layers.push(self.dense(&format!("{layer}.linear"), Some(&format!("{layer}.bn")), width, next)?);
-            width = next;
-        }
-        layers.push(self.dense(&format!("{name}.last"), None, width, crate::AGES)?);
-        Ok(layers)
+        Ok(Self { windows, conv: Dense { weight: turned(&weight, AGES), bias }, projection })
     }
 
-    fn dense(&self, linear: &str, norm: Option<&str>, from: usize, to: usize) -> Result<Dense, WeightsError> {
-        let mut weight = self.array(&format!("{linear}.weight"), &[from, to])?.values.clone();
-        let mut bias = self.array(&format!("{linear}.bias"), &[to])?.values.clone();
+    /// 101 logits from one image's features, `[side, side, channels]`.
+    fn forward(&self, features: &[f32]) -> Vec<f32> {
+        let windows = self.windows.as_ref().map(|windows| windows.of(features));
+        let seen = windows.as_deref().unwrap_or(features);
+        match &self.projection {
+            // The sum of what places say is what the sum of the places says.
+            Project::Pool { share, offset } => {
+                let mut sum = vec![0f32; seen.len() / share.len()];
+                for (place, share) in seen.chunks_exact(sum.len()).zip(share) {
+                    add(&mut sum, *share, place);
+                }
+                let whole: f32 = share.iter().sum();
+                let mut logits: Vec<f32> = self.conv.bias.iter().map(|bias| bias * whole + offset).collect();
+                self.conv.add_products(&sum, &mut logits);
+                logits
+            }
+            Project::Flatten(layers) => {
+                let map = turned(&self.conv.forward(seen), seen.len() / self.conv.inputs());
+                layers.iter().enumerate().fold(map, |mut x, (index, layer)| {
+                    if index > 0 {
+                        x.iter_mut().for_each(|value| *value = value.max(0.0));
+                    }
+                    layer.forward(&x)
+                })
+            }
+        }
+    }
+}
+
+/// The places that a convolution without padding reads of a rearranged map; see [`crate::rearrange::rearrange`].
+#[derive(Clone, Copy, Debug)]
+struct Windows {
+    setting: Rearrange,
+    /// Of the map before, in pixels.
+    side: usize,
+    /// Of the map before.
+    channels: usize,
+}
+
+impl Windows {
+    /// Place by place, `channels / r^2 * kernel * kernel` numbers each.
+    fn of(&self, features: &[f32]) -> Vec<f32> {
+        let Self { setting: Rearrange { r, kernel, stride }, side, channels } = *self;
+        let starts = || (0..=side * r - kernel).step_by(stride);
+        let mut windows = Vec::new();
+        for (top, left) in starts().flat_map(|top| starts().map(move |left| (top, left))) {
+            for patch in 0..channels / (r * r) {
+                for (y, x) in (top..top + kernel).flat_map(|y| (left..left + kernel).map(move |x| (y, x))) {
+                    let channel = (patch * r + y % r) * r + x % r;
+                    windows.push(features[(y / r * side + x / r) * channels + channel]);
+                }
+            }
+        }
+        windows
+    }
+}
+
+/// A dense layer.
+#[derive(Clone, Debug)]
+struct Dense {
+    /// `[in, out]`
+    weight: Vec<f32>,
+    /// `[out]`
+    bias: Vec<f32>,
+}
+
+impl Dense {
+    fn new(state: &StateDict, linear: &str, norm: Option<&str>, [from, to]: [usize; 2]) -> Result<Self, WeightsError> {
+        let mut weight = state.shaped(&format!("{linear}.weight"), &[from, to])?.to_vec();
+        let mut bias = state.shaped(&format!("{linear}.bias"), &[to])?.to_vec();
         if let Some(norm) = norm {
-            let (scale, shift) = self.norm(norm, to)?;
+            let (scale, shift) = state.norm(norm, to)?;
             for row in weight.chunks_exact_mut(to) {
                 row.iter_mut().zip(&scale).for_each(|(w, s)| *w *= s);
             }
             bias.iter_mut().zip(scale.iter().zip(&shift)).for_each(|(b, (scale, shift))| *b = *b * scale + shift);
         }
-        Ok(Dense { weight: self.upload(weight, [from, to]), bias: self.upload(bias, [1, to]) })
+        Ok(Self { weight, bias })
     }
 
-    fn array(&self, name: &str, expected: &[usize]) -> Result<&Array, WeightsError> {
-        let array = self.state.get(name)?;
+    fn inputs(&self) -> usize {
+        self.weight.len() / self.bias.len()
+    }
+
+    /// Row by row.
+    fn forward(&self, rows: &[f32]) -> Vec<f32> {
+        let products = rows.chunks_exact(self.inputs()).flat_map(|row| {
+            let mut products = self.bias.clone();
+            self.add_products(row, &mut products);
+            products
+        });
+        products.collect()
+    }
+
+    fn add_products(&self, row: &[f32], sums: &mut [f32]) {
+        row.iter().zip(self.weight.chunks_exact(sums.len())).for_each(|(value, weights)| add(sums, *value, weights));
+    }
+}
+
+/// sums += factor * values
+fn add(sums: &mut [f32], factor: f32, values: &[f32]) {
+    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += factor * value);
+}
+
+/// Rows become columns.
+fn turned(matrix: &[f32], rows: usize) -> Vec<f32> {
+    let columns = matrix.len() / rows;
+    (0..columns).flat_map(|column| matrix[column..].iter().step_by(columns).copied()).collect()
+}
+
+impl StateDict {
+    /// A convolution with what comes behind it folded in: its kernel, `[out, in, side, side]` of this shape, and its bias,
+    /// `[out]`, zeros where it has none. With BatchNorm: w' = w g / sqrt(v + eps), b' = (b - m) g / sqrt(v + eps) + beta, per
+    /// output channel.
+    ///
+    /// # Errors
+    /// An array is missing or has another shape.
+    pub fn folded(
+        &self,
+        conv: &str,
+        norm: Option<&str>,
+        shape: [usize; 4],
+    ) -> Result<(Vec<f32>, Vec<f32>), WeightsError> {
+        let [out, channels, side, _] = shape;
+        let mut weight = self.shaped(&format!("{conv}.weight"), &shape)?.to_vec();
+        let name = format!("{conv}.bias");
+        let mut bias = if self.0.contains_key(&name) { self.shaped(&name, &[out])?.to_vec() } else { vec![0.0; out] };
+        if let Some(norm) = norm {
+            let (scale, shift) = self.norm(norm, out)?;
+            for (kernel, scale) in weight.chunks_exact_mut(channels * side * side).zip(&scale) {
+                kernel.iter_mut().for_each(|weight| *weight *= scale);
+            }
+            bias.iter_mut().zip(scale.iter().zip(&shift)).for_each(|(b, (scale, shift))| *b = *b * scale + shift);
+        }
+        Ok((weight, bias))
+    }
+
+    /// BatchNorm as y = scale x + shift.
+    fn norm(&self, name: &str, channels: usize) -> Result<(Vec<f32>, Vec<f32>), WeightsError> {
+        let part = |field: &str| self.shaped(&format!("{name}.{field}"), &[channels]);
+        let (gamma, beta) = (part("weight")?, part("bias")?);
+        let (mean, variance) = (part("running_mean")?, part("running_var")?);
+        let scale: Vec<f32> = gamma.iter().zip(variance).map(|(g, v)| g / (v + EPSILON).sqrt()).collect();
+        let shift = beta.iter().zip(mean).zip(&scale).map(|((b, m), s)| b - m * s).collect();
+        Ok((scale, shift))
+    }
+
+    /// The values of the array of this name.
+    fn shaped(&self, name: &str, expected: &[usize]) -> Result<&[f32], WeightsError> {
+        let array = self.get(name)?;
         if array.shape == expected {
-            return Ok(array);
+            return Ok(&array.values);
         }
         Err(WeightsError::Shape { name: name.to_owned(), found: array.shape.clone(), expected: expected.to_vec() })
-    }
-
-    fn upload<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
-        Tensor::from_data(TensorData::new(values, shape), self.device)
     }
 }
 
@@ -439,11 +407,18 @@ mod tests {
             let x = Tensor::random([3, 3, 64, 64], Distribution::Normal(0.0, 1.0), &device);
             let features = net.backbone.forward(x.clone());
             let unfolded = [&net.vanilla, &net.balanced].map(|head| head.forward(features.clone()).holistic);
-            let unfolded = Tensor::stack::<3>(unfolded.to_vec(), 0);
-            let largest: f32 = unfolded.clone().abs().max().into_scalar();
-            let folded = folded.forward(x.to_data().try_into_vec().unwrap(), x.dims());
-            let difference: f32 = (folded - unfolded).abs().max().into_scalar();
-            assert!(difference <= 1e-4 * largest, "{config:?}: {difference} of {largest}");
+            let unfolded: Vec<f32> = Tensor::stack::<3>(unfolded.to_vec(), 0).into_data().try_into_vec().unwrap();
+            let largest = unfolded.iter().fold(0f32, |most, value| most.max(value.abs()));
+            let pixels: Vec<f32> = x.to_data().try_into_vec().unwrap();
+            // By the tensors of the device as well, as on GPUs of machines.
+            let layers = Layers::new(&config, &StateDict::of(&net), Tensors::new(&device)).unwrap();
+            let by_tensors = FoldedNet { trunk: Trunk::Tensors(layers), ..folded.clone() };
+            for folded in [folded, by_tensors] {
+                let answers = pollster::block_on(folded.forward(&pixels, x.dims())).unwrap();
+                assert_eq!(answers.len(), unfolded.len());
+                let off = answers.iter().zip(&unfolded).fold(0f32, |most, (a, b)| most.max((a - b).abs()));
+                assert!(off <= 1e-4 * largest, "{config:?}: {off} of {largest}");
+            }
         }
     }
 }

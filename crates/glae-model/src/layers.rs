@@ -65,6 +65,27 @@ pub trait Kit: Clone + Debug {
 
     /// The sum of a map and of one of half its size, whose pixels count four times each.
     fn add_doubled(&self, x: Self::Map, half: &Self::Map) -> Self::Map;
+
+    /// The numbers of maps, `[batch, height, width, channels]` each, all with one wait for the device.
+    ///
+    /// # Errors
+    /// A device that fails, with its reason.
+    fn read(&self, maps: Vec<Self::Map>) -> impl Future<Output = Result<Vec<Vec<f32>>, String>>;
+}
+
+/// Each pixel four times: nearest neighbour, twice as large.
+///
+/// # Shapes
+/// - `x`: `[batch, channels, height, width]`
+/// - output: `[batch, channels, 2 height, 2 width]`
+pub fn doubled(x: Tensor<4>) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    x.reshape([batch, channels, height, 1, width, 1]).expand([batch, channels, height, 2, width, 2]).reshape([
+        batch,
+        channels,
+        2 * height,
+        2 * width,
+    ])
 }
 
 /// A max-pooling.
@@ -111,4 +132,17 @@ pub(crate) fn by_place(weight: &[f32], [out, channels, side, _]: [usize; 4]) -> 
         turned[(place * channels + channel) * out + own] = *value;
     }
     turned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+
+    #[test]
+    fn a_doubled_map_repeats_its_neighbours() {
+        let x = Tensor::<4>::from_data([[[[1.0, 2.0]]]], &Device::flex());
+        let twice: Vec<f32> = doubled(x).into_data().try_to_vec().unwrap();
+        assert_eq!(twice, [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0]);
+    }
 }

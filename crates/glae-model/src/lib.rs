@@ -34,6 +34,8 @@ pub mod network;
 pub mod projection;
 pub mod rearrange;
 pub mod routing;
+#[cfg(not(all(feature = "cpu", target_family = "wasm")))]
+pub mod tensors;
 pub mod weights;
 
 pub use config::NetworkConfig;

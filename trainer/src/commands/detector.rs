@@ -228,7 +228,7 @@ fn measure(
     settings: Settings,
     device: &Device,
 ) -> Result<Vec<Measured>> {
-    let detector = Detector::new(state.load_into(YuNet::new(device))?, device);
+    let detector = Detector::new(state, device)?;
     let mut measured = Vec::new();
     for (set, photos) in kept(data)? {
         let answers = detect(&detector, &photos, Settings { least_score: DOUBTFUL, ..settings })?;
@@ -273,7 +273,7 @@ struct Origin {
 /// Writes weights and manifest. The known answers are those of the weights as they are written, on the CPU.
 fn ship(out: &Path, bytes: &[u8], settings: Settings, origin: &Origin, measured: Vec<Measured>) -> Result<()> {
     let device = crate::device::cpu();
-    let net = StateDict::from_safetensors(bytes)?.load_into(YuNet::new(&device))?;
+    let detector = Detector::new(&StateDict::from_safetensors(bytes)?, &device)?;
     let manifest = Manifest {
         format: 1,
         name: out.file_name().context("--out needs a name")?.to_string_lossy().into_owned(),
@@ -284,7 +284,7 @@ fn ship(out: &Path, bytes: &[u8], settings: Settings, origin: &Origin, measured:
         trained_on: origin.trained_on.to_owned(),
         licence: origin.licence.to_owned(),
         measured,
-        golden: read_sync(Detector::new(net, &device).golden())?,
+        golden: read_sync(detector.golden())?,
     };
     exported::write(out, &manifest, bytes)?;
     println!("{}: {} bytes of weights, {}", out.display(), manifest.bytes, manifest.sha256);

@@ -8,7 +8,6 @@ use burn::tensor::{Device, read_sync};
 use glae_face::RgbImage;
 use glae_face::detector::decode::{Face, main_face};
 use glae_face::detector::manifest::Manifest;
-use glae_face::detector::network::YuNet;
 use glae_face::detector::{Detector, Settings};
 use glae_model::StateDict;
 use glae_model::manifest::sha256;
@@ -57,8 +56,7 @@ impl Exported {
     /// They cannot be read, belong to another network, or the device computes something else than it should.
     pub fn open(folder: &Path, device: &Device) -> Result<Self> {
         let (manifest, state) = read(folder)?;
-        let net = state.load_into(YuNet::new(device)).with_context(|| format!("cannot use {}", folder.display()))?;
-        let detector = Detector::new(net, device);
+        let detector = Detector::new(&state, device).with_context(|| format!("cannot use {}", folder.display()))?;
         read_sync(detector.golden_check(&manifest.golden))
             .with_context(|| format!("{} cannot be used on this device: try --device cpu", folder.display()))?;
         Ok(Self { detector, settings: manifest.settings })
@@ -112,6 +110,7 @@ fn decode(path: &Path) -> Result<RgbImage, String> {
 pub(crate) mod seeded {
     use super::*;
     use glae_face::detector::golden::picture;
+    use glae_face::detector::network::YuNet;
 
     /// Writes the weights into `folder`, and returns the two photographs.
     pub(crate) fn write_into(folder: &Path) -> [RgbImage; 2] {
@@ -119,7 +118,7 @@ pub(crate) mod seeded {
         device.seed(5);
         let state = calm(StateDict::of(&YuNet::new(&device)), &device);
         let bytes = state.to_safetensors(false);
-        let detector = Detector::new(state.load_into(YuNet::new(&device)).unwrap(), &device);
+        let detector = Detector::new(&state, &device).unwrap();
         let golden = read_sync(detector.golden()).unwrap();
         let all = Settings { least_score: 0.0, ..Settings::default() };
         let best = |photo: &RgbImage| {
@@ -153,7 +152,7 @@ pub(crate) mod seeded {
     /// Nothing holds an untrained network's numbers down: its scores would all be 1. Makes the last convolutions weaker,
     /// so that answers lie within 2 of their biases.
     fn calm(mut state: StateDict, device: &Device) -> StateDict {
-        let detector = Detector::new(state.load_into(YuNet::new(device)).unwrap(), device);
+        let detector = Detector::new(&state, device).unwrap();
         let answers = read_sync(detector.golden()).unwrap().answers;
         let largest = answers.iter().map(|answer| answer.abs()).fold(1.0, f32::max);
         let heads = ["cls", "bbox", "obj", "kps"].map(|head| format!("bbox_head.multi_level_{head}."));

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::onnx::interpreter;
     use burn::module::Module;
-    use burn::tensor::{Distribution, Tensor};
+    use burn::tensor::{Distribution, Tensor, read_sync};
     use glae_model::AgeNet;
     use glae_model::config::Rearrange;
     use glae_model::fold::FoldedNet;
@@ -167,7 +167,7 @@ mod tests {
             let input = Tensor::<4>::random([2, 3, 64, 64], Distribution::Normal(0.0, 1.0), &device);
             let folded = FoldedNet::new(&config, &state, &device).unwrap();
             let input: Vec<f32> = input.into_data().try_into_vec().unwrap();
-            let expected: Vec<f32> = folded.forward(input.clone(), [2, 3, 64, 64]).into_data().try_to_vec().unwrap();
+            let expected = read_sync(folded.forward(&input, [2, 3, 64, 64])).unwrap();
             let (graph, logits) = graph(&config, &state, 2).unwrap();
             let found = interpreter::result(&graph, &[input], &logits);
             assert_eq!(found.shape, [2, 2, AGES]);

@@ -124,7 +124,7 @@ async fn load(data: &JsValue) -> Result<Estimator, String> {
 }
 
 async fn logits(network: &Estimator, planes: Float32Array) -> Result<JsValue, String> {
-    let logits = network.inference().logits(planes.to_vec()).await.map_err(|error| error.to_string())?;
+    let logits = network.inference().logits(&planes.to_vec()).await.map_err(|error| error.to_string())?;
     Ok(Float32Array::from(logits.as_slice()).into())
 }
 

@@ -3,7 +3,6 @@
 use burn::tensor::Device;
 use glae_face::detector::Detector;
 use glae_face::detector::manifest::Manifest as DetectorManifest;
-use glae_face::detector::network::YuNet;
 use glae_model::manifest::Crop;
 use glae_model::{Estimator, Manifest, StateDict, WeightsError};
 
@@ -79,7 +78,7 @@ impl Parts {
     async fn load(&self, device: &Device, report: &DeviceReport) -> Result<Pipeline, String> {
         post(&Reply::Checking(report.clone()));
         let (finder, state) = &self.finder;
-        let detector = Detector::new(state.load_into(YuNet::new(&device::cpu())).map_err(damaged)?, device);
+        let detector = Detector::new(state, device).map_err(damaged)?;
         let (manifest, bytes) = &self.network;
         let estimator = Estimator::load(manifest.clone(), bytes, device).map_err(damaged)?;
         detector.golden_check(&finder.golden).await.map_err(|error| sentence(&error.to_string()))?;

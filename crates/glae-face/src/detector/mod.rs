@@ -8,8 +8,7 @@ pub mod network;
 mod second;
 pub mod trust;
 
-use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
 use serde::{Deserialize, Serialize};
@@ -19,8 +18,11 @@ use decode::{Face, LEAST_VOTE, decode, suppress};
 use glae_model::cpu;
 #[cfg(all(feature = "gpu", target_family = "wasm"))]
 use glae_model::gpu;
+#[cfg(not(all(feature = "cpu", target_family = "wasm")))]
+use glae_model::tensors::Tensors;
+use glae_model::{StateDict, WeightsError};
 use golden::{Golden, picture};
-use network::{Folded, OUTPUTS, YuNet};
+use network::{Folded, OUTPUTS};
 use second::Sight;
 
 /// How a photograph is looked at.
@@ -65,28 +67,35 @@ pub enum DetectError {
     },
 }
 
-/// The network on a device.
+/// The network on a device, computed by whoever is quickest there.
 #[derive(Debug)]
-pub struct Detector {
-    net: Net,
-    device: Device,
-}
+pub struct Detector(Net);
 
-/// The folded network, computed by whoever is quickest on the device.
 #[derive(Debug)]
 enum Net {
-    Tensors(Box<Folded>),
+    #[cfg(not(all(feature = "cpu", target_family = "wasm")))]
+    Tensors(Box<Folded<Tensors>>),
     #[cfg(feature = "cpu")]
-    Processor(Box<network::Quick<cpu::Processor>>),
+    Processor(Box<Folded<cpu::Processor>>),
     #[cfg(all(feature = "gpu", target_family = "wasm"))]
-    Graphics(Box<network::Quick<gpu::Graphics>>),
+    Graphics(Box<Folded<gpu::Graphics>>),
 }
 
 impl Detector {
-    /// Folds a network, which lies in the processor's memory or on the device, and puts it onto the device. For browsers'
-    /// WebGPU it has to lie in the processor's memory.
-    pub fn new(net: YuNet, device: &Device) -> Self {
-        Self { net: Net::new(net, device), device: device.clone() }
+    /// Folds the state of a [`network::YuNet`] and puts it onto the device.
+    ///
+    /// # Errors
+    /// An array of the network is missing or has another shape.
+    pub fn new(state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
+        #[cfg(feature = "cpu")]
+        if cpu::serves(device) {
+            return Ok(Self(Net::Processor(Box::new(Folded::new(state, cpu::Processor::new(device))?))));
+        }
+        #[cfg(all(feature = "gpu", target_family = "wasm"))]
+        let net = Net::Graphics(Box::new(Folded::new(state, gpu::Graphics::new(device))?));
+        #[cfg(not(target_family = "wasm"))]
+        let net = Net::Tensors(Box::new(Folded::new(state, Tensors::new(device))?));
+        Ok(Self(net))
     }
 
     /// All faces of an upright photograph, from left to right, in its pixels.
@@ -136,7 +145,7 @@ impl Detector {
     /// padding.
     async fn answers(&self, photo: &RgbImage) -> Result<(Vec<f32>, usize, usize), DetectError> {
         let (planes, width, height) = planes(photo);
-        Ok((self.answers_to(planes, [1, 3, height, width]).await?, width, height))
+        Ok((self.answers_to(&planes, [1, 3, height, width]).await?, width, height))
     }
 
     /// Replaces points and scores by what more looks at each of these faces say.
@@ -147,7 +156,7 @@ impl Detector {
             return Ok(());
         }
         let planes: Vec<f32> = sights.iter().flat_map(|(_, sight)| sight.planes.iter().flatten()).copied().collect();
-        let answers = self.answers_to(planes, [2 * sights.len(), 3, second::SIDE, second::SIDE]).await?;
+        let answers = self.answers_to(&planes, [2 * sights.len(), 3, second::SIDE, second::SIDE]).await?;
         let size = answers.len() / (2 * sights.len());
         for ((index, sight), answers) in sights.iter().zip(answers.chunks_exact(2 * size)) {
             let (plain, mirrored) = answers.split_at(size);
@@ -157,48 +166,22 @@ impl Detector {
     }
 
     /// The raw answers, `[batch, priors, 16]`, all finite, to planes of this shape.
-    async fn answers_to(&self, planes: Vec<f32>, shape: [usize; 4]) -> Result<Vec<f32>, DetectError> {
-        let answers: Vec<f32> = match &self.net {
-            Net::Tensors(net) => {
-                numbers(net.forward(Tensor::from_data(TensorData::new(planes, shape), &self.device))).await?
-            }
+    async fn answers_to(&self, planes: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, DetectError> {
+        let answers = match &self.0 {
+            #[cfg(not(all(feature = "cpu", target_family = "wasm")))]
+            Net::Tensors(net) => net.forward(planes, shape).await,
             #[cfg(feature = "cpu")]
-            Net::Processor(net) => {
-                let levels = net.forward(&planes, shape);
-                let image = |image| levels.iter().flat_map(move |map| map.image(image));
-                (0..shape[0]).flat_map(image).copied().collect()
-            }
+            Net::Processor(net) => net.forward(planes, shape).await,
             #[cfg(all(feature = "gpu", target_family = "wasm"))]
-            Net::Graphics(net) => {
-                let levels = net.forward(&planes, shape).map(|level| net.kit.pixels(level).flatten::<3>(1, 2));
-                numbers(Tensor::cat(levels.to_vec(), 1)).await?
-            }
+            Net::Graphics(net) => net.forward(planes, shape).await,
         };
+        let answers = answers.map_err(DetectError::Device)?;
         debug_assert_eq!(answers.len() % OUTPUTS, 0);
         if answers.iter().all(|answer| answer.is_finite()) {
             return Ok(answers);
         }
         Err(DetectError::NotFinite)
     }
-}
-
-impl Net {
-    fn new(net: YuNet, device: &Device) -> Self {
-        #[cfg(feature = "cpu")]
-        if cpu::serves(device) {
-            return Self::Processor(Box::new(network::Quick::new(&Folded::new(&net), cpu::Processor::new(device))));
-        }
-        #[cfg(all(feature = "gpu", target_family = "wasm"))]
-        if gpu::serves(device) {
-            return Self::Graphics(Box::new(network::Quick::new(&Folded::new(&net), gpu::Graphics::new(device))));
-        }
-        Self::Tensors(Box::new(Folded::new(&net.to_device(device))))
-    }
-}
-
-async fn numbers(answers: Tensor<3>) -> Result<Vec<f32>, DetectError> {
-    let answers = answers.into_data_async().await.map_err(|error| DetectError::Device(format!("{error:?}")))?;
-    answers.try_into_vec().map_err(|error| DetectError::Device(format!("{error:?}")))
 }
 
 /// The photograph made smaller, if it is too large.
@@ -233,6 +216,7 @@ pub fn planes(photo: &RgbImage) -> (Vec<f32>, usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use network::YuNet;
 
     #[test]
     fn a_photo_becomes_blue_green_red_and_is_padded_with_zeros() {
@@ -253,7 +237,7 @@ mod tests {
     #[test]
     fn faces_come_from_left_to_right_and_in_the_pixels_of_the_photo() {
         let device = Device::flex();
-        let detector = Detector::new(YuNet::new(&device), &device);
+        let detector = Detector::new(&StateDict::of(&YuNet::new(&device)), &device).unwrap();
         let all = Settings { longest_side: 96, least_score: 0.0, most_overlap: 1.0, second_look: false };
         let found = |width, height| pollster::block_on(detector.detect(&RgbImage::new(width, height), all)).unwrap();
         // A black photo stays black when it is shrunk to 96 x 64: the same answers, twice as large.
@@ -266,7 +250,7 @@ mod tests {
     fn a_device_that_computes_another_network_is_found_out() {
         let device = Device::flex();
         device.seed(3);
-        let detector = Detector::new(YuNet::new(&device), &device);
+        let detector = Detector::new(&StateDict::of(&YuNet::new(&device)), &device).unwrap();
         let golden = pollster::block_on(detector.golden()).unwrap();
         assert_eq!(golden.problem(), None);
         // Answers that are all alike would prove little.
@@ -274,7 +258,7 @@ mod tests {
         let largest = golden.answers.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         assert!(largest - least > 1.0, "{least} to {largest}");
         assert!(pollster::block_on(detector.golden_check(&golden)).is_ok());
-        let other = Detector::new(YuNet::new(&device), &device);
+        let other = Detector::new(&StateDict::of(&YuNet::new(&device)), &device).unwrap();
         let error = pollster::block_on(other.golden_check(&golden)).unwrap_err();
         assert!(matches!(error, DetectError::Wrong { off, .. } if off > 0.01), "{error}");
     }

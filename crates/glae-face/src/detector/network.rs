@@ -2,18 +2,14 @@
 //! `bbox_head.multi_level_cls.0.conv2`, ...), so that public weights load by name.
 
 mod folded;
-#[cfg(any(feature = "cpu", feature = "gpu"))]
-mod quick;
 
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
-use glae_model::layers::{Burn, Layers, Pool};
+use glae_model::layers::{Burn, Layers, Pool, doubled};
 
 pub(super) use folded::Folded;
-#[cfg(any(feature = "cpu", feature = "gpu"))]
-pub(super) use quick::Quick;
 
 /// Pixels between neighbouring priors, level by level.
 pub const STRIDES: [usize; 3] = [8, 16, 32];
@@ -21,7 +17,10 @@ pub const STRIDES: [usize; 3] = [8, 16, 32];
 /// Numbers per prior: class, box (dx, dy, ln w, ln h), objectness, five points.
 pub const OUTPUTS: usize = 16;
 
-/// Channels of every stage behind the first.
+/// Channels of the first stage.
+const STEM: usize = 16;
+
+/// Channels of every stage behind it.
 const WIDTH: usize = 64;
 
 /// Between stages.
@@ -47,11 +46,11 @@ impl YuNet {
         Self {
             backbone: Backbone {
                 model0: Stem {
-                    conv1: conv(3, 16, 3, 1).with_stride([2, 2]).init(device),
-                    bn1: BatchNormConfig::new(16).init(device),
-                    conv2: Unit::new(16, 16, device),
+                    conv1: conv(3, STEM, 3, 1).with_stride([2, 2]).init(device),
+                    bn1: BatchNormConfig::new(STEM).init(device),
+                    conv2: Unit::new(STEM, STEM, device),
                 },
-                model1: stage(16, WIDTH),
+                model1: stage(STEM, WIDTH),
                 model2: stage(WIDTH, WIDTH),
                 model3: stage(WIDTH, WIDTH),
                 model4: stage(WIDTH, WIDTH),
@@ -180,17 +179,6 @@ impl Neck {
     }
 }
 
-/// Nearest neighbour, twice as large.
-fn doubled(x: Tensor<4>) -> Tensor<4> {
-    let [batch, channels, height, width] = x.dims();
-    x.reshape([batch, channels, height, 1, width, 1]).expand([batch, channels, height, 2, width, 2]).reshape([
-        batch,
-        channels,
-        2 * height,
-        2 * width,
-    ])
-}
-
 #[derive(Module, Debug)]
 struct Heads {
     multi_level_share_convs: Vec<Vec<Unit>>,
@@ -240,12 +228,5 @@ mod tests {
         let device = Device::flex();
         let answers = YuNet::new(&device).forward(Tensor::zeros([2, 3, 64, 96], &device));
         assert_eq!(answers.dims(), [2, priors(96, 64).len(), OUTPUTS]);
-    }
-
-    #[test]
-    fn a_doubled_map_repeats_its_neighbours() {
-        let x = Tensor::<4>::from_data([[[[1.0, 2.0]]]], &Device::flex());
-        let twice: Vec<f32> = doubled(x).into_data().try_to_vec().unwrap();
-        assert_eq!(twice, [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0]);
     }
 }

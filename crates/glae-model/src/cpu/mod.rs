@@ -70,6 +70,10 @@ impl Kit for Processor {
         x.add_doubled(half);
         x
     }
+
+    async fn read(&self, maps: Vec<Map>) -> Result<Vec<Vec<f32>>, String> {
+        Ok(maps.into_iter().map(|map| map.values).collect())
+    }
 }
 
 /// Activations, `[batch, height, width, channels]` in row-major order, owned or borrowed.

@@ -1,7 +1,7 @@
 //! Buffers, and programs that are sent to work on them.
 
 use burn::backend::wgpu::{CubeDim, CubeTensor, KernelSource, SourceKernel, SourceTemplate, Wgpu};
-use burn::tensor::{DType, Device, Shape, Tensor};
+use burn::tensor::{Device, Tensor};
 use cubecl::prelude::{CubeCount, KernelId};
 use cubecl::server::{Handle, KernelArguments};
 
@@ -30,7 +30,7 @@ impl Graphics {
     /// # Panics
     /// If the device is none of these ([`serves`]).
     pub fn new(device: &Device) -> Self {
-        let anchor = Tensor::<1>::zeros([1], device).try_into_primitive::<Wgpu>();
+        let anchor = Tensor::<1>::from_data([0f32], device).try_into_primitive::<Wgpu>();
         Self { anchor: anchor.expect("the device computes with WebGPU") }
     }
 
@@ -47,29 +47,13 @@ impl Graphics {
     fn launch(&self, program: Program, count: [usize; 3], buffers: Vec<&Handle>) {
         let [x, y, z] = count.map(|count| count as u32);
         let buffers = buffers.into_iter().map(|handle| handle.clone().binding()).collect();
-        let kernel = Box::new(SourceKernel::new(program, program.workgroup()));
+        let workgroup = CubeDim::new_2d(WORKGROUP[0] as u32, WORKGROUP[1] as u32);
+        let kernel = Box::new(SourceKernel::new(program, workgroup));
         self.anchor.client.launch(kernel, CubeCount::Static(x, y, z), KernelArguments::new().with_buffers(buffers));
     }
 
     fn empty(&self, numbers: usize) -> Handle {
         self.anchor.client.empty(numbers * size_of::<f32>())
-    }
-
-    fn tensor<const D: usize>(&self, values: Handle, shape: [usize; D]) -> Tensor<D> {
-        let CubeTensor { client, device, .. } = self.anchor.clone();
-        Tensor::from_primitive::<Wgpu>(CubeTensor::new_contiguous(
-            client,
-            device,
-            Shape::new(shape),
-            values,
-            DType::F32,
-        ))
-    }
-
-    /// A map as a tensor, `[batch, height, width, channels]`.
-    pub fn pixels(&self, map: Map) -> Tensor<4> {
-        let Map { batch, height, width, channels, values, .. } = map;
-        self.tensor(values, [batch, height, width, channels])
     }
 }
 
@@ -168,69 +152,14 @@ impl Kit for Graphics {
         self.launch(Program::AddDoubled, count, vec![&x.values, &half.values, &sizes, &values]);
         Map { values, ..x }
     }
-}
 
-/// Both classifiers, where each is a 1x1 convolution and a weighted sum over pixels.
-#[derive(Clone, Debug)]
-pub struct Classifiers {
-    share: Handle,
-    weight: Handle,
-    bias: Handle,
-    pixels: usize,
-    channels: usize,
-}
-
-/// One classifier's numbers.
-#[derive(Clone, Debug)]
-pub struct Classifier {
-    /// `[classes, channels]`
-    pub weight: Vec<f32>,
-    /// `[classes]`
-    pub bias: Vec<f32>,
-    /// What each pixel counts, `[pixels]`.
-    pub share: Vec<f32>,
-    /// Added to each sum over pixels.
-    pub offset: f32,
-}
-
-impl Classifiers {
-    /// `None` where the workgroup cannot hold all channels.
-    pub fn new(heads: &[Classifier; 2], graphics: &Graphics) -> Option<Self> {
-        let pixels = heads[0].share.len();
-        let channels = heads[0].weight.len() / crate::AGES;
-        if channels > shader::MOST_CHANNELS {
-            return None;
-        }
-        let padded = FOURS * 4;
-        let (mut share, mut weight, mut bias) = (Vec::new(), vec![0f32; 2 * channels * padded], vec![0f32; 2 * padded]);
-        for (index, head) in heads.iter().enumerate() {
-            share.extend_from_slice(&head.share);
-            let whole: f32 = head.share.iter().sum();
-            for (class, own) in head.bias.iter().enumerate() {
-                // The sum over pixels of (w x + b) and the offset behind it.
-                bias[index * padded + class] = own * whole + head.offset;
-                for channel in 0..channels {
-                    weight[(index * channels + channel) * padded + class] = head.weight[class * channels + channel];
-                }
-            }
-        }
-        let (share, weight, bias) = (graphics.upload(&share), graphics.upload(&weight), graphics.upload(&bias));
-        Some(Self { share, weight, bias, pixels, channels })
-    }
-
-    /// Logits, `[2, batch, 101]`.
-    pub fn forward(&self, features: &Map, graphics: &Graphics) -> Tensor<3> {
-        let batch = features.batch;
-        let values = graphics.empty(2 * batch * crate::AGES);
-        let sizes = graphics.sizes(&[self.pixels, self.channels, FOURS, crate::AGES, batch]);
-        let buffers = vec![&features.values, &self.share, &self.weight, &self.bias, &sizes, &values];
-        graphics.launch(Program::Classifiers, [batch, 2, 1], buffers);
-        graphics.tensor(values, [2, batch, crate::AGES])
+    async fn read(&self, maps: Vec<Map>) -> Result<Vec<Vec<f32>>, String> {
+        debug_assert!(maps.iter().all(|map| !map.planes), "what came from outside is read again");
+        let read = self.anchor.client.read_async(maps.into_iter().map(|map| map.values).collect()).await;
+        let numbers = |bytes: &[u8]| bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        Ok(read.map_err(|error| format!("{error:?}"))?.iter().map(|bytes| numbers(bytes)).collect())
     }
 }
-
-/// Fours of classes.
-const FOURS: usize = crate::AGES.div_ceil(4);
 
 /// What the GPU runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -239,16 +168,6 @@ enum Program {
     Depthwise,
     MaxPool,
     AddDoubled,
-    Classifiers,
-}
-
-impl Program {
-    fn workgroup(self) -> CubeDim {
-        match self {
-            Self::Classifiers => CubeDim::new_1d(64),
-            _ => CubeDim::new_2d(WORKGROUP[0] as u32, WORKGROUP[1] as u32),
-        }
-    }
 }
 
 impl KernelSource for Program {
@@ -258,7 +177,6 @@ impl KernelSource for Program {
             Self::Depthwise => shader::depthwise(),
             Self::MaxPool => shader::max_pool(),
             Self::AddDoubled => shader::add_doubled(),
-            Self::Classifiers => shader::classifiers(),
         })
     }
 

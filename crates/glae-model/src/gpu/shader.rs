@@ -12,9 +12,6 @@ pub(crate) const PIXELS: usize = 4;
 /// Invocations of a workgroup: groups of four output channels, and pieces of rows.
 pub(crate) const WORKGROUP: [usize; 2] = [8, 8];
 
-/// Most channels of the last feature map (ResNet-50's), held by a workgroup of the classifiers.
-pub(crate) const MOST_CHANNELS: usize = 2048;
-
 /// A convolution padded by half a side, with bias and, where asked, shortcut and ReLU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Convolution {
@@ -151,42 +148,6 @@ pub(crate) fn add_doubled() -> String {
 "
 }
 
-/// Both classifiers, where each is a 1x1 convolution and a weighted sum over pixels: the sum comes first. One workgroup for each
-/// image and classifier. Buffers: features `[batch, pixels, channels]`, share `[2, pixels]`, weight `[2, channels, fours]`, bias
-/// `[2, fours]`, sizes (pixels, channels, fours of classes, classes, batch), y `[2, batch, classes]`.
-pub(crate) fn classifiers() -> String {
-    let inputs =
-        [("features", "f32"), ("share", "f32"), ("weight", "vec4<f32>"), ("bias", "vec4<f32>"), ("sizes", "i32")];
-    bindings(&inputs, ("y", "f32"))
-        + &format!(
-            "var<workgroup> pooled: array<f32, {MOST_CHANNELS}>;
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {{
-  let pixels = sizes[0]; let channels = sizes[1]; let fours = sizes[2]; let classes = sizes[3]; let batch = sizes[4];
-  let image = i32(group.x); let head = i32(group.y);
-  for (var channel = i32(index); channel < channels; channel += 64) {{
-    var sum = 0.0;
-    for (var pixel = 0; pixel < pixels; pixel++) {{
-      sum += share[head * pixels + pixel] * features[(image * pixels + pixel) * channels + channel];
-    }}
-    pooled[channel] = sum;
-  }}
-  workgroupBarrier();
-  for (var own = i32(index); own < fours; own += 64) {{
-    var sum = bias[head * fours + own];
-    for (var channel = 0; channel < channels; channel++) {{
-      sum += pooled[channel] * weight[(head * channels + channel) * fours + own];
-    }}
-    for (var lane = 0; lane < 4; lane++) {{
-      let class_ = own * 4 + lane;
-      if (class_ < classes) {{ y[(head * batch + image) * classes + class_] = sum[lane]; }}
-    }}
-  }}
-}}
-"
-        )
-}
-
 /// Where a program for maps begins: its four of channels, its `place` or piece of a row, and its image.
 fn start(place: &str) -> String {
     let [x, y] = WORKGROUP;
@@ -229,7 +190,7 @@ mod tests {
 
     /// The programs of ResNet-18 and ResNet-50, and others that could be asked for.
     fn all() -> Vec<String> {
-        let mut texts = vec![max_pool(), depthwise(), add_doubled(), classifiers()];
+        let mut texts = vec![max_pool(), depthwise(), add_doubled()];
         for (side, stride, planes) in
             [(7, 2, true), (3, 1, false), (3, 2, false), (1, 1, false), (1, 2, false), (3, 2, true)]
         {

@@ -171,7 +171,7 @@ fn network(folder: &Path, out: &Path, photograph: &RgbImage, face: &Face, device
         input.normalise(&picture, mirrored, &mut planes);
     }
     let folded = FoldedNet::new(&network, &state, device)?;
-    let logits: Vec<f32> = folded.forward(planes.clone(), [PAIR, 3, side, side]).into_data().try_to_vec()?;
+    let logits = read_sync(folded.forward(&planes, [PAIR, 3, side, side])).map_err(anyhow::Error::msg)?;
     let Crop::Landmarks(template) = input.crop else { anyhow::bail!("{name} was trained on whole squares") };
     let straight = align(photograph, &face.points, &template, side as u32).context("the face's points coincide")?;
     let estimates = read_sync(inference.estimate(&[&picture, straight.as_raw()]))?;

@@ -89,7 +89,7 @@ impl Ours {
         let net = state.load_into(YuNet::new(device))?;
         let (planes, width, height) = planes(&picture);
         let input = Tensor::from_data(TensorData::new(planes, [1, 3, height, width]), device);
-        let detector = Detector::new(net.clone(), device);
+        let detector = Detector::new(state, device)?;
         let settings = Settings { longest_side: picture.width(), second_look: false, ..Settings::default() };
         Ok(Self { net, detector, picture, input, settings })
     }

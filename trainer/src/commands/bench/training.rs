@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData, read_sync};
 use glae_model::backbone::ResNet;
 use glae_model::config::{Backbone, NetworkConfig, Rearrange};
 use glae_model::fold::FoldedNet;
@@ -128,8 +128,7 @@ impl Prepared {
             let input = self.tensor(PAIR, &self.device);
             let shape = input.dims();
             let pixels: Vec<f32> = input.into_data().try_into_vec()?;
-            let estimate =
-                move || -> Result<Vec<f32>> { Ok(net.forward(pixels.clone(), shape).into_data().try_to_vec()?) };
+            let estimate = move || read_sync(net.forward(&pixels, shape)).map_err(anyhow::Error::msg);
             let logits = estimate()?;
             let run = move || timed(|| pool.install(&estimate));
             contenders.push(Contender::ours(group.clone(), "whole network", run));

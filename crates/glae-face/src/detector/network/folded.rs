@@ -1,157 +1,134 @@
 //! YuNet_n for inference: BatchNorm folded into the convolutions before it, the four heads of a level run as one.
 
-use burn::nn::BatchNorm;
-use burn::nn::conv::Conv2d;
-use burn::tensor::Tensor;
-#[cfg(any(feature = "cpu", feature = "gpu"))]
-use burn::tensor::TensorData;
-use burn::tensor::activation::relu;
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
+use glae_model::layers::Kit;
+use glae_model::{StateDict, WeightsError};
 
-use super::{HALF, Heads, Stage, Unit, YuNet, doubled};
+use super::{HALF, OUTPUTS, STEM, WIDTH};
 
-/// The network with as few operations as it needs; outside of training it answers as [`YuNet::forward`] does.
+/// The network with as few operations as it needs; it answers as [`super::YuNet::forward`] does outside of training.
 #[derive(Clone, Debug)]
-pub(in crate::detector) struct Folded {
-    pub(super) stem: (Conv, FoldedUnit),
-    pub(super) stages: [[FoldedUnit; 2]; 5],
+pub(in crate::detector) struct Folded<K: Kit> {
+    kit: K,
+    stem: (K::Conv, Unit<K>),
+    stages: [[Unit<K>; 2]; 5],
     /// Level by level, as all that follows.
-    pub(super) laterals: Vec<FoldedUnit>,
-    pub(super) shared: Vec<Vec<FoldedUnit>>,
+    laterals: [Unit<K>; 3],
+    shared: [Unit<K>; 3],
     /// Class, box, objectness and points side by side.
-    pub(super) heads: Vec<FoldedUnit>,
+    heads: [Unit<K>; 3],
 }
 
-impl Folded {
-    /// Folds on the device the network lies on; nothing is read back.
-    pub(in crate::detector) fn new(net: &YuNet) -> Self {
-        let YuNet { backbone, neck, bbox_head } = net;
-        let stem = &backbone.model0;
-        let stages = [&backbone.model1, &backbone.model2, &backbone.model3, &backbone.model4, &backbone.model5];
-        let fold_all = |units: &Vec<Unit>| units.iter().map(FoldedUnit::new).collect::<Vec<_>>();
-        Self {
-            stem: (Conv::new(&stem.conv1).normalised(&stem.bn1), FoldedUnit::new(&stem.conv2)),
-            stages: stages.map(|Stage { conv1, conv2 }| [conv1, conv2].map(FoldedUnit::new)),
-            laterals: fold_all(&neck.lateral_convs),
-            shared: bbox_head.multi_level_share_convs.iter().map(fold_all).collect(),
-            heads: (0..neck.lateral_convs.len()).map(|level| FoldedUnit::side_by_side(bbox_head, level)).collect(),
-        }
-    }
-
-    /// See [`YuNet::forward`]: the same shapes.
-    pub(in crate::detector) fn forward(&self, input: Tensor<4>) -> Tensor<3> {
-        let all = |units: &[FoldedUnit], x| units.iter().fold(x, |x, unit| unit.forward(x));
-        let stage = |index: usize, x| all(&self.stages[index], x);
-        let halve = |x| HALF.forward(x);
-        let (stem, unit) = &self.stem;
-        let x = stage(0, halve(unit.forward(relu(stem.forward(input)))));
-        let fine = stage(2, halve(stage(1, x)));
-        let middle = stage(3, halve(fine.clone()));
-        let coarse = stage(4, halve(middle.clone()));
-
-        let coarse = self.laterals[2].forward(coarse);
-        let middle = self.laterals[1].forward(middle + doubled(coarse.clone()));
-        let fine = self.laterals[0].forward(fine + doubled(middle.clone()));
-
-        let levels = [fine, middle, coarse].into_iter().enumerate();
-        let answers =
-            levels.map(|(level, x)| self.heads[level].forward(all(&self.shared[level], x)).flatten::<3>(2, 3));
-        Tensor::cat(answers.collect(), 2).swap_dims(1, 2)
-    }
-}
-
-/// A [`Unit`], its BatchNorm inside the depthwise convolution.
+/// A [`super::Unit`], its BatchNorm inside the depthwise convolution.
 #[derive(Clone, Debug)]
-pub(super) struct FoldedUnit {
-    pub(super) point: Conv,
-    pub(super) depth: Conv,
+struct Unit<K: Kit> {
+    point: K::Conv,
+    depth: K::Depthwise,
     /// BatchNorm and ReLU come together. A head has neither: its answers may be negative.
-    pub(super) activated: bool,
+    activated: bool,
 }
 
-impl FoldedUnit {
-    fn new(unit: &Unit) -> Self {
-        let (point, depth) = (Conv::new(&unit.conv1), Conv::new(&unit.conv2));
-        match &unit.bn {
-            Some(bn) => Self { point, depth: depth.normalised(bn), activated: true },
-            None => Self { point, depth, activated: false },
-        }
+impl<K: Kit> Folded<K> {
+    /// # Errors
+    /// An array of the network is missing or has another shape.
+    pub(in crate::detector) fn new(state: &StateDict, kit: K) -> Result<Self, WeightsError> {
+        let unit = |name: &str, from: usize, to: usize| {
+            let (point, bias) = state.folded(&format!("{name}.conv1"), None, [to, from, 1, 1])?;
+            let point = kit.conv(&point, bias, [to, from, 1, 1], 1, 0);
+            let (depth, bias) = state.folded(&format!("{name}.conv2"), Some(&format!("{name}.bn")), [to, 1, 3, 3])?;
+            Ok::<_, WeightsError>(Unit { point, depth: kit.depthwise(&depth, bias), activated: true })
+        };
+        // All heads of a level read the same features, so their 1x1 convolutions stack; the depthwise ones keep channels apart
+        // anyway.
+        let heads = |level: usize| {
+            let (mut points, mut depths) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+            for (head, to) in [("cls", 1), ("bbox", 4), ("obj", 1), ("kps", 10)] {
+                let name = format!("bbox_head.multi_level_{head}.{level}");
+                let (point, bias) = state.folded(&format!("{name}.conv1"), None, [to, WIDTH, 1, 1])?;
+                points.0.extend(point);
+                points.1.extend(bias);
+                let (depth, bias) = state.folded(&format!("{name}.conv2"), None, [to, 1, 3, 3])?;
+                depths.0.extend(depth);
+                depths.1.extend(bias);
+            }
+            let point = kit.conv(&points.0, points.1, [OUTPUTS, WIDTH, 1, 1], 1, 0);
+            Ok::<_, WeightsError>(Unit { point, depth: kit.depthwise(&depths.0, depths.1), activated: false })
+        };
+        let stage = |index: usize, from: usize, to: usize| {
+            let name = format!("backbone.model{index}");
+            Ok::<_, WeightsError>([
+                unit(&format!("{name}.conv1"), from, from)?,
+                unit(&format!("{name}.conv2"), from, to)?,
+            ])
+        };
+        let lateral = |level: usize| unit(&format!("neck.lateral_convs.{level}"), WIDTH, WIDTH);
+        let shared = |level: usize| unit(&format!("bbox_head.multi_level_share_convs.{level}.0"), WIDTH, WIDTH);
+        let shape = [STEM, 3, 3, 3];
+        let (stem, bias) = state.folded("backbone.model0.conv1", Some("backbone.model0.bn1"), shape)?;
+        Ok(Self {
+            // The only 3x3 convolution of all channels halves the map.
+            stem: (kit.conv(&stem, bias, shape, 2, 0), unit("backbone.model0.conv2", STEM, STEM)?),
+            stages: [
+                stage(1, STEM, WIDTH)?,
+                stage(2, WIDTH, WIDTH)?,
+                stage(3, WIDTH, WIDTH)?,
+                stage(4, WIDTH, WIDTH)?,
+                stage(5, WIDTH, WIDTH)?,
+            ],
+            laterals: [lateral(0)?, lateral(1)?, lateral(2)?],
+            shared: [shared(0)?, shared(1)?, shared(2)?],
+            heads: [heads(0)?, heads(1)?, heads(2)?],
+            kit,
+        })
     }
 
-    /// The heads of one level as a single one. All read the same features, so their 1x1 convolutions stack; the depthwise
-    /// ones keep channels apart anyway.
-    fn side_by_side(heads: &Heads, level: usize) -> Self {
-        let Heads { multi_level_cls, multi_level_bbox, multi_level_obj, multi_level_kps, .. } = heads;
-        let own = [multi_level_cls, multi_level_bbox, multi_level_obj, multi_level_kps].map(|head| &head[level]);
-        debug_assert!(own.iter().all(|head| head.bn.is_none()), "a head has neither BatchNorm nor ReLU");
-        let point = Conv::stack(own.map(|head| Conv::new(&head.conv1)));
-        let mut depth = Conv::stack(own.map(|head| Conv::new(&head.conv2)));
-        depth.options.groups = depth.channels();
-        Self { point, depth, activated: false }
+    /// Answers, `[batch, priors, 16]` in the order of [`crate::detector::decode::priors`], to pixels as blue, green and red, 0
+    /// to 255, in planes whose sides are multiples of 32, `[batch, 3, height, width]`.
+    ///
+    /// # Errors
+    /// A device that fails, with its reason.
+    pub(in crate::detector) async fn forward(&self, planes: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, String> {
+        let levels = self.kit.read(self.levels(planes, shape)).await?;
+        let batch = shape[0];
+        let image = |image: usize| {
+            levels.iter().flat_map(move |level| &level[image * level.len() / batch..][..level.len() / batch])
+        };
+        Ok((0..batch).flat_map(image).copied().collect())
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = self.depth.forward(self.point.forward(x));
-        if self.activated { relu(x) } else { x }
-    }
-}
+    /// A map with 16 channels for each level, whose pixels are the level's priors.
+    fn levels(&self, planes: &[f32], shape: [usize; 4]) -> Vec<K::Map> {
+        let kit = &self.kit;
+        let run = |unit: &Unit<K>, x: &K::Map| {
+            kit.convolve_depthwise(&unit.depth, &kit.convolve(&unit.point, x, None, false), unit.activated)
+        };
+        let stage = |index: usize, x: &K::Map| {
+            let [first, second] = &self.stages[index];
+            run(second, &run(first, x))
+        };
+        let halve = |x: &K::Map| kit.max_pool(x, HALF);
+        let (stem, unit) = &self.stem;
+        let x = run(unit, &kit.convolve(stem, &kit.map(planes, shape), None, true));
+        let x = stage(1, &stage(0, &halve(&x)));
+        let fine = stage(2, &halve(&x));
+        let middle = stage(3, &halve(&fine));
+        let coarse = stage(4, &halve(&middle));
 
-#[derive(Clone, Debug)]
-pub(super) struct Conv {
-    pub(super) weight: Tensor<4>,
-    bias: Tensor<1>,
-    pub(super) options: ConvOptions<2>,
-}
+        let coarse = run(&self.laterals[2], &coarse);
+        let middle = run(&self.laterals[1], &kit.add_doubled(middle, &coarse));
+        let fine = run(&self.laterals[0], &kit.add_doubled(fine, &middle));
 
-impl Conv {
-    fn new(conv: &Conv2d) -> Self {
-        let weight = conv.weight.val();
-        let [channels, ..] = weight.dims();
-        let bias = conv.bias.as_ref().map_or_else(|| Tensor::zeros([channels], &weight.device()), |bias| bias.val());
-        // Every convolution of this network pads so that only its stride changes the size.
-        let padding = conv.kernel_size.map(|side| side / 2);
-        Self { weight, bias, options: ConvOptions::new(conv.stride, padding, conv.dilation, conv.groups) }
-    }
-
-    fn channels(&self) -> usize {
-        self.weight.dims()[0]
-    }
-
-    /// With BatchNorm behind it: w' = w g / sqrt(v + eps), b' = (b - m) g / sqrt(v + eps) + beta, per output channel.
-    fn normalised(self, norm: &BatchNorm) -> Self {
-        let scale = norm.gamma.val() / (norm.running_var.value() + norm.epsilon).sqrt();
-        let bias = (self.bias.clone() - norm.running_mean.value()) * scale.clone() + norm.beta.val();
-        let scale = scale.reshape([self.channels(), 1, 1, 1]);
-        Self { weight: self.weight * scale, bias, options: self.options }
-    }
-
-    /// The output channels of all, in their order. They differ in nothing else.
-    fn stack(convs: [Self; 4]) -> Self {
-        let weight = Tensor::cat(convs.iter().map(|conv| conv.weight.clone()).collect(), 0);
-        let bias = Tensor::cat(convs.iter().map(|conv| conv.bias.clone()).collect(), 0);
-        let [first, ..] = convs;
-        Self { weight, bias, options: first.options }
-    }
-
-    /// Weights, bias and shape, from a device that need not be waited for.
-    #[cfg(any(feature = "cpu", feature = "gpu"))]
-    pub(super) fn read(&self) -> (Vec<f32>, Vec<f32>, [usize; 4]) {
-        let numbers = |data: TensorData| data.try_into_vec().expect("weights are f32");
-        (numbers(self.weight.clone().into_data()), numbers(self.bias.clone().into_data()), self.weight.dims())
-    }
-
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        conv2d(x, self.weight.clone(), Some(self.bias.clone()), self.options.clone())
+        let level = |level: usize, x: K::Map| run(&self.heads[level], &run(&self.shared[level], &x));
+        vec![level(0, fine), level(1, middle), level(2, coarse)]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detector::network::OUTPUTS;
+    use crate::detector::network::YuNet;
     use burn::module::{Module, ModuleMapper, Param};
-    use burn::tensor::{Device, Distribution};
+    use burn::tensor::{Device, Distribution, Tensor};
+    use glae_model::tensors::Tensors;
 
     /// Gives BatchNorm other numbers than its first ones, which would leave nothing to fold.
     #[derive(Default)]
@@ -190,19 +167,14 @@ mod tests {
         // Stem and its unit, five stages of two units, three laterals, three shared units; four arrays each.
         assert_eq!(shake.shaken, (2 + 10 + 3 + 3) * 4);
         let input = Tensor::random([2, 3, 64, 96], Distribution::Uniform(0.0, 255.0), &device);
-        let unfolded = net.forward(input.clone());
-        let folded = Folded::new(&net);
-        let read = |answers: Tensor<3>| answers.into_data().try_to_vec::<f32>().unwrap();
-        let unfolded = read(unfolded);
-        assert_same(&read(folded.forward(input.clone())), &unfolded);
+        let unfolded: Vec<f32> = net.forward(input.clone()).into_data().try_to_vec().unwrap();
+        let (state, pixels) = (StateDict::of(&net), input.to_data().try_to_vec::<f32>().unwrap());
+        let by_tensors = Folded::new(&state, Tensors::new(&device)).unwrap();
+        assert_same(&pollster::block_on(by_tensors.forward(&pixels, input.dims())).unwrap(), &unfolded);
         #[cfg(feature = "cpu")]
         {
-            let pixels = input.clone().into_data().try_to_vec::<f32>().unwrap();
-            let quick = super::super::Quick::new(&folded, glae_model::cpu::Processor::new(&device));
-            let levels = quick.forward(&pixels, input.dims());
-            let answers: Vec<f32> =
-                (0..2).flat_map(|image| levels.iter().flat_map(move |map| map.image(image))).copied().collect();
-            assert_same(&answers, &unfolded);
+            let quick = Folded::new(&state, glae_model::cpu::Processor::new(&device)).unwrap();
+            assert_same(&pollster::block_on(quick.forward(&pixels, input.dims())).unwrap(), &unfolded);
         }
     }
 

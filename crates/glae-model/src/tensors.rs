@@ -1,0 +1,92 @@
+//! Layers for inference by the tensors of a backend: for devices that have no quicker ones.
+
+use burn::tensor::activation::relu;
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::layers::{Kit, Pool, doubled};
+
+/// These layers, to be used through [`Kit`]. Maps are `[batch, channels, height, width]`.
+#[derive(Clone, Debug)]
+pub struct Tensors {
+    device: Device,
+}
+
+impl Tensors {
+    /// On this device.
+    pub fn new(device: &Device) -> Self {
+        Self { device: device.clone() }
+    }
+
+    fn upload<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
+        Tensor::from_data(TensorData::new(values, shape), &self.device)
+    }
+}
+
+/// A convolution with its bias.
+#[derive(Clone, Debug)]
+pub struct Conv {
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    stride: usize,
+    groups: usize,
+}
+
+impl Conv {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let [.., side] = self.weight.dims();
+        let options = ConvOptions::new([self.stride; 2], [side / 2; 2], [1, 1], self.groups);
+        conv2d(x, self.weight.clone(), Some(self.bias.clone()), options)
+    }
+}
+
+impl Kit for Tensors {
+    type Map = Tensor<4>;
+    type Conv = Conv;
+    type Depthwise = Conv;
+
+    fn conv(&self, weight: &[f32], bias: Vec<f32>, shape: [usize; 4], stride: usize, _map: usize) -> Conv {
+        let out = bias.len();
+        Conv { weight: self.upload(weight.to_vec(), shape), bias: self.upload(bias, [out]), stride, groups: 1 }
+    }
+
+    fn depthwise(&self, weight: &[f32], bias: Vec<f32>) -> Conv {
+        let channels = bias.len();
+        Conv { groups: channels, ..self.conv(weight, bias, [channels, 1, 3, 3], 1, 0) }
+    }
+
+    fn map(&self, planes: &[f32], shape: [usize; 4]) -> Tensor<4> {
+        self.upload(planes.to_vec(), shape)
+    }
+
+    fn convolve(&self, conv: &Conv, x: &Tensor<4>, shortcut: Option<&Tensor<4>>, activated: bool) -> Tensor<4> {
+        let x = conv.forward(x.clone());
+        let x = match shortcut {
+            Some(shortcut) => x + shortcut.clone(),
+            None => x,
+        };
+        if activated { relu(x) } else { x }
+    }
+
+    fn convolve_depthwise(&self, conv: &Conv, x: &Tensor<4>, activated: bool) -> Tensor<4> {
+        self.convolve(conv, x, None, activated)
+    }
+
+    fn max_pool(&self, x: &Tensor<4>, pool: Pool) -> Tensor<4> {
+        pool.forward(x.clone())
+    }
+
+    fn add_doubled(&self, x: Tensor<4>, half: &Tensor<4>) -> Tensor<4> {
+        x + doubled(half.clone())
+    }
+
+    async fn read(&self, maps: Vec<Tensor<4>>) -> Result<Vec<Vec<f32>>, String> {
+        let mut all = Vec::new();
+        for map in maps {
+            let data = map.permute([0, 2, 3, 1]).into_data_async().await.map_err(|error| format!("{error:?}"))?;
+            all.push(data.try_into_vec().map_err(|error| format!("{error:?}"))?);
+        }
+        Ok(all)
+    }
+}
