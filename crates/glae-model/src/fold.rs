@@ -10,7 +10,7 @@ use crate::cpu;
 #[cfg(all(feature = "gpu", target_family = "wasm"))]
 use crate::gpu;
 use crate::layers::Kit;
-#[cfg(not(all(feature = "cpu", target_family = "wasm")))]
+#[cfg(not(all(feature = "gpu", target_family = "wasm")))]
 use crate::tensors::Tensors;
 use crate::weights::{StateDict, WeightsError};
 
@@ -27,7 +27,7 @@ pub struct FoldedNet {
 /// The backbone, computed by whoever is quickest on the device.
 #[derive(Clone, Debug)]
 enum Trunk {
-    #[cfg(not(all(feature = "cpu", target_family = "wasm")))]
+    #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
     Tensors(Layers<Tensors>),
     #[cfg(feature = "cpu")]
     Processor(Layers<cpu::Processor>),
@@ -53,7 +53,7 @@ impl FoldedNet {
     /// A device that fails, with its reason.
     pub async fn forward(&self, pixels: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, String> {
         let features = match &self.trunk {
-            #[cfg(not(all(feature = "cpu", target_family = "wasm")))]
+            #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
             Trunk::Tensors(layers) => layers.forward(pixels, shape).await?,
             #[cfg(feature = "cpu")]
             Trunk::Processor(layers) => layers.forward(pixels, shape).await?,
@@ -72,13 +72,15 @@ impl Trunk {
             return Ok(Self::Processor(Layers::new(config, state, cpu::Processor::new(device))?));
         }
         #[cfg(all(feature = "gpu", target_family = "wasm"))]
-        if config.width.is_multiple_of(4) {
-            return Ok(Self::Graphics(Layers::new(config, state, gpu::Graphics::new(device))?));
-        }
-        #[cfg(not(all(feature = "cpu", target_family = "wasm")))]
-        return Ok(Self::Tensors(Layers::new(config, state, Tensors::new(device))?));
-        #[cfg(all(feature = "cpu", target_family = "wasm"))]
-        Err(WeightsError::Manifest("browsers' WebGPU needs a `network.width` that is a multiple of four".to_owned()))
+        return if config.width.is_multiple_of(4) {
+            Ok(Self::Graphics(Layers::new(config, state, gpu::Graphics::new(device))?))
+        } else {
+            Err(WeightsError::Manifest(
+                "browsers' WebGPU needs a `network.width` that is a multiple of four".to_owned(),
+            ))
+        };
+        #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
+        Ok(Self::Tensors(Layers::new(config, state, Tensors::new(device))?))
     }
 }
 
@@ -372,7 +374,7 @@ mod tests {
     use crate::AgeNet;
     use crate::config::Rearrange;
     use burn::module::Module;
-    use burn::tensor::Distribution;
+    use burn::tensor::{Distribution, Tensor};
 
     /// A network whose BatchNorm statistics are not the initial 0 and 1: it has seen some training batches.
     fn used_network(config: &NetworkConfig, device: &Device) -> AgeNet {

@@ -34,7 +34,7 @@ pub mod network;
 pub mod projection;
 pub mod rearrange;
 pub mod routing;
-#[cfg(not(all(feature = "cpu", target_family = "wasm")))]
+#[cfg(not(all(feature = "gpu", target_family = "wasm")))]
 pub mod tensors;
 pub mod weights;
 

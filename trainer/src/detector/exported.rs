@@ -168,6 +168,7 @@ pub(crate) mod seeded {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glae_face::detector::network::YuNet;
 
     #[test]
     fn photographs_come_in_order_however_they_are_decoded() {

@@ -18,7 +18,7 @@ use decode::{Face, LEAST_VOTE, decode, suppress};
 use glae_model::cpu;
 #[cfg(all(feature = "gpu", target_family = "wasm"))]
 use glae_model::gpu;
-#[cfg(not(all(feature = "cpu", target_family = "wasm")))]
+#[cfg(not(all(feature = "gpu", target_family = "wasm")))]
 use glae_model::tensors::Tensors;
 use glae_model::{StateDict, WeightsError};
 use golden::{Golden, picture};
@@ -73,7 +73,7 @@ pub struct Detector(Net);
 
 #[derive(Debug)]
 enum Net {
-    #[cfg(not(all(feature = "cpu", target_family = "wasm")))]
+    #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
     Tensors(Box<Folded<Tensors>>),
     #[cfg(feature = "cpu")]
     Processor(Box<Folded<cpu::Processor>>),
@@ -92,10 +92,9 @@ impl Detector {
             return Ok(Self(Net::Processor(Box::new(Folded::new(state, cpu::Processor::new(device))?))));
         }
         #[cfg(all(feature = "gpu", target_family = "wasm"))]
-        let net = Net::Graphics(Box::new(Folded::new(state, gpu::Graphics::new(device))?));
-        #[cfg(not(target_family = "wasm"))]
-        let net = Net::Tensors(Box::new(Folded::new(state, Tensors::new(device))?));
-        Ok(Self(net))
+        return Ok(Self(Net::Graphics(Box::new(Folded::new(state, gpu::Graphics::new(device))?))));
+        #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
+        Ok(Self(Net::Tensors(Box::new(Folded::new(state, Tensors::new(device))?))))
     }
 
     /// All faces of an upright photograph, from left to right, in its pixels.
@@ -168,7 +167,7 @@ impl Detector {
     /// The raw answers, `[batch, priors, 16]`, all finite, to planes of this shape.
     async fn answers_to(&self, planes: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, DetectError> {
         let answers = match &self.0 {
-            #[cfg(not(all(feature = "cpu", target_family = "wasm")))]
+            #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
             Net::Tensors(net) => net.forward(planes, shape).await,
             #[cfg(feature = "cpu")]
             Net::Processor(net) => net.forward(planes, shape).await,
