@@ -55,16 +55,18 @@ pub(super) mod burns {
 mod panels {
     use burn::tensor::Device;
 
+    use four::Four;
+
     /// Columns of a panel: two registers.
     const WIDE: usize = 8;
 
-    /// Rows that are multiplied side by side: with as many sums as fit into sixteen registers.
+    /// Rows that are multiplied side by side; more sums than these would not stay in registers.
     const HIGH: usize = 4;
 
     #[derive(Clone, Debug)]
     pub(in super::super) struct Matrices {
         /// Eight columns next to each other, with zeros behind the last: `[n, columns / 8, inside, 8]`.
-        panels: Vec<[f32; WIDE]>,
+        panels: Vec<[Four; 2]>,
         shape: [usize; 3],
     }
 
@@ -81,7 +83,8 @@ mod panels {
                     panels.extend(matrix.chunks_exact(columns).map(|row| {
                         let mut wide = [0f32; WIDE];
                         wide[..taken].copy_from_slice(&row[first..][..taken]);
-                        wide
+                        let [a, b, c, d, e, f, g, h] = wide;
+                        [Four::new([a, b, c, d]), Four::new([e, f, g, h])]
                     }));
                 }
             }
@@ -98,18 +101,22 @@ mod panels {
             let [n, inside, columns] = self.shape;
             assert_eq!(values.len(), n * rows * inside, "one number for each place");
             let mut products = vec![0f32; n * rows * columns];
+            // Four rows next to each other, number by number; behind the last row are zeros.
+            let mut packed = vec![[0f32; HIGH]; rows.div_ceil(HIGH) * inside];
             let matrices = self.panels.chunks_exact(inside * columns.div_ceil(WIDE));
             let pairs = values.chunks_exact(rows * inside).zip(products.chunks_exact_mut(rows * columns));
             for (panels, (values, products)) in matrices.zip(pairs) {
+                for (row, values) in values.chunks_exact(inside).enumerate() {
+                    let block = &mut packed[row / HIGH * inside..][..inside];
+                    block.iter_mut().zip(values).for_each(|(to, value)| to[row % HIGH] = *value);
+                }
                 for (index, panel) in panels.chunks_exact(inside).enumerate() {
-                    let mut to = products.chunks_mut(HIGH * columns);
-                    for (values, to) in values.chunks(HIGH * inside).zip(&mut to) {
-                        let to = Target { values: to, columns, first: index * WIDE };
-                        match values.len() / inside {
-                            HIGH => block::<HIGH>(values, panel, to),
-                            3 => block::<3>(values, panel, to),
-                            2 => block::<2>(values, panel, to),
-                            _ => block::<1>(values, panel, to),
+                    let first = index * WIDE;
+                    let taken = WIDE.min(columns - first);
+                    for (block, to) in packed.chunks_exact(inside).zip(products.chunks_mut(HIGH * columns)) {
+                        for (row, sums) in to.chunks_exact_mut(columns).zip(sums(block, panel)) {
+                            let sums = sums.map(Four::numbers);
+                            row[first..][..taken].copy_from_slice(&sums.as_flattened()[..taken]);
                         }
                     }
                 }
@@ -118,28 +125,75 @@ mod panels {
         }
     }
 
-    /// Where the sums of a block belong.
-    struct Target<'a> {
-        /// Whole rows.
-        values: &'a mut [f32],
-        columns: usize,
-        /// The panel's first column.
-        first: usize,
-    }
-
-    /// So many rows times a panel.
-    fn block<const ROWS: usize>(values: &[f32], panel: &[[f32; WIDE]], to: Target) {
-        let rows: [&[f32]; ROWS] = std::array::from_fn(|row| &values[row * panel.len()..][..panel.len()]);
-        let mut sums = [[0f32; WIDE]; ROWS];
-        for (index, wide) in panel.iter().enumerate() {
-            for (sums, row) in sums.iter_mut().zip(rows) {
-                let value = row[index];
-                sums.iter_mut().zip(wide).for_each(|(sum, weight)| *sum += value * weight);
+    /// Four rows times a panel.
+    fn sums(block: &[[f32; HIGH]], panel: &[[Four; 2]]) -> [[Four; 2]; HIGH] {
+        let mut sums = [[Four::of(0.0); 2]; HIGH];
+        for (values, weights) in block.iter().zip(panel) {
+            for (sums, value) in sums.iter_mut().zip(values) {
+                let value = Four::of(*value);
+                sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum = sum.plus_product(value, *weight));
             }
         }
-        let taken = WIDE.min(to.columns - to.first);
-        for (row, sums) in to.values.chunks_exact_mut(to.columns).zip(sums) {
-            row[to.first..][..taken].copy_from_slice(&sums[..taken]);
+        sums
+    }
+
+    /// Four numbers in a register of browsers.
+    #[cfg(target_family = "wasm")]
+    mod four {
+        use std::arch::wasm32::{f32x4, f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, v128};
+
+        #[derive(Clone, Copy, Debug)]
+        pub(super) struct Four(v128);
+
+        impl Four {
+            pub(super) fn new([a, b, c, d]: [f32; 4]) -> Self {
+                Self(f32x4(a, b, c, d))
+            }
+
+            /// Four times the same.
+            pub(super) fn of(value: f32) -> Self {
+                Self(f32x4_splat(value))
+            }
+
+            pub(super) fn plus_product(self, a: Self, b: Self) -> Self {
+                Self(f32x4_add(self.0, f32x4_mul(a.0, b.0)))
+            }
+
+            pub(super) fn numbers(self) -> [f32; 4] {
+                let Self(four) = self;
+                [
+                    f32x4_extract_lane::<0>(four),
+                    f32x4_extract_lane::<1>(four),
+                    f32x4_extract_lane::<2>(four),
+                    f32x4_extract_lane::<3>(four),
+                ]
+            }
+        }
+    }
+
+    /// The same for tests.
+    #[cfg(not(target_family = "wasm"))]
+    mod four {
+        #[derive(Clone, Copy, Debug)]
+        pub(super) struct Four([f32; 4]);
+
+        impl Four {
+            pub(super) fn new(numbers: [f32; 4]) -> Self {
+                Self(numbers)
+            }
+
+            pub(super) fn of(value: f32) -> Self {
+                Self([value; 4])
+            }
+
+            pub(super) fn plus_product(mut self, a: Self, b: Self) -> Self {
+                self.0.iter_mut().zip(a.0.iter().zip(b.0)).for_each(|(sum, (a, b))| *sum += a * b);
+                self
+            }
+
+            pub(super) fn numbers(self) -> [f32; 4] {
+                self.0
+            }
         }
     }
 }
