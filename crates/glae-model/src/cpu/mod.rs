@@ -145,12 +145,6 @@ impl Map {
         planes
     }
 
-    /// One image's numbers.
-    pub fn image(&self, image: usize) -> &[f32] {
-        let size = self.height * self.width * self.channels;
-        &self.values[image * size..][..size]
-    }
-
     /// The largest of each square; outside of the map nothing is large.
     pub fn max_pool(&self, pool: Pool) -> Self {
         let Pool { size, stride, padding } = pool;

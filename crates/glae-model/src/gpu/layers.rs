@@ -8,11 +8,6 @@ use cubecl::server::{Handle, KernelArguments};
 use super::shader::{self, Convolution, PIXELS, WORKGROUP};
 use crate::layers::{Kit, Pool, by_place};
 
-/// Whether tensors of this device lie where these layers work.
-pub fn serves(device: &Device) -> bool {
-    *device != Device::flex()
-}
-
 /// Where buffers are made and programs run.
 #[derive(Clone)]
 pub struct Graphics {
@@ -28,7 +23,7 @@ impl std::fmt::Debug for Graphics {
 
 impl Graphics {
     /// # Panics
-    /// If the device is none of these ([`serves`]).
+    /// If the device's tensors do not lie in the memory of WebGPU.
     pub fn new(device: &Device) -> Self {
         let anchor = Tensor::<1>::from_data([0f32], device).try_into_primitive::<Wgpu>();
         Self { anchor: anchor.expect("the device computes with WebGPU") }
