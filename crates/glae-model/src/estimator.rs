@@ -199,8 +199,15 @@ impl Estimator {
     /// Wrong checksum, damaged file, another architecture.
     pub fn load(manifest: Manifest, weights: &[u8], device: &Device) -> Result<Self, WeightsError> {
         manifest.verify(weights)?;
-        let state = StateDict::from_safetensors(weights)?;
-        let inference = Inference::new(&manifest.network, &state, manifest.input, manifest.routing, device)?;
+        Self::new(manifest, &StateDict::from_safetensors(weights)?, device)
+    }
+
+    /// The same for weights that were checked before.
+    ///
+    /// # Errors
+    /// Another architecture.
+    pub fn new(manifest: Manifest, state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
+        let inference = Inference::new(&manifest.network, state, manifest.input, manifest.routing, device)?;
         Ok(Self { manifest, inference })
     }
 

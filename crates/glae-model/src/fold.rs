@@ -65,6 +65,20 @@ impl FoldedNet {
     }
 }
 
+/// Lets a browser's GPU translate the programs of this network, which takes a tenth of a second and more for each, before the
+/// weights are there: a backbone of zeros, as narrow as can be, sees a small image, and nobody waits for it.
+#[cfg(all(feature = "gpu", target_family = "wasm"))]
+pub fn rehearse(config: &NetworkConfig, device: &Device) {
+    const SIDE: usize = 32;
+    let kit = gpu::Graphics::new(device);
+    let config = NetworkConfig { width: 4, input_size: SIDE, ..config.clone() };
+    let zeros = |_: [&str; 2], shape: [usize; 4]| Ok((vec![0.0; shape.iter().product()], vec![0.0; shape[0]]));
+    if let Ok(layers) = Layers::with(&config, kit.clone(), zeros) {
+        layers.map(&[0.0; 3 * SIDE * SIDE], [1, 3, SIDE, SIDE]);
+        kit.flush();
+    }
+}
+
 impl Trunk {
     fn new(config: &NetworkConfig, state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
         #[cfg(feature = "cpu")]
@@ -100,9 +114,20 @@ struct Block<K: Kit> {
 
 impl<K: Kit> Layers<K> {
     fn new(config: &NetworkConfig, state: &StateDict, kit: K) -> Result<Self, WeightsError> {
-        let conv = |names: [&str; 2], shape: [usize; 4], stride, map| {
+        Self::with(config, kit, |names, shape| {
             let [conv, norm] = names.map(|name| format!("backbone.{name}"));
-            let (weight, bias) = state.folded(&conv, Some(&norm), shape)?;
+            state.folded(&conv, Some(&norm), shape)
+        })
+    }
+
+    /// With `weights` giving kernel and bias of the convolution and BatchNorm of these names, of this shape.
+    fn with(
+        config: &NetworkConfig,
+        kit: K,
+        weights: impl Fn([&str; 2], [usize; 4]) -> Result<(Vec<f32>, Vec<f32>), WeightsError>,
+    ) -> Result<Self, WeightsError> {
+        let conv = |names: [&str; 2], shape: [usize; 4], stride, map| {
+            let (weight, bias) = weights(names, shape)?;
             Ok::<_, WeightsError>(kit.conv(&weight, bias, shape, stride, map))
         };
         let (mut from, width) = (config.width, config.width);
@@ -142,8 +167,12 @@ impl<K: Kit> Layers<K> {
         Ok(Self { stem, blocks, kit })
     }
 
-    /// The last map, `[batch, side, side, channels]`.
+    /// The last map's values, `[batch, side, side, channels]`.
     async fn forward(&self, pixels: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, String> {
+        Ok(self.kit.read(vec![self.map(pixels, shape)]).await?.remove(0))
+    }
+
+    fn map(&self, pixels: &[f32], shape: [usize; 4]) -> K::Map {
         let kit = &self.kit;
         let mut x = kit.max_pool(&kit.convolve(&self.stem, &kit.map(pixels, shape), None, true), STEM_POOL);
         for Block { convs, downsample } in &self.blocks {
@@ -154,7 +183,7 @@ impl<K: Kit> Layers<K> {
             });
             x = kit.convolve(last, inner.as_ref().unwrap_or(&x), Some(down.as_ref().unwrap_or(&x)), true);
         }
-        Ok(kit.read(vec![x]).await?.remove(0))
+        x
     }
 }
 
@@ -268,9 +297,9 @@ impl Windows {
     }
 }
 
-/// A dense layer.
+/// A dense layer, computed by the host.
 #[derive(Clone, Debug)]
-struct Dense {
+pub struct Dense {
     /// `[in, out]`
     weight: Vec<f32>,
     /// `[out]`
@@ -278,7 +307,16 @@ struct Dense {
 }
 
 impl Dense {
-    fn new(state: &StateDict, linear: &str, norm: Option<&str>, [from, to]: [usize; 2]) -> Result<Self, WeightsError> {
+    /// The layer of this name, `[from, to]`, with the BatchNorm behind it folded in.
+    ///
+    /// # Errors
+    /// An array is missing or has another shape.
+    pub fn new(
+        state: &StateDict,
+        linear: &str,
+        norm: Option<&str>,
+        [from, to]: [usize; 2],
+    ) -> Result<Self, WeightsError> {
         let mut weight = state.shaped(&format!("{linear}.weight"), &[from, to])?.to_vec();
         let mut bias = state.shaped(&format!("{linear}.bias"), &[to])?.to_vec();
         if let Some(norm) = norm {
@@ -295,8 +333,8 @@ impl Dense {
         self.weight.len() / self.bias.len()
     }
 
-    /// Row by row.
-    fn forward(&self, rows: &[f32]) -> Vec<f32> {
+    /// Row by row, `[rows, from]` to `[rows, to]`.
+    pub fn forward(&self, rows: &[f32]) -> Vec<f32> {
         let products = rows.chunks_exact(self.inputs()).flat_map(|row| {
             let mut products = self.bias.clone();
             self.add_products(row, &mut products);

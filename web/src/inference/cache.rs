@@ -25,10 +25,9 @@ pub(crate) async fn get(url: &str) -> Option<Vec<u8>> {
 }
 
 /// Keeps the bytes under `url`, and forgets every other entry for which `outdated` holds.
-pub(crate) async fn put(url: &str, bytes: &[u8], outdated: impl Fn(&str) -> bool) {
+pub(crate) async fn put(url: &str, bytes: &Uint8Array, outdated: impl Fn(&str) -> bool) {
     let Some(cache) = open().await else { return };
-    let body = Uint8Array::from(bytes);
-    if let Ok(response) = Response::new_with_opt_js_u8_array(Some(&body)) {
+    if let Ok(response) = Response::new_with_opt_js_u8_array(Some(bytes)) {
         let _ = JsFuture::from(cache.put_with_str(url, &response)).await;
     }
     let Ok(keys) = JsFuture::from(cache.keys()).await else { return };

@@ -1,8 +1,10 @@
 //! From nothing to two checked networks on a device.
 
 use burn::tensor::Device;
+use futures_util::future::{join, try_join};
 use glae_face::detector::Detector;
 use glae_face::detector::manifest::Manifest as DetectorManifest;
+use glae_model::fold::rehearse;
 use glae_model::manifest::Crop;
 use glae_model::{Estimator, Manifest, StateDict, WeightsError};
 
@@ -12,10 +14,25 @@ use super::protocol::{DeviceChoice, DeviceKind, DeviceReport, Reply};
 use super::weights;
 use crate::browser::post;
 
-/// Everything that is put onto a device.
+/// The detector's weights.
+struct Finder {
+    manifest: DetectorManifest,
+    state: StateDict,
+}
+
+/// A device that was proven with the detector.
+struct Proven {
+    device: Device,
+    report: DeviceReport,
+    detector: Detector,
+}
+
+/// What becomes a [`Pipeline`] on a device.
 struct Parts {
-    finder: (DetectorManifest, StateDict),
-    network: (Manifest, Vec<u8>),
+    finder: Finder,
+    manifest: Manifest,
+    /// The age network's file.
+    bytes: Vec<u8>,
     template: [[f32; 2]; 5],
 }
 
@@ -29,10 +46,16 @@ pub(super) struct Started {
 
 /// Fetches the weights, loads them onto the first device that works, and proves that it computes correctly.
 ///
+/// WebGPU takes its time: it is opened while the manifests arrive, and proven with the detector while the age network's
+/// weights do.
+///
 /// # Errors
 /// Why there is nothing to estimate with, as a sentence with its remedy.
 pub(super) async fn start(choice: DeviceChoice, wanted: Option<String>) -> Result<Started, String> {
-    let ((finder, finder_source), (manifest, source)) = weights::find(wanted).await?;
+    let is_wanted = !matches!(choice, DeviceChoice::Cpu { .. });
+    let web_gpu = async { if is_wanted { Some(device::web_gpu().await) } else { None } };
+    let (web_gpu, found) = join(web_gpu, weights::find(wanted)).await;
+    let ((finder, finder_source), (manifest, source)) = found?;
     // Weights that learned from other crops than this page makes would answer, and be wrong.
     let Crop::Landmarks(template) = manifest.input.crop else {
         return Err(format!(
@@ -40,52 +63,81 @@ pub(super) async fn start(choice: DeviceChoice, wanted: Option<String>) -> Resul
             manifest.name
         ));
     };
-    let finder_state = StateDict::from_safetensors(&finder_source.checked().await?).map_err(damaged)?;
-    let bytes = source.checked().await?;
-    let parts = Parts { finder: (finder, finder_state), network: (manifest, bytes), template };
-    let because = match choice {
-        DeviceChoice::Cpu { because } => because,
-        DeviceChoice::WebGpu => return on_web_gpu(&parts).await.map_err(forced).map(|ready| parts.onto(ready)),
-        DeviceChoice::Auto => match on_web_gpu(&parts).await {
-            Ok(ready) => return Ok(parts.onto(ready)),
-            Err(sentence) => {
-                post(&Reply::FellBack(format!("{sentence} The CPU computes instead.")));
-                short(&sentence)
+    let begin = async {
+        let state = StateDict::from_safetensors(&finder_source.checked().await?).map_err(damaged)?;
+        let finder = Finder { manifest: finder, state };
+        let proven = match web_gpu {
+            Some(Ok((device, detail))) => {
+                let report = DeviceReport { kind: DeviceKind::WebGpu, detail };
+                let proven = finder.prove(device, report).await.map_err(unusable);
+                if let Ok(proven) = &proven {
+                    rehearse(&manifest.network, &proven.device);
+                }
+                Some(proven)
             }
-        },
+            Some(Err(sentence)) => Some(Err(sentence)),
+            None => None,
+        };
+        Ok((finder, proven))
+    };
+    let ((finder, web_gpu), bytes) = try_join(begin, source.checked()).await?;
+    let parts = Parts { finder, manifest, bytes, template };
+    let web_gpu = match web_gpu {
+        Some(Ok(proven)) => Some(parts.load(proven).await.map_err(unusable)),
+        Some(Err(sentence)) => Some(Err(sentence)),
+        None => None,
+    };
+    let because = match (choice, web_gpu) {
+        (_, Some(Ok(loaded))) => return Ok(parts.started(loaded)),
+        (DeviceChoice::WebGpu, Some(Err(sentence))) => return Err(forced(sentence)),
+        (DeviceChoice::Cpu { because }, _) => because,
+        (_, failed) => {
+            let sentence = failed.and_then(Result::err).unwrap_or_default();
+            post(&Reply::FellBack(format!("{sentence} The CPU computes instead.")));
+            short(&sentence)
+        }
     };
     let report = DeviceReport { kind: DeviceKind::Cpu, detail: because };
-    let pipeline = parts.load(&device::cpu(), &report).await.map_err(|sentence| {
+    let loaded = match parts.finder.prove(device::cpu(), report).await {
+        Ok(proven) => parts.load(proven).await,
+        Err(sentence) => Err(sentence),
+    };
+    let loaded = loaded.map_err(|sentence| {
         format!("The CPU cannot be used either. {sentence} Update the browser, or try another one.")
     })?;
-    Ok(parts.onto((pipeline, report)))
+    Ok(parts.started(loaded))
 }
 
-async fn on_web_gpu(parts: &Parts) -> Result<(Pipeline, DeviceReport), String> {
-    let (device, name) = device::web_gpu().await?;
-    let report = DeviceReport { kind: DeviceKind::WebGpu, detail: name };
-    let pipeline =
-        parts.load(&device, &report).await.map_err(|sentence| format!("WebGPU cannot be used. {sentence}"))?;
-    Ok((pipeline, report))
+impl Finder {
+    /// The detector on a device, proven with its golden input.
+    async fn prove(&self, device: Device, report: DeviceReport) -> Result<Proven, String> {
+        let detector = Detector::new(&self.state, &device).map_err(damaged)?;
+        let checked = detector.golden_check(&self.manifest.golden).await;
+        checked.map_err(|error| sentence(&error.to_string()))?;
+        Ok(Proven { device, report, detector })
+    }
 }
 
 impl Parts {
-    fn onto(self, (pipeline, device): (Pipeline, DeviceReport)) -> Started {
-        Started { pipeline, device, weights: self.network.1 }
+    fn started(self, (pipeline, device): (Pipeline, DeviceReport)) -> Started {
+        Started { pipeline, device, weights: self.bytes }
     }
 
-    /// Both networks on a device, each proven with its golden input.
-    async fn load(&self, device: &Device, report: &DeviceReport) -> Result<Pipeline, String> {
+    /// The age network beside the detector, proven with its golden input.
+    async fn load(&self, proven: Proven) -> Result<(Pipeline, DeviceReport), String> {
+        let Proven { device, report, detector } = proven;
         post(&Reply::Checking(report.clone()));
-        let (finder, state) = &self.finder;
-        let detector = Detector::new(state, device).map_err(damaged)?;
-        let (manifest, bytes) = &self.network;
-        let estimator = Estimator::load(manifest.clone(), bytes, device).map_err(damaged)?;
-        detector.golden_check(&finder.golden).await.map_err(|error| sentence(&error.to_string()))?;
+        let state = StateDict::from_safetensors(&self.bytes).map_err(damaged)?;
+        let estimator = Estimator::new(self.manifest.clone(), &state, &device).map_err(damaged)?;
+        drop(state);
         estimator.golden_check().await.map_err(|error| error.to_string())?;
-        let helper = Default::default();
-        Ok(Pipeline { detector, settings: finder.settings, estimator, template: self.template, helper })
+        let (settings, template) = (self.finder.manifest.settings, self.template);
+        Ok((Pipeline { detector, settings, estimator, template, helper: Default::default() }, report))
     }
+}
+
+fn unusable(sentence: String) -> String {
+    format!("WebGPU cannot be used. {sentence}")
 }
 
 /// A text that begins small, as a sentence.

@@ -1,12 +1,16 @@
 //! Finding and fetching weights: the age network's and the detector's.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
+use futures_util::future::try_join;
 use glae_face::detector::manifest::Manifest as DetectorManifest;
 use glae_model::Manifest;
 use glae_model::manifest::sha256;
 use js_sys::Uint8Array;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{ReadableStreamDefaultReader, RequestCache, RequestInit, Response};
 
 use super::cache;
@@ -31,6 +35,23 @@ pub(crate) struct Source {
     total: u64,
     /// Names of all weights on this site.
     names: Vec<String>,
+    progress: Rc<Progress>,
+}
+
+/// How far all weights together have arrived.
+#[derive(Default)]
+struct Progress {
+    received: Cell<u64>,
+    /// Bytes of what is being fetched; what was kept since the last visit does not count.
+    total: Cell<u64>,
+}
+
+impl Progress {
+    fn add(&self, received: u64, total: u64) {
+        self.received.update(|sum| sum + received);
+        self.total.update(|sum| sum + total);
+        post(&Reply::Loading { received: self.received.get(), total: self.total.get() });
+    }
 }
 
 /// Reads the index and the manifests of the detector and of `wanted`, or of the default age network.
@@ -48,6 +69,7 @@ pub(crate) async fn find(wanted: Option<String>) -> Result<((DetectorManifest, S
         return Err(format!("This site has no weights called “{name}”. Use one of: {}.", index.weights.join(", ")));
     }
     let names = [index.weights.as_slice(), std::slice::from_ref(&index.detector)].concat();
+    let progress = Rc::<Progress>::default();
     let source = |name: &str, file: &str, sha256: &str, total| Source {
         name: name.to_owned(),
         // The hash in the address keeps any cache on the way from answering with older weights.
@@ -55,10 +77,12 @@ pub(crate) async fn find(wanted: Option<String>) -> Result<((DetectorManifest, S
         sha256: sha256.to_owned(),
         total,
         names: names.clone(),
+        progress: Rc::clone(&progress),
     };
-    let finder = DetectorManifest::parse(&text(&manifest_of(&index.detector)).await?);
-    let finder = finder.map_err(|error| format!("{error}. {RETRY}"))?;
-    let manifest = Manifest::parse(&text(&manifest_of(&name)).await?).map_err(|error| format!("{error}. {RETRY}"))?;
+    let (of_finder, of_network) = (manifest_of(&index.detector), manifest_of(&name));
+    let (of_finder, of_network) = try_join(text(&of_finder), text(&of_network)).await?;
+    let finder = DetectorManifest::parse(&of_finder).map_err(|error| format!("{error}. {RETRY}"))?;
+    let manifest = Manifest::parse(&of_network).map_err(|error| format!("{error}. {RETRY}"))?;
     let of_finder = source(&index.detector, &finder.file, &finder.sha256, finder.bytes);
     let of_network = source(&name, &manifest.file, &manifest.sha256, manifest.bytes);
     Ok(((finder, of_finder), (manifest, of_network)))
@@ -87,19 +111,18 @@ impl Source {
                 self.name
             ));
         }
-        self.keep(&bytes).await;
+        self.keep(&bytes);
         Ok(bytes)
     }
 
     /// Fetches the weights past every cache.
     async fn fetch(&self) -> Result<Vec<u8>, String> {
-        let total = self.total;
-        post(&Reply::Loading { received: 0, total });
+        self.progress.add(0, self.total);
         // `no-store`: they go to Cache Storage, a second copy in the HTTP cache would only take room.
         let response = get(&self.url, RequestCache::NoStore).await?;
         let body = response.body().ok_or_else(|| format!("The weights are empty. {RETRY}"))?;
         let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
-        let mut bytes = Vec::with_capacity(usize::try_from(total).unwrap_or(0));
+        let mut bytes = Vec::with_capacity(usize::try_from(self.total).unwrap_or(0));
         loop {
             let step = JsFuture::from(reader.read()).await;
             let step = step.map_err(|error| format!("The weights stopped arriving ({}). {RETRY}", reason(&error)))?;
@@ -110,18 +133,21 @@ impl Source {
             let begin = bytes.len();
             bytes.resize(begin + chunk.length() as usize, 0);
             chunk.copy_to(&mut bytes[begin..]);
-            post(&Reply::Loading { received: bytes.len() as u64, total });
+            self.progress.add(u64::from(chunk.length()), 0);
         }
     }
 
-    /// Keeps checked weights for the next visit. Entries of weights this site no longer has, and older ones of the same
-    /// name, go.
-    async fn keep(&self, bytes: &[u8]) {
-        let own = format!("/weights/{}/", self.name);
-        cache::put(&self.url, bytes, |url| {
-            url.contains(&own) || !self.names.iter().any(|name| url.contains(&format!("/weights/{name}/")))
-        })
-        .await;
+    /// Keeps checked weights for the next visit, while this one goes on. Entries of weights this site no longer has, and
+    /// older ones of the same name, go.
+    fn keep(&self, bytes: &[u8]) {
+        let (url, names, own) = (self.url.clone(), self.names.clone(), format!("/weights/{}/", self.name));
+        let bytes = Uint8Array::from(bytes);
+        spawn_local(async move {
+            cache::put(&url, &bytes, |url| {
+                url.contains(&own) || !names.iter().any(|name| url.contains(&format!("/weights/{name}/")))
+            })
+            .await;
+        });
     }
 }
 

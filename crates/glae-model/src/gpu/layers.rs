@@ -29,8 +29,15 @@ impl Graphics {
         Self { anchor: anchor.expect("the device computes with WebGPU") }
     }
 
+    /// Sends off what was launched, though nobody reads it yet.
+    pub(crate) fn flush(&self) {
+        // Whatever goes wrong is found out by whoever reads.
+        let _ = self.anchor.client.flush();
+    }
+
     fn upload(&self, values: &[f32]) -> Handle {
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let mut bytes = vec![0; size_of_val(values)];
+        bytes.as_chunks_mut().0.iter_mut().zip(values).for_each(|(bytes, value)| *bytes = value.to_le_bytes());
         self.anchor.client.create_from_slice(&bytes)
     }
 
@@ -111,12 +118,12 @@ impl Kit for Graphics {
         let [height, width] = [x.height, x.width].map(|length| (length + side / 2 * 2 - side) / stride + 1);
         let (fours, pieces) = (out / 4, width.div_ceil(PIXELS));
         let depth = if x.planes { x.channels } else { x.channels / 4 };
-        let sizes = [x.height, x.width, depth, height, width, fours, pieces, usize::from(activated)];
+        let [activated, added] = [activated, shortcut.is_some()].map(usize::from);
+        let sizes = [x.height, x.width, depth, height, width, fours, pieces, activated, added];
         let (sizes, values) = (self.sizes(&sizes), self.empty(x.batch * height * width * out));
-        let mut buffers = vec![&x.values, &conv.weight, &conv.bias, &sizes];
-        buffers.extend(shortcut.map(|map| &map.values));
-        buffers.push(&values);
-        let program = Convolution { side, stride, planes: x.planes, shortcut: shortcut.is_some() };
+        let shortcut = shortcut.unwrap_or(x);
+        let buffers = vec![&x.values, &conv.weight, &conv.bias, &sizes, &shortcut.values, &values];
+        let program = Convolution { side, stride, planes: x.planes };
         self.launch(Program::Convolution(program), workgroups(fours, pieces * height, x.batch), buffers);
         Map { batch: x.batch, height, width, channels: out, planes: false, values }
     }

@@ -12,7 +12,7 @@ pub(crate) const PIXELS: usize = 4;
 /// Invocations of a workgroup: groups of four output channels, and pieces of rows.
 pub(crate) const WORKGROUP: [usize; 2] = [8, 8];
 
-/// A convolution padded by half a side, with bias and, where asked, shortcut and ReLU.
+/// A convolution padded by half a side, with bias and, where `sizes` asks for them, shortcut and ReLU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Convolution {
     /// Side of the kernel.
@@ -21,25 +21,21 @@ pub(crate) struct Convolution {
     pub(crate) stride: usize,
     /// Whether the input lies as planes, `[batch, channels, height, width]`; otherwise channels last, in fours.
     pub(crate) planes: bool,
-    /// Whether something is added behind the bias.
-    pub(crate) shortcut: bool,
 }
 
 impl Convolution {
     /// Buffers in their order: x, weight `[side, side, channels, out]`, bias `[out]`, sizes (height, width, channels or
-    /// fours of them, output's height and width, fours of output channels, pieces of a row, 1 for ReLU), the shortcut where
-    /// there is one, y.
+    /// fours of them, output's height and width, fours of output channels, pieces of a row, 1 for ReLU, 1 for a shortcut),
+    /// the shortcut, or any buffer where there is none, y.
     pub(crate) fn text(&self) -> String {
-        let Self { side, stride, planes, shortcut } = *self;
+        let Self { side, stride, planes } = *self;
         let (kind, zero) = if planes { ("f32", "0.0") } else { ("vec4<f32>", "vec4<f32>()") };
         let pad = side / 2;
         let lanes: &[&str] = if planes { &[""] } else { &[".x", ".y", ".z", ".w"] };
         let columns = (PIXELS - 1) * stride + side;
-        let mut inputs = vec![("x", kind), ("weight", "vec4<f32>"), ("bias", "vec4<f32>"), ("sizes", "i32")];
-        if shortcut {
-            inputs.push(("shortcut", "vec4<f32>"));
-        }
-        let mut text = bindings(&inputs, ("y", "vec4<f32>")) + &start("piece");
+        let fours = "vec4<f32>";
+        let inputs = [("x", kind), ("weight", fours), ("bias", fours), ("sizes", "i32"), ("shortcut", fours)];
+        let mut text = bindings(&inputs, ("y", fours)) + &start("piece");
         let mut line = |words: std::fmt::Arguments| writeln!(text, "{words}").expect("a text takes what is written");
         line(format_args!("let height = sizes[0]; let width = sizes[1]; let channels = sizes[2];"));
         line(format_args!("let rows = sizes[3]; let columns = sizes[4]; let fours = sizes[5]; let pieces = sizes[6];"));
@@ -78,7 +74,7 @@ impl Convolution {
             }
         }
         line(format_args!("}}\n}}"));
-        text + &end(["rows", "columns"], shortcut, 7)
+        text + &end(["rows", "columns"], 7, Some(8))
     }
 }
 
@@ -131,7 +127,7 @@ pub(crate) fn depthwise() -> String {
         }
     }
     line(format_args!("}}"));
-    text + &end(["height", "width"], false, 4)
+    text + &end(["height", "width"], 4, None)
 }
 
 /// The sum of a map and of one of half its size, whose pixels count four times each; channels come last, in fours. Buffers:
@@ -160,15 +156,16 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
 }
 
 /// Where a convolution ends: its sums go to the piece of a row that starts at `left`, with ReLU where `sizes` has a 1 at
-/// `activated`.
-fn end([rows, columns]: [&str; 2], shortcut: bool, activated: usize) -> String {
-    let added = if shortcut { " + shortcut[to]" } else { "" };
+/// `activated`, and before it with the shortcut where `sizes` has a 1 there.
+fn end([rows, columns]: [&str; 2], activated: usize, shortcut: Option<usize>) -> String {
+    let added =
+        shortcut.map_or_else(String::new, |flag| format!("if (sizes[{flag}] == 1) {{ found += shortcut[to]; }}\n"));
     let store = |pixel: usize| {
         format!(
             "if (left + {pixel} < {columns}) {{
 let to = ((image * {rows} + row) * {columns} + left + {pixel}) * fours + own;
-let found = sum{pixel}{added};
-y[to] = select(found, max(found, vec4<f32>()), sizes[{activated}] == 1);
+var found = sum{pixel};
+{added}y[to] = select(found, max(found, vec4<f32>()), sizes[{activated}] == 1);
 }}
 "
         )
@@ -194,7 +191,7 @@ mod tests {
         for (side, stride, planes) in
             [(7, 2, true), (3, 1, false), (3, 2, false), (1, 1, false), (1, 2, false), (3, 2, true)]
         {
-            texts.extend([false, true].map(|shortcut| Convolution { side, stride, planes, shortcut }.text()));
+            texts.push(Convolution { side, stride, planes }.text());
         }
         texts
     }
