@@ -53,13 +53,13 @@ pub enum Command {
         /// Least score of a face; without it several are shown.
         #[arg(long, value_parser = share)]
         least_score: Option<f32>,
-        /// Photographs are shrunk to this longer side; default: as the manifest says.
+        /// Photographs are resized to this longer side; default: as the manifest says.
         #[arg(long, value_parser = longest_side)]
         longest_side: Option<u32>,
     },
     /// Turn a run into weights and manifest for the page.
     Export {
-        /// Folder of the run.
+        /// Folder of the run, or of exported weights that are to look at photographs in another way.
         run: PathBuf,
         /// Folder to write, e.g. public/weights/detector-NAME.
         #[arg(long)]
@@ -70,7 +70,7 @@ pub enum Command {
         /// Least score of a face.
         #[arg(long, value_parser = share, default_value_t = Settings::default().least_score)]
         least_score: f32,
-        /// Photographs are shrunk to this longer side.
+        /// Photographs are resized to this longer side.
         #[arg(long, value_parser = longest_side, default_value_t = Settings::default().longest_side)]
         longest_side: u32,
     },
@@ -191,7 +191,7 @@ fn evaluate(
     let (state, mut settings) = weights(folder)?;
     settings.longest_side = longest_side.unwrap_or(settings.longest_side);
     let scores = least_score.map_or_else(|| vec![0.3, 0.4, 0.5, 0.6, 0.7, 0.8], |score| vec![score]);
-    println!("photographs shrunk to a longer side of {} pixels", settings.longest_side);
+    println!("photographs resized to a longer side of {} pixels", settings.longest_side);
     for measured in measure(&state, data, &scores, settings, device)? {
         println!("{}", line(&measured));
     }
@@ -240,7 +240,7 @@ fn measure(
 }
 
 fn export(run: &Path, out: &Path, data: &Path, settings: Settings) -> Result<()> {
-    let bytes = Checkpoint::read(run)?.network.to_safetensors(true);
+    let bytes = weights(run)?.0.to_safetensors(true);
     // What is measured is what is shipped: the weights after their way through f16.
     let state = StateDict::from_safetensors(&bytes)?;
     let measured = measure(&state, data, &[settings.least_score], settings, &crate::device::cpu())?;

@@ -28,7 +28,7 @@ use second::Sight;
 /// How a photograph is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// Photographs are shrunk until their longer side has at most this many pixels.
+    /// Photographs are resized to this longer side, in pixels; small ones grow at most to twice their size.
     pub longest_side: u32,
     /// Faces with a lower score are left out; 0 to 1.
     pub least_score: f32,
@@ -102,8 +102,8 @@ impl Detector {
     /// # Errors
     /// A device that fails.
     pub async fn detect(&self, photo: &RgbImage, settings: Settings) -> Result<Vec<Face>, DetectError> {
-        let shrunk = shrink(photo, settings.longest_side);
-        let seen = shrunk.as_ref().unwrap_or(photo);
+        let resized = resized(photo, settings.longest_side);
+        let seen = resized.as_ref().unwrap_or(photo);
         let scale = photo.width().max(photo.height()) as f32 / seen.width().max(seen.height()) as f32;
         let (answers, width, height) = self.answers(seen).await?;
         let heard = decode(&answers, width, height, settings.least_score.min(LEAST_VOTE));
@@ -183,14 +183,15 @@ impl Detector {
     }
 }
 
-/// The photograph made smaller, if it is too large.
-fn shrink(photo: &RgbImage, longest_side: u32) -> Option<RgbImage> {
+/// The photograph with a longer side of `longest_side`, unless it has that; small ones grow at most to twice their size.
+fn resized(photo: &RgbImage, longest_side: u32) -> Option<RgbImage> {
     let longest = photo.width().max(photo.height());
-    if longest <= longest_side {
+    let wanted = longest_side.min(longest.saturating_mul(2));
+    if longest == wanted {
         return None;
     }
     let side = |length: u32| {
-        let rounded = (u64::from(length) * u64::from(longest_side) + u64::from(longest) / 2) / u64::from(longest);
+        let rounded = (u64::from(length) * u64::from(wanted) + u64::from(longest) / 2) / u64::from(longest);
         rounded.max(1) as u32
     };
     Some(resize(photo, side(photo.width()), side(photo.height()), FilterType::Triangle))
@@ -227,10 +228,13 @@ mod tests {
     }
 
     #[test]
-    fn a_large_photo_is_shrunk_and_keeps_its_shape() {
-        assert_eq!(shrink(&RgbImage::new(1000, 500), 320).unwrap().dimensions(), (320, 160));
-        assert_eq!(shrink(&RgbImage::new(3, 5000), 320).unwrap().dimensions(), (1, 320));
-        assert!(shrink(&RgbImage::new(320, 200), 320).is_none());
+    fn a_photo_is_resized_and_keeps_its_shape() {
+        let side = |width, height| resized(&RgbImage::new(width, height), 320).map(|photo| photo.dimensions());
+        assert_eq!(side(1000, 500), Some((320, 160)));
+        assert_eq!(side(3, 5000), Some((1, 320)));
+        assert_eq!(side(320, 200), None);
+        // Small faces are found in small photos too; more than twice as large shows nothing new.
+        assert_eq!((side(200, 100), side(100, 60)), (Some((320, 160)), Some((200, 120))));
     }
 
     #[test]
