@@ -299,7 +299,7 @@ impl Windows {
 
 /// A dense layer, computed by the host.
 #[derive(Clone, Debug)]
-pub struct Dense {
+struct Dense {
     /// `[in, out]`
     weight: Vec<f32>,
     /// `[out]`
@@ -308,15 +308,7 @@ pub struct Dense {
 
 impl Dense {
     /// The layer of this name, `[from, to]`, with the BatchNorm behind it folded in.
-    ///
-    /// # Errors
-    /// An array is missing or has another shape.
-    pub fn new(
-        state: &StateDict,
-        linear: &str,
-        norm: Option<&str>,
-        [from, to]: [usize; 2],
-    ) -> Result<Self, WeightsError> {
+    fn new(state: &StateDict, linear: &str, norm: Option<&str>, [from, to]: [usize; 2]) -> Result<Self, WeightsError> {
         let mut weight = state.shaped(&format!("{linear}.weight"), &[from, to])?.to_vec();
         let mut bias = state.shaped(&format!("{linear}.bias"), &[to])?.to_vec();
         if let Some(norm) = norm {
@@ -334,7 +326,7 @@ impl Dense {
     }
 
     /// Row by row, `[rows, from]` to `[rows, to]`.
-    pub fn forward(&self, rows: &[f32]) -> Vec<f32> {
+    fn forward(&self, rows: &[f32]) -> Vec<f32> {
         let products = rows.chunks_exact(self.inputs()).flat_map(|row| {
             let mut products = self.bias.clone();
             self.add_products(row, &mut products);
