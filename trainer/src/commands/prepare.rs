@@ -56,7 +56,7 @@ struct Account {
 /// Finds landmarks, packs crops, or both.
 ///
 /// # Errors
-/// As for [`find`] and [`pack`].
+/// An image, a table of landmarks or the weights cannot be read, or the device fails.
 pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     if let Some(path) = &arguments.run {
         let config = RunConfig::read_with(path, &arguments.set)?;
