@@ -28,11 +28,11 @@ pub struct FoldedNet {
 #[derive(Clone, Debug)]
 enum Trunk {
     #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
-    Tensors(Layers<Tensors>),
+    Tensors(Box<Layers<Tensors>>),
     #[cfg(feature = "cpu")]
-    Processor(Layers<cpu::Processor>),
+    Processor(Box<Layers<cpu::Processor>>),
     #[cfg(all(feature = "gpu", target_family = "wasm"))]
-    Graphics(Layers<gpu::Graphics>),
+    Graphics(Box<Layers<gpu::Graphics>>),
 }
 
 impl FoldedNet {
@@ -83,18 +83,18 @@ impl Trunk {
     fn new(config: &NetworkConfig, state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
         #[cfg(feature = "cpu")]
         if cpu::serves(device) {
-            return Ok(Self::Processor(Layers::new(config, state, cpu::Processor::new(device))?));
+            return Ok(Self::Processor(Box::new(Layers::new(config, state, cpu::Processor::new(device))?)));
         }
         #[cfg(all(feature = "gpu", target_family = "wasm"))]
         return if config.width.is_multiple_of(4) {
-            Ok(Self::Graphics(Layers::new(config, state, gpu::Graphics::new(device))?))
+            Ok(Self::Graphics(Box::new(Layers::new(config, state, gpu::Graphics::new(device))?)))
         } else {
             Err(WeightsError::Manifest(
                 "browsers' WebGPU needs a `network.width` that is a multiple of four".to_owned(),
             ))
         };
         #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
-        Ok(Self::Tensors(Layers::new(config, state, Tensors::new(device))?))
+        Ok(Self::Tensors(Box::new(Layers::new(config, state, Tensors::new(device))?)))
     }
 }
 
@@ -444,7 +444,7 @@ mod tests {
             let pixels: Vec<f32> = x.to_data().try_into_vec().unwrap();
             // By the tensors of the device as well, as on GPUs of machines.
             let layers = Layers::new(&config, &StateDict::of(&net), Tensors::new(&device)).unwrap();
-            let by_tensors = FoldedNet { trunk: Trunk::Tensors(layers), ..folded.clone() };
+            let by_tensors = FoldedNet { trunk: Trunk::Tensors(Box::new(layers)), ..folded.clone() };
             for folded in [folded, by_tensors] {
                 let answers = pollster::block_on(folded.forward(&pixels, x.dims())).unwrap();
                 assert_eq!(answers.len(), unfolded.len());
