@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use glae_model::{EstimateError, Estimator, Manifest};
+use glae_model::{EstimateError, Estimator, Manifest, StateDict};
 use js_sys::{Array, Float32Array, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -118,7 +118,9 @@ async fn load(data: &JsValue) -> Result<Estimator, String> {
     let parts: &Array = data.unchecked_ref();
     let manifest: Manifest = serde_wasm_bindgen::from_value(parts.get(0)).map_err(|error| error.to_string())?;
     let weights = parts.get(1).unchecked_into::<Uint8Array>().to_vec();
-    let estimator = Estimator::load(manifest, &weights, &device::cpu()).map_err(|error| error.to_string())?;
+    // Whoever sent them has checked them.
+    let state = StateDict::from_safetensors(&weights).map_err(|error| error.to_string())?;
+    let estimator = Estimator::new(manifest, &state, &device::cpu()).map_err(|error| error.to_string())?;
     estimator.golden_check().await.map_err(|error| error.to_string())?;
     Ok(estimator)
 }

@@ -52,8 +52,12 @@ pub(super) struct Started {
 /// # Errors
 /// Why there is nothing to estimate with, as a sentence with its remedy.
 pub(super) async fn start(choice: DeviceChoice, wanted: Option<String>) -> Result<Started, String> {
-    let is_wanted = !matches!(choice, DeviceChoice::Cpu { .. });
-    let web_gpu = async { if is_wanted { Some(device::web_gpu().await) } else { None } };
+    let web_gpu = async {
+        match &choice {
+            DeviceChoice::Cpu { because } => Err(because.clone()),
+            DeviceChoice::Auto | DeviceChoice::WebGpu => device::web_gpu().await,
+        }
+    };
     let (web_gpu, found) = join(web_gpu, weights::find(wanted)).await;
     let ((finder, finder_source), (manifest, source)) = found?;
     // Weights that learned from other crops than this page makes would answer, and be wrong.
@@ -67,32 +71,26 @@ pub(super) async fn start(choice: DeviceChoice, wanted: Option<String>) -> Resul
         let state = StateDict::from_safetensors(&finder_source.checked().await?).map_err(damaged)?;
         let finder = Finder { manifest: finder, state };
         let proven = match web_gpu {
-            Some(Ok((device, detail))) => {
+            Ok((device, detail)) => {
                 let report = DeviceReport { kind: DeviceKind::WebGpu, detail };
                 let proven = finder.prove(device, report).await.map_err(unusable);
-                if let Ok(proven) = &proven {
-                    rehearse(&manifest.network, &proven.device);
-                }
-                Some(proven)
+                proven.inspect(|proven| rehearse(&manifest.network, &proven.device))
             }
-            Some(Err(sentence)) => Some(Err(sentence)),
-            None => None,
+            Err(because) => Err(because),
         };
         Ok((finder, proven))
     };
     let ((finder, web_gpu), bytes) = try_join(begin, source.checked()).await?;
     let parts = Parts { finder, manifest, bytes, template };
-    let web_gpu = match web_gpu {
-        Some(Ok(proven)) => Some(parts.load(proven).await.map_err(unusable)),
-        Some(Err(sentence)) => Some(Err(sentence)),
-        None => None,
+    let loaded = match web_gpu {
+        Ok(proven) => parts.load(proven).await.map_err(unusable),
+        Err(because) => Err(because),
     };
-    let because = match (choice, web_gpu) {
-        (_, Some(Ok(loaded))) => return Ok(parts.started(loaded)),
-        (DeviceChoice::WebGpu, Some(Err(sentence))) => return Err(forced(sentence)),
-        (DeviceChoice::Cpu { because }, _) => because,
-        (_, failed) => {
-            let sentence = failed.and_then(Result::err).unwrap_or_default();
+    let because = match (loaded, choice) {
+        (Ok(loaded), _) => return Ok(parts.started(loaded)),
+        (Err(because), DeviceChoice::Cpu { .. }) => because,
+        (Err(sentence), DeviceChoice::WebGpu) => return Err(forced(sentence)),
+        (Err(sentence), DeviceChoice::Auto) => {
             post(&Reply::FellBack(format!("{sentence} The CPU computes instead.")));
             short(&sentence)
         }

@@ -1,7 +1,8 @@
 //! The pages "Leaderboard": the list of boards, and a board with its ranking, its charts and the visitor's own file.
 //!
 //! A program of its own. Reading order: `program`, `list` and `board` (the two pages), `table`, `charts`, `score` (the
-//! visitor's file), `report`, `submit`, `own` and `compare`. Everything that needs no browser is public here and tested by a plain `cargo test`.
+//! visitor's file), `report`, `submit`, `own` and `compare`. Everything that needs no browser is public here and tested by
+//! a plain `cargo test`.
 
 pub mod address;
 pub mod ages;
