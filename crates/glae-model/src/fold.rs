@@ -312,11 +312,10 @@ impl Dense {
         let mut weight = state.shaped(&format!("{linear}.weight"), &[from, to])?.to_vec();
         let mut bias = state.shaped(&format!("{linear}.bias"), &[to])?.to_vec();
         if let Some(norm) = norm {
-            let (scale, shift) = state.norm(norm, to)?;
+            let scale = state.fold_norm(norm, &mut bias)?;
             for row in weight.chunks_exact_mut(to) {
                 row.iter_mut().zip(&scale).for_each(|(w, s)| *w *= s);
             }
-            bias.iter_mut().zip(scale.iter().zip(&shift)).for_each(|(b, (scale, shift))| *b = *b * scale + shift);
         }
         Ok(Self { weight, bias })
     }
@@ -369,23 +368,25 @@ impl StateDict {
         let name = format!("{conv}.bias");
         let mut bias = if self.0.contains_key(&name) { self.shaped(&name, &[out])?.to_vec() } else { vec![0.0; out] };
         if let Some(norm) = norm {
-            let (scale, shift) = self.norm(norm, out)?;
+            let scale = self.fold_norm(norm, &mut bias)?;
             for (kernel, scale) in weight.chunks_exact_mut(channels * side * side).zip(&scale) {
                 kernel.iter_mut().for_each(|weight| *weight *= scale);
             }
-            bias.iter_mut().zip(scale.iter().zip(&shift)).for_each(|(b, (scale, shift))| *b = *b * scale + shift);
         }
         Ok((weight, bias))
     }
 
-    /// BatchNorm as y = scale x + shift.
-    fn norm(&self, name: &str, channels: usize) -> Result<(Vec<f32>, Vec<f32>), WeightsError> {
-        let part = |field: &str| self.shaped(&format!("{name}.{field}"), &[channels]);
+    /// Folds the BatchNorm behind a layer into its bias, and gives what its weights are to be multiplied with, per output
+    /// channel.
+    fn fold_norm(&self, name: &str, bias: &mut [f32]) -> Result<Vec<f32>, WeightsError> {
+        let part = |field: &str| self.shaped(&format!("{name}.{field}"), &[bias.len()]);
         let (gamma, beta) = (part("weight")?, part("bias")?);
         let (mean, variance) = (part("running_mean")?, part("running_var")?);
         let scale: Vec<f32> = gamma.iter().zip(variance).map(|(g, v)| g / (v + EPSILON).sqrt()).collect();
-        let shift = beta.iter().zip(mean).zip(&scale).map(|((b, m), s)| b - m * s).collect();
-        Ok((scale, shift))
+        for (((bias, mean), scale), beta) in bias.iter_mut().zip(mean).zip(&scale).zip(beta) {
+            *bias = (*bias - mean) * scale + beta;
+        }
+        Ok(scale)
     }
 
     /// The values of the array of this name.
