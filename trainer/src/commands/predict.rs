@@ -1,5 +1,6 @@
 //! `trainer predict`: a predictions file, as the leaderboard takes it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -13,6 +14,7 @@ use rayon::prelude::*;
 
 use super::evaluate::{crops, refuse_mismatch};
 use crate::checkpoint::write_atomically;
+use crate::data::protocols::images_below;
 use crate::data::{Crops, Landmarks};
 use crate::detector::exported::Exported;
 use crate::evaluation::{estimates, load_weights};
@@ -43,7 +45,7 @@ pub struct Arguments {
     /// Add the columns p_0 to p_100.
     #[arg(long)]
     pub distribution: bool,
-    /// Image files.
+    /// Image files, and folders that are searched for them.
     #[arg(required = true)]
     pub images: Vec<PathBuf>,
 }
@@ -62,13 +64,14 @@ enum Cut {
 /// named on standard error, counted and left out.
 ///
 /// # Errors
-/// Weights cannot be read, or an image cannot be used, or, if strict, has no face: all such images are named and nothing
-/// is written. Nothing is written either if no image has a face.
+/// Weights cannot be read, a folder has no images, two images have one name, or an image cannot be used, or, if strict, has
+/// no face: all such images are named and nothing is written. Nothing is written either if no image has a face.
 pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
+    let images = images(&arguments.images)?;
     let (manifest, inference) = load_weights(&arguments.weights, device)?;
     let (mut ids, mut read) = (Vec::new(), Vec::new());
     let (mut unusable, mut faceless) = (Vec::new(), Vec::new());
-    for (path, cut) in arguments.images.iter().zip(cut(arguments, &manifest, device)?) {
+    for (path, cut) in images.iter().zip(cut(arguments, &images, &manifest, device)?) {
         match cut {
             Cut::Crop(crop) => {
                 ids.push(name(path));
@@ -79,7 +82,7 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
             Cut::Unusable(reason) => unusable.push(format!("{}: {reason}", path.display())),
         }
     }
-    let all = arguments.images.len();
+    let all = images.len();
     if !unusable.is_empty() {
         bail!("{} of {all} images cannot be used, nothing was written:\n{}", unusable.len(), unusable.join("\n"));
     }
@@ -96,9 +99,31 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     Ok(())
 }
 
+/// The files as given, and the images in and below the folders among them, each by a name of its own.
+fn images(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut images = Vec::new();
+    for path in given {
+        if path.is_dir() {
+            let inside = images_below(path, path)?;
+            ensure!(!inside.is_empty(), "there are no images in {}", path.display());
+            images.extend(inside.into_keys().map(|file| path.join(file)));
+        } else {
+            images.push(path.clone());
+        }
+    }
+    let mut known = BTreeMap::new();
+    for path in &images {
+        if let Some(other) = known.insert(name(path), path) {
+            let (path, other) = (path.display(), other.display());
+            bail!("{other} and {path} have one name, and predictions go by name: rename one, or predict them apart");
+        }
+    }
+    Ok(images)
+}
+
 /// Cuts out what the network shall look at, image by image.
-fn cut(arguments: &Arguments, manifest: &Manifest, device: &Device) -> Result<Vec<Cut>> {
-    let Arguments { landmarks, detector, unaligned, images, .. } = arguments;
+fn cut(arguments: &Arguments, images: &[PathBuf], manifest: &Manifest, device: &Device) -> Result<Vec<Cut>> {
+    let Arguments { landmarks, detector, unaligned, .. } = arguments;
     let options =
         [("--landmarks", landmarks.is_some()), ("--detector", detector.is_some()), ("--unaligned", *unaligned)];
     refuse_mismatch(manifest, &options)?;
@@ -246,6 +271,26 @@ mod tests {
         let aligned = Arguments { unaligned: true, ..square };
         run(&aligned, &device).unwrap();
         assert_eq!(written(&aligned), expected);
+    }
+
+    #[test]
+    fn a_folder_is_the_images_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut arguments = arguments(folder.path(), Crop::Square);
+        let images = folder.path().join("images");
+        std::fs::create_dir_all(images.join("more")).unwrap();
+        let refused = |arguments: &Arguments| run(arguments, &crate::device::cpu()).unwrap_err().to_string();
+        let files = std::mem::replace(&mut arguments.images, vec![images.clone()]);
+        assert!(refused(&arguments).contains("there are no images in"));
+        std::fs::rename(&files[0], images.join("without.png")).unwrap();
+        std::fs::copy(&files[1], images.join("more/with.png")).unwrap();
+        std::fs::write(images.join("list.txt"), "no photograph").unwrap();
+        run(&arguments, &crate::device::cpu()).unwrap();
+        let ids: Vec<_> = written(&arguments).into_iter().map(|(id, _)| id).collect();
+        assert_eq!(ids, ["with.png", "without.png"]);
+
+        arguments.images.push(files[1].clone());
+        assert!(refused(&arguments).contains("have one name"));
     }
 
     #[test]

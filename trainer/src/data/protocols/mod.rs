@@ -265,7 +265,7 @@ const DEPTH: usize = 8;
 ///
 /// # Errors
 /// A folder cannot be read.
-fn images_below(root: &Path, folder: &Path) -> Result<BTreeMap<String, u64>> {
+pub(crate) fn images_below(root: &Path, folder: &Path) -> Result<BTreeMap<String, u64>> {
     let mut images = BTreeMap::new();
     let mut open = vec![(folder.to_owned(), DEPTH)];
     while let Some((folder, depth)) = open.pop() {
