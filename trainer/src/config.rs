@@ -34,6 +34,9 @@ pub struct RunConfig {
     /// `projection = { kind = "average" }`, `base` on one with it, and `glae`: see `configs/ladder`.
     #[serde(default)]
     pub loss: Objective,
+    /// Weight of the L1 term of `loss = "glae"` and `"base"`; the paper's is 1.
+    #[serde(default = "one")]
+    pub l1_weight: f64,
     /// Standard deviation of the prediction's noise in years, for `loss = "balanced-mse"`.
     #[serde(default = "noise")]
     pub balanced_mse_noise: f64,
@@ -237,6 +240,7 @@ impl RunConfig {
     fn check(&self) -> Result<()> {
         self.network.check()?;
         ensure!(self.sigma > 0.0, "`sigma` must be positive");
+        ensure!(self.l1_weight >= 0.0, "`l1_weight` must not be negative");
         ensure!(self.balanced_mse_noise > 0.0, "`balanced_mse_noise` must be positive");
         ensure!(self.ema.is_none_or(|decay| decay > 0.0 && decay < 1.0), "`ema` must lie between 0 and 1");
         let Augment { colour, hue, rand_augment, .. } = &self.augment;

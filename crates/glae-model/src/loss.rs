@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::AGES;
 use crate::network::Logits;
 
-pub use objective::Objective;
+pub use objective::{Objective, Terms};
 
 /// `[GLAE] eq. (1)`: z^k = exp(-(k - y)^2 / (2 sigma^2)) / Z for k = 0..=100.
 ///
@@ -72,8 +72,8 @@ pub struct Loss {
 }
 
 impl Loss {
-    /// Both branches for one batch.
-    pub fn new(logits: Logits, labels: &Labels) -> Self {
+    /// Both branches for one batch; `l1` as for [`base`].
+    pub fn new(logits: Logits, labels: &Labels, l1: f64) -> Self {
         let [batch, ages, h, w] = logits.local.dims();
         let pixels = h * w;
         // Every pixel is an answer of its own: [batch * pixels, 101], its label repeated.
@@ -83,7 +83,7 @@ impl Loss {
             distributions: repeat_rows(labels.distributions.clone(), pixels),
             weights: labels.weights.clone().map(|weights| repeat_rows(weights, pixels)),
         };
-        Self { local: base(local, &repeated), holistic: base(logits.holistic, labels) }
+        Self { local: base(local, &repeated, l1), holistic: base(logits.holistic, labels, l1) }
     }
 
     /// `[GLAE] eq. (10)`: local + holistic, weights 1:1. `[1]`
@@ -92,15 +92,16 @@ impl Loss {
     }
 }
 
-/// `[GLAE] eq. (5)`: KL(z || p) + |y - y^|, with eq. (2), (3) and (4) inside; sum over classes, mean over the rows.
+/// `[GLAE] eq. (5)`: KL(z || p) + l1 |y - y^|, with eq. (2), (3) and (4) inside; sum over classes, mean over the rows. In the
+/// paper l1 is 1.
 ///
 /// # Shapes
 /// - `logits`: `[rows, 101]`
 /// - output: `[1]`
-pub fn base(logits: Tensor<2>, labels: &Labels) -> Tensor<1> {
+pub fn base(logits: Tensor<2>, labels: &Labels, l1: f64) -> Tensor<1> {
     let log_p = log_softmax(logits, 1);
     labels.mean(kl_divergence(&labels.distributions, log_p.clone()))
-        + labels.mean((expectation(log_p.exp()) - labels.ages.clone()).abs())
+        + labels.mean((expectation(log_p.exp()) - labels.ages.clone()).abs()).mul_scalar(l1)
 }
 
 /// `[GLAE] eq. (2)`: sum_k z^k (ln z^k - ln p^k). `[rows, 1]`
@@ -182,9 +183,9 @@ mod tests {
         };
         // Weights 2 and 0: the mean over two rows is the first one's loss.
         let (logits, labels) = rows(&[30.0, 90.0]);
-        let weighted = Loss::new(logits, &labels.weighted(&[2.0, 0.0]));
+        let weighted = Loss::new(logits, &labels.weighted(&[2.0, 0.0]), 1.0);
         let (logits, labels) = rows(&[30.0]);
-        let alone = Loss::new(logits, &labels);
+        let alone = Loss::new(logits, &labels, 1.0);
         assert!((value(weighted.local) - value(alone.local)).abs() < 1e-4);
         assert!((value(weighted.holistic) - value(alone.holistic)).abs() < 1e-4);
     }
@@ -194,8 +195,12 @@ mod tests {
         let device = Device::flex();
         let labels = Labels::new(&[50.0], 1.0, &device);
         // Uniform: KL as above, y^ = 50 exactly.
-        let loss = value(base(Tensor::zeros([1, AGES], &device), &labels));
+        let loss = value(base(Tensor::zeros([1, AGES], &device), &labels, 1.0));
         assert!((loss - 3.196_182).abs() < 1e-4, "{loss}");
+        // Ten years off, at half the paper's weight.
+        let labels = Labels::new(&[40.0], 1.0, &device);
+        let loss = value(base(Tensor::zeros([1, AGES], &device), &labels, 0.5));
+        assert!((loss - 8.196_182).abs() < 1e-4, "{loss}");
     }
 
     #[test]
@@ -207,11 +212,11 @@ mod tests {
         (map[40 * 2], map[60 * 2 + 1]) = (60.0, 60.0);
         let local: Tensor<4> = Tensor::from_data(TensorData::new(map, [1, AGES, 1, 2]), &device);
         let holistic = Tensor::zeros([1, AGES], &device);
-        let loss = Loss::new(Logits { local: local.clone(), holistic: holistic.clone() }, &labels);
+        let loss = Loss::new(Logits { local: local.clone(), holistic: holistic.clone() }, &labels, 1.0);
         let flat = |age: usize| {
             let mut row = vec![0f32; AGES];
             row[age] = 60.0;
-            value(base(Tensor::from_data(TensorData::new(row, [1, AGES]), &device), &labels))
+            value(base(Tensor::from_data(TensorData::new(row, [1, AGES]), &device), &labels, 1.0))
         };
         let expected = (flat(40) + flat(60)) / 2.0;
         assert!((value(loss.local.clone()) - expected).abs() < 1e-3);

@@ -1,6 +1,7 @@
 //! What a run was told, in words, and how it differs from the paper's set-up.
 
 use glae_model::config::{Backbone, Projection};
+use glae_model::loss::Objective;
 use glae_model::manifest::Crop;
 
 use super::words::whole;
@@ -59,10 +60,18 @@ pub fn network(config: &RunConfig) -> String {
     format!("{backbone}, width {}, {1} x {1} pixels; {rearranged}, {projection}", network.width, network.input_size)
 }
 
-/// The name of the loss in a run's file.
-pub fn loss(config: &RunConfig) -> String {
+/// The name of the loss in a run's file, and what is other than in the paper.
+fn loss(config: &RunConfig) -> String {
     // An objective is written as a string.
-    serde_json::to_value(config.loss).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+    let name = serde_json::to_value(config.loss).ok().and_then(|name| name.as_str().map(str::to_owned));
+    let weight = l1_weight(config).map_or_else(String::new, |weight| format!(", L1 terms weigh {weight}"));
+    format!("{}{weight}", name.unwrap_or_default())
+}
+
+/// The weight of the L1 terms, where the loss has them and the paper's is another.
+fn l1_weight(config: &RunConfig) -> Option<f64> {
+    let has_them = matches!(config.loss, Objective::Glae | Objective::Base);
+    (has_them && config.l1_weight != 1.0).then_some(config.l1_weight)
 }
 
 fn crop(config: &RunConfig) -> &'static str {
@@ -100,6 +109,7 @@ pub fn differences(config: &RunConfig, paper: (&str, &str)) -> Vec<String> {
         config.stage2.epochs,
         config.stage1.batch * config.stage1.accumulate
     ));
+    found.extend(l1_weight(config).map(|weight| format!("Loss: the L1 terms weigh {weight}. The paper's: 1.")));
     let augment = &config.augment;
     if augment.hue == 0.0 || augment.rand_augment.is_none() {
         let own = facts(config).into_iter().find(|(name, _)| *name == "Changes to images").map(|(_, text)| text);
@@ -124,6 +134,12 @@ mod tests {
         assert!(said.contains("mirror, shift 0.06, scale 0.1, colour 0.2."), "{said}");
         (config.augment.hue, config.augment.rand_augment) = (0.1, Some(crate::config::RandAugment::default()));
         assert!(!differences(&config, ("", "")).join("\n").contains("jitter"));
-        assert!(facts(&config).contains(&("Loss", "glae".to_owned())));
+        assert!(!said.contains("L1"));
+        config.l1_weight = 0.1;
+        assert!(differences(&config, ("", "")).join("\n").contains("the L1 terms weigh 0.1. The paper's: 1."));
+        assert!(facts(&config).contains(&("Loss", "glae, L1 terms weigh 0.1".to_owned())));
+        config.loss = Objective::Kl;
+        assert!(!differences(&config, ("", "")).join("\n").contains("L1"));
+        assert!(facts(&config).contains(&("Loss", "kl".to_owned())));
     }
 }

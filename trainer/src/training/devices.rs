@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use glae_model::AgeNet;
-use glae_model::loss::Labels;
+use glae_model::loss::{Labels, Terms};
 
 use super::batches::Batch;
 use super::{Run, StageKind};
@@ -109,7 +109,8 @@ impl Run<'_> {
                 net.balanced.forward(Tensor::from_inner(features))
             }
         };
-        self.config.loss.loss(logits, &labels, self.config.balanced_mse_noise)
+        let terms = Terms { l1: self.config.l1_weight, noise: self.config.balanced_mse_noise };
+        self.config.loss.loss(logits, &labels, terms)
     }
 }
 

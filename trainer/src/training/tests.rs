@@ -47,6 +47,7 @@ fn config(epochs: [usize; 2]) -> RunConfig {
         },
         sigma: 1.0,
         loss: Objective::Glae,
+        l1_weight: 1.0,
         balanced_mse_noise: 10.0,
         label_distribution_smoothing: false,
         ema: None,

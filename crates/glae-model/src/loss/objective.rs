@@ -40,18 +40,25 @@ pub enum Objective {
     BalancedMse,
 }
 
+/// Numbers of the losses that a run may choose.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Terms {
+    /// Weight of the L1 term in [`Objective::Glae`] and [`Objective::Base`]; 1 in the paper.
+    pub l1: f64,
+    /// Standard deviation of the prediction's noise in years, in [`Objective::BalancedMse`].
+    pub noise: f64,
+}
+
 impl Objective {
     /// All of them.
     pub const ALL: [Self; 6] = [Self::Glae, Self::Kl, Self::Base, Self::Dex, Self::MeanVariance, Self::BalancedMse];
 
     /// The loss of one batch; its rows' mean, weighted as the labels say. `[1]`
-    ///
-    /// `noise` is the standard deviation of the prediction's noise in years, for [`Objective::BalancedMse`].
-    pub fn loss(self, logits: Logits, labels: &Labels, noise: f64) -> Tensor<1> {
+    pub fn loss(self, logits: Logits, labels: &Labels, Terms { l1, noise }: Terms) -> Tensor<1> {
         let holistic = logits.holistic.clone();
         match self {
-            Self::Glae => Loss::new(logits, labels).total(),
-            Self::Base => base(holistic, labels),
+            Self::Glae => Loss::new(logits, labels, l1).total(),
+            Self::Base => base(holistic, labels, l1),
             Self::Kl => labels.mean(kl_divergence(&labels.distributions, log_softmax(holistic, 1))),
             Self::Dex => labels.mean(cross_entropy(log_softmax(holistic, 1), labels)),
             Self::MeanVariance => {
@@ -107,7 +114,7 @@ mod tests {
         }
         let holistic: Tensor<2> = Tensor::from_data(TensorData::new(values, [rows.len(), AGES]), &device);
         let logits = Logits { local: Tensor::zeros([rows.len(), AGES, 1, 1], &device), holistic };
-        objective.loss(logits, &Labels::new(ages, 1.0, &device), noise).into_scalar()
+        objective.loss(logits, &Labels::new(ages, 1.0, &device), Terms { l1: 1.0, noise }).into_scalar()
     }
 
     #[test]
@@ -200,7 +207,7 @@ mod tests {
                 let input = Tensor::random([4, 3, 64, 64], Distribution::Normal(0.0, 1.0), &device);
                 let labels = Labels::new(&[3.0, 30.0, 31.0, 80.0], 1.0, &device);
                 let logits = net.vanilla.forward(net.backbone.forward(input));
-                let gradients = objective.loss(logits, &labels, 8.0).backward();
+                let gradients = objective.loss(logits, &labels, Terms { l1: 1.0, noise: 8.0 }).backward();
                 for (part, name) in [(true, "backbone"), (false, "vanilla")] {
                     let mut bare = Bare { gradients: &gradients, path: Vec::new(), found: Vec::new(), seen: 0 };
                     if part {
