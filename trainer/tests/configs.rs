@@ -1,13 +1,13 @@
 //! The configurations that ship: they can be read, and aligned ones put a face where their template says.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use glae_face::RgbImage;
 use glae_model::NetworkConfig;
 use glae_model::config::{Projection, Rearrange};
 use glae_model::loss::Objective;
 use glae_model::manifest::Crop;
-use trainer::config::RunConfig;
+use trainer::config::{RunConfig, Stage};
 use trainer::data::Crops;
 
 /// The template of a 224-pixel crop that is used across the field, in pixels.
@@ -28,8 +28,14 @@ fn template(config: &RunConfig) -> [[f32; 2]; 5] {
 }
 
 #[test]
-fn the_aligned_runs_differ_in_nothing_but_the_crop() {
-    let shipped = read("utkface-aligned-tight.toml");
+fn the_aligned_runs_differ_in_nothing_but_the_crop_and_from_the_square_one_in_their_training() {
+    let square = read("utkface.toml");
+    let longer = RunConfig {
+        l1_weight: 0.1,
+        stage1: Stage { epochs: 16, learning_rate: 0.04, ..square.stage1.clone() },
+        stage2: Stage { epochs: 4, ..square.stage2.clone() },
+        ..square.clone()
+    };
     // Sides in eye distances, worked by hand: 224 / 70.476 = 3.178, and that / 0.8 = 3.973.
     for (kind, shrunk, side) in [("tight", 1.0, 3.178), ("wide", 0.8, 3.973)] {
         let config = read(&format!("utkface-aligned-{kind}.toml"));
@@ -44,8 +50,11 @@ fn the_aligned_runs_differ_in_nothing_but_the_crop() {
         let eyes = (right[0] - left[0]).hypot(right[1] - left[1]);
         assert!((1.0 / eyes - side).abs() < 1e-3, "{kind}: {}", 1.0 / eyes);
 
-        assert_eq!(config.name, format!("utkface-resnet18w32-64-{kind}"));
-        assert_eq!(RunConfig { name: shipped.name.clone(), crop: shipped.crop, ..config }, shipped);
+        assert_eq!(config.name, format!("{}-{kind}", square.name));
+        let mut data = config.data.clone();
+        assert_eq!(data.landmarks.take().unwrap(), Path::new("runs/landmarks-utkface.csv"));
+        let same = RunConfig { name: square.name.clone(), crop: Crop::Square, data, ..config };
+        assert_eq!(same, longer);
     }
 }
 

@@ -136,6 +136,7 @@ mod tests {
         assert!(said.contains("mirror, shift 0.06, scale 0.1, colour 0.2."), "{said}");
         (config.augment.hue, config.augment.rand_augment) = (0.1, Some(crate::config::RandAugment::default()));
         assert!(!differences(&config, ("", "")).join("\n").contains("jitter"));
+        assert!(facts(&config).contains(&("Loss", "glae".to_owned())));
         assert!(!said.contains("L1"));
         config.l1_weight = 0.1;
         config.crop = Crop::Landmarks([[0.0; 2]; 5]);
