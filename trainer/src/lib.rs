@@ -18,6 +18,7 @@ pub mod layers;
 pub mod onnx;
 pub mod optimizer;
 pub mod report;
+pub mod rules;
 pub mod sampler;
 pub mod schedule;
 pub mod smoothing;

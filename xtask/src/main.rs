@@ -10,6 +10,7 @@ mod fuzz;
 mod journeys;
 mod offline;
 mod page;
+mod pretrained;
 mod project;
 mod serve;
 mod step;
@@ -36,6 +37,7 @@ cargo xtask COMMAND: each command does its own set-up and says what it does and 
   bench training          a step of training and an estimate: ours beside PyTorch and onnxruntime, written into
                           docs/performance.md
   fuzz [MINUTES]          hostile input for the parser and for the server, this long each (default 5)
+  pretrained              published weights that training can begin with, from the npm registry
   dist                    the static site and the server's program, for publishing, into dist/
   help                    this text
 
@@ -64,6 +66,7 @@ fn main() -> Result<()> {
         ("serve", ["--listen", address]) => serve::run(&project, &mut steps, address),
         ("test", []) => test::run(&project, &mut steps).inspect(|()| steps.summary()),
         ("check", []) => check::run(&project, &mut steps).inspect(|()| steps.summary()),
+        ("pretrained", []) => pretrained::run(&project, &mut steps),
         ("dist", []) => dist::run(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["scoring"]) => bench::scoring(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["detector"]) => bench::detector(&project, &mut steps, Part::Both).inspect(|()| steps.summary()),
@@ -82,7 +85,7 @@ fn main() -> Result<()> {
             };
             fuzz::run(&project, &mut steps, minutes).inspect(|()| steps.summary())
         }
-        ("serve" | "test" | "check" | "bench" | "fuzz" | "dist", rest) => {
+        ("serve" | "test" | "check" | "bench" | "fuzz" | "pretrained" | "dist", rest) => {
             bail!("`cargo xtask {command}` does not know `{}`: see `cargo xtask help`", rest.join(" "))
         }
         (unknown, _) => bail!("there is no `cargo xtask {unknown}`: see `cargo xtask help`"),

@@ -108,9 +108,9 @@ impl Rows for PredictionRows {
             AGE => self.age = accept(years(text), "age", line, problems).unwrap_or(f64::NAN),
             ROUTE => {
                 self.route =
-                    [Route::Vanilla, Route::Balanced].into_iter().find(|r| text.eq_ignore_ascii_case(r.label()));
+                    [Route::Vanilla, Route::Balanced, Route::Both].into_iter().find(|r| text.eq_ignore_ascii_case(r.label()));
                 if self.route.is_none() {
-                    let sentence = || format!("line {line}: route {} is neither vanilla nor balanced", quoted(text));
+                    let sentence = || format!("line {line}: route {} is none of vanilla, balanced and both", quoted(text));
                     problems.add(ProblemKind::Route, sentence);
                 }
             }

@@ -22,6 +22,8 @@ pub enum Route {
     Vanilla,
     /// That of stage 2.
     Balanced,
+    /// A mixture of both.
+    Both,
 }
 
 impl Route {
@@ -30,6 +32,7 @@ impl Route {
         match self {
             Route::Vanilla => "vanilla",
             Route::Balanced => "balanced",
+            Route::Both => "both",
         }
     }
 }

@@ -5,10 +5,13 @@ pub mod faces;
 mod images;
 pub mod packed;
 pub mod protocols;
+mod soft;
 pub mod split;
 mod tables;
 mod training_set;
 
 pub use images::{Crops, Problem, Set, load, load_wide};
+pub(crate) use soft::moved;
+pub use soft::{SoftFaces, SoftLabels, targets};
 pub use tables::{Landmarks, Truth, read_landmarks, read_truth};
 pub use training_set::TrainingSet;

@@ -80,6 +80,7 @@ mod tests {
             Box::new(Estimate {
                 years,
                 route: Route::Balanced,
+                vanilla_share: 0.0,
                 kl_vanilla: 0.2,
                 kl_balanced: 0.1,
                 vanilla: answer(years),

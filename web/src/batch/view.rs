@@ -76,7 +76,7 @@ fn FileRow(batch: Batch, row: Row) -> impl IntoView {
                 Some(estimate) => view! {
                     <td>{wording::years(estimate.years)}</td>
                     <td>{faces}</td>
-                    <td>{wording::classifier(estimate.route)}</td>
+                    <td>{estimate.route.as_str()}</td>
                 }
                 .into_any(),
                 None => {

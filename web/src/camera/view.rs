@@ -134,7 +134,7 @@ fn AgeCard(track: Memo<Option<Track>>) -> impl IntoView {
             {move || age().map(|age| view! {
                 <p class="age"><strong>{wording::years(age.years)}</strong>" years"</p>
                 <p class="hint">
-                    {format!("This picture alone: {} years, by the {} classifier.", wording::years(age.raw_years), wording::classifier(age.route))}
+                    {format!("This picture alone: {} years, by {}.", wording::years(age.raw_years), wording::classifiers(age.route))}
                 </p>
             })}
             {curve}

@@ -175,7 +175,7 @@ fn Details(estimate: Estimate, look: Look) -> impl IntoView {
                 {row("Balanced", &estimate.balanced, kl_balanced, estimate.route == Route::Balanced)}
             </tbody>
         </table>
-        <p class="why">{wording::why_routed(estimate.route, estimate.kl_vanilla, estimate.kl_balanced)}</p>
+        <p class="why">{wording::why_routed(&estimate)}</p>
         <dl class="facts">
             <div><dt>"Device"</dt><dd>{wording::device(&device)}</dd></div>
             <div><dt>"Decode"</dt><dd>{wording::duration(times.decode)}</dd></div>
