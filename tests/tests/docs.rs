@@ -1,5 +1,5 @@
-//! The Markdown files of the tree: every relative link leads to a file, every anchor to a heading, and no page of `docs/` is
-//! without a link to it.
+//! The Markdown files of the tree: every relative link leads to a file, every anchor to a heading, no page of `docs/` is
+//! without a link to it, and what ARCHITECTURE.md and CONTRIBUTING.md name in the code is there.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,8 +7,11 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// Folders that hold what was built, downloaded or trained here.
-const NOT_SOURCES: [&str; 6] = [".git", "target", "dist", "runs", "data", "node_modules"];
+/// Folders that hold what was built or downloaded, wherever they lie.
+const NOT_SOURCES: [&str; 4] = [".git", "target", "dist", "node_modules"];
+
+/// Folders of the root that hold what was trained or served here.
+const NOT_SOURCES_OF_ROOT: [&str; 2] = ["runs", "data"];
 
 /// A link of a Markdown file.
 #[derive(Debug, PartialEq)]
@@ -27,7 +30,9 @@ fn files() -> BTreeSet<String> {
             let name = entry.file_name().to_string_lossy().into_owned();
             if !entry.file_type().unwrap().is_dir() {
                 found.insert(format!("{prefix}{name}"));
-            } else if !NOT_SOURCES.contains(&name.as_str()) {
+            } else if !NOT_SOURCES.contains(&name.as_str())
+                && !(prefix.is_empty() && NOT_SOURCES_OF_ROOT.contains(&name.as_str()))
+            {
                 walk(&entry.path(), &format!("{prefix}{name}/"), found);
             }
         }
@@ -206,6 +211,68 @@ fn every_page_of_docs_that_code_names_is_there() {
         }
     }
     assert!(missing.is_empty(), "comments and messages send readers to pages that are not there: {missing:#?}");
+}
+
+/// Inline code of a text, in order; blocks of code are left out.
+fn spans(text: &str) -> Vec<String> {
+    let text = without_blocks(text);
+    text.split('`').skip(1).step_by(2).map(|span| span.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+/// Whether inline code is a path of the tree: it begins with one of its folders and holds no placeholder such as ID.
+fn is_path(span: &str) -> bool {
+    const FOLDERS: [&str; 7] = ["crates/", "docs/", "public/", "tests/", "trainer/", "web/", "xtask/"];
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_./".contains(c);
+    FOLDERS.iter().any(|folder| span.starts_with(folder)) && span.chars().all(plain)
+}
+
+/// The pages that send readers to files of the code.
+const MAPS: [&str; 2] = ["ARCHITECTURE.md", "CONTRIBUTING.md"];
+
+#[test]
+fn maps_name_files_that_are_there() {
+    let files = files();
+    let mut missing = Vec::new();
+    for (page, text) in pages(&files).into_iter().filter(|(page, _)| MAPS.contains(page)) {
+        let paths: Vec<String> = spans(&text).into_iter().filter(|span| is_path(span)).collect();
+        assert!(paths.len() > 5, "{page} names no paths any more");
+        let is_there = |path: &str| {
+            let folder = format!("{}/", path.trim_end_matches('/'));
+            files.contains(path) || files.range(folder.clone()..).next().is_some_and(|file| file.starts_with(&folder))
+        };
+        missing.extend(paths.into_iter().filter(|path| !is_there(path)).map(|path| format!("{page}: {path}")));
+    }
+    assert!(missing.is_empty(), "these moved or went: {missing:#?}");
+}
+
+#[test]
+fn walks_name_what_is_in_the_file_before() {
+    let text = fs::read_to_string(tests::root().join("ARCHITECTURE.md")).unwrap();
+    let walks = without_blocks(&text);
+    let (mut seen, mut missing) = (0, Vec::new());
+    for walk in walks.split("\n## ").filter(|part| part.starts_with("Walk ")) {
+        let numbered = walk.lines().skip_while(|line| !line.starts_with("1. "));
+        let numbered: Vec<&str> = numbered.take_while(|line| !line.trim().is_empty()).collect();
+        assert!(!numbered.is_empty(), "a walk has no numbered steps: {}", walk.lines().next().unwrap_or_default());
+        let mut code: Option<(String, String)> = None;
+        for span in spans(&numbered.join("\n")) {
+            if is_path(&span) {
+                code = span.ends_with(".rs").then(|| {
+                    let path = tests::root().join(&span);
+                    (span, fs::read_to_string(path).unwrap_or_default())
+                });
+            } else if let Some((path, code)) = &code {
+                let name = span.rsplit("::").next().unwrap_or_default();
+                let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+                if is_name && !code.contains(name) {
+                    missing.push(format!("{path} has no `{span}`"));
+                }
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 30, "only {seen} names were found in the walks");
+    assert!(missing.is_empty(), "walk them again: {missing:#?}");
 }
 
 #[test]
