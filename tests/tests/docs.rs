@@ -1,5 +1,5 @@
 //! The Markdown files of the tree: every relative link leads to a file, every anchor to a heading, no page of `docs/` is
-//! without a link to it, and what ARCHITECTURE.md and CONTRIBUTING.md name in the code is there.
+//! without a link to it, and the files and functions that pages name are there.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +11,7 @@ use std::{
 const NOT_SOURCES: [&str; 4] = [".git", "target", "dist", "node_modules"];
 
 /// Folders of the root that hold what was trained or served here.
-const NOT_SOURCES_OF_ROOT: [&str; 2] = ["runs", "data"];
+const OF_ROOT: [&str; 2] = ["runs", "data"];
 
 /// A link of a Markdown file.
 #[derive(Debug, PartialEq)]
@@ -30,9 +30,7 @@ fn files() -> BTreeSet<String> {
             let name = entry.file_name().to_string_lossy().into_owned();
             if !entry.file_type().unwrap().is_dir() {
                 found.insert(format!("{prefix}{name}"));
-            } else if !NOT_SOURCES.contains(&name.as_str())
-                && !(prefix.is_empty() && NOT_SOURCES_OF_ROOT.contains(&name.as_str()))
-            {
+            } else if !(NOT_SOURCES.contains(&name.as_str()) || prefix.is_empty() && OF_ROOT.contains(&name.as_str())) {
                 walk(&entry.path(), &format!("{prefix}{name}/"), found);
             }
         }
@@ -226,22 +224,33 @@ fn is_path(span: &str) -> bool {
     FOLDERS.iter().any(|folder| span.starts_with(folder)) && span.chars().all(plain)
 }
 
-/// The pages that send readers to files of the code.
-const MAPS: [&str; 2] = ["ARCHITECTURE.md", "CONTRIBUTING.md"];
-
 #[test]
-fn maps_name_files_that_are_there() {
+fn pages_name_files_that_are_there() {
     let files = files();
-    let mut missing = Vec::new();
-    for (page, text) in pages(&files).into_iter().filter(|(page, _)| MAPS.contains(page)) {
-        let paths: Vec<String> = spans(&text).into_iter().filter(|span| is_path(span)).collect();
-        assert!(paths.len() > 5, "{page} names no paths any more");
-        let is_there = |path: &str| {
-            let folder = format!("{}/", path.trim_end_matches('/'));
-            files.contains(path) || files.range(folder.clone()..).next().is_some_and(|file| file.starts_with(&folder))
-        };
-        missing.extend(paths.into_iter().filter(|path| !is_there(path)).map(|path| format!("{page}: {path}")));
+    let is_there = |path: &str| {
+        let folder = format!("{}/", path.trim_end_matches('/'));
+        files.contains(path) || files.range(folder.clone()..).next().is_some_and(|file| file.starts_with(&folder))
+    };
+    let (mut seen, mut missing) = (0, Vec::new());
+    // A decision stands as it was made, and the changelog tells of what was.
+    let of_today = |page: &str| !page.starts_with("docs/decisions/") && page != "CHANGELOG.md";
+    for (page, text) in pages(&files).into_iter().filter(|(page, _)| of_today(page)) {
+        let own = page.strip_suffix("README.md").unwrap_or_default();
+        for span in spans(&text) {
+            // A package's README names its own files from its folder of sources on.
+            let is_own = !own.is_empty() && span.ends_with(".rs") && !is_path(&span);
+            let known = match (is_path(&span), is_own) {
+                (true, _) => is_there(&span),
+                (_, true) => files.iter().any(|file| file.starts_with(own) && file.ends_with(&format!("/{span}"))),
+                _ => continue,
+            };
+            seen += 1;
+            if !known {
+                missing.push(format!("{page}: {span}"));
+            }
+        }
     }
+    assert!(seen > 100, "only {seen} files were found in the pages");
     assert!(missing.is_empty(), "these moved or went: {missing:#?}");
 }
 
@@ -277,14 +286,16 @@ fn walks_name_what_is_in_the_file_before() {
 
 #[test]
 fn links_are_found_and_code_is_passed_over() {
-    let text = "[a](b.md#c) and ![d](e.svg \"D\")\n`[no](no.md)` [out](https://x.y/z) [two\nlines](#here)\n\n```sh\n[no](no.md)\n```\n[ref]: f.md\n";
+    let text = "[a](b.md#c) and ![d](e.svg \"D\")\n`[no](no.md)` [out](https://x.y/z) [two\nlines](#here)\n\n\
+                ```sh\n[no](no.md)\n```\n[ref]: f.md\n";
     let link = |path: &str, anchor: Option<&str>| Link { path: path.into(), anchor: anchor.map(Into::into) };
     assert_eq!(links(text), [link("b.md", Some("c")), link("e.svg", None), link("", Some("here")), link("f.md", None)]);
 }
 
 #[test]
 fn anchors_are_made_as_on_github() {
-    let text = "# Does routing help here?\n## `l1_weight`, eq. (4)\n## A [link](x.md) (b)\n```\n# no heading\n```\n## Files\n### Files\n#no\n";
+    let text = "# Does routing help here?\n## `l1_weight`, eq. (4)\n## A [link](x.md) (b)\n```\n# no heading\n```\n\
+                ## Files\n### Files\n#no\n";
     let expected = ["does-routing-help-here", "l1_weight-eq-4", "a-link-b", "files", "files-1"];
     assert_eq!(anchors(text), expected.map(str::to_owned).into());
 }
