@@ -1,12 +1,6 @@
-//! What travels between the leaderboard's page and its server, and nothing else.
+#![doc = include_str!("../README.md")]
 //!
-//! All paths are below [`ROOT`]. Bodies are JSON except predictions and truth (CSV) and the two-part form that submits.
-//! Errors are [`Problem`] documents (RFC 9457, `application/problem+json`). Ages are years; times are seconds since
-//! 1970-01-01T00:00Z. Full reports and comparisons travel as `glae_metrics::Report` and `glae_metrics::Comparison`:
-//! what they hold is defined there, once.
-//!
-//! Reading order: [`board`] (what is compared, and how), [`row`] (the methods on a board), [`submission`] (how a row
-//! gets there), [`team`] (who may), [`problem`] (what went wrong).
+//! Modules: [`board`], [`row`], [`submission`], [`team`], [`problem`]; the path of all of it is [`ROOT`].
 
 pub mod board;
 pub mod problem;

@@ -76,8 +76,8 @@ const ALL_BINS: u128 = ((1 << BINS) - 1) << FIRST_BIN;
 /// An id of more bytes is no id: the longest path that common file systems allow is four times this.
 const LONGEST_ID: usize = 1024;
 
-/// Rows as they come. Those with problems stay, without id or with an age that is no number, so that the ids after them
-/// can be checked as well; nobody sees them, because a file with problems is not given out.
+/// Rows in the order of the file. A row with a problem stays, without id or with an age that is no number, so that the ids
+/// after it are checked as well; a file with problems is never returned.
 #[derive(Debug, Default)]
 struct PredictionRows {
     predictions: Predictions,

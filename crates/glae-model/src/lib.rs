@@ -1,6 +1,4 @@
-//! The GLAE network: pixels in, a distribution over the ages 0 to 100 out.
-//!
-//! Source: "General vs. Long-Tailed Age Estimation", cited as `[GLAE] eq. (n)`.
+#![doc = include_str!("../README.md")]
 //!
 //! | step | where |
 //! |---|---|

@@ -29,13 +29,13 @@ const REMEMBERED: i64 = 7 * DAY;
 /// A request to submit.
 #[derive(Debug)]
 pub struct Attempt {
-    /// Who.
+    /// The team, by its token.
     pub caller: Caller,
-    /// Where.
+    /// The board that the path names.
     pub board: Arc<Loaded>,
-    /// What they say about it.
+    /// The text of the submission.
     pub metadata: Metadata,
-    /// What they may send.
+    /// What the team may still send to this board today.
     pub allowance: Allowance,
     /// The request's Idempotency-Key.
     pub key: Option<String>,
@@ -85,7 +85,7 @@ impl Attempt {
                 portal.metrics.submission(outcome);
                 Ok(answer)
             }
-            // The same request at the same moment was faster.
+            // A concurrent request with the same key was faster.
             None => self.earlier(portal, &fingerprint).await?.ok_or_else(|| ApiError::internal("the answer is gone")),
         }
     }
@@ -102,7 +102,7 @@ impl Attempt {
         let report = serde_json::to_string(report)?;
         let mut transaction = portal.database.begin().await?;
         lock_file(&mut transaction, &submission.predictions, self.allowance.now).await?;
-        // A sweep may have taken the file between storing it and this lock; now nobody can.
+        // A sweep may have taken the file between storing it and this lock; from here on none can.
         portal.store.put(&submission.predictions, compressed).await.map_err(ApiError::internal)?;
         let quota = self.allowance.charge(&mut transaction, Charge::Submission).await?;
         submission.insert(&mut transaction, &report).await?;

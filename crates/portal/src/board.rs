@@ -136,7 +136,7 @@ impl Loaded {
         options(self.board.unpredicted, &self.board.training_counts, intervals)
     }
 
-    /// Whether everybody may read the truth.
+    /// Whether the truth may be read without a token.
     pub fn is_public(&self) -> bool {
         self.board.truth == Truth::Public && self.truth.is_some()
     }

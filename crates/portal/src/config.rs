@@ -15,13 +15,13 @@ pub struct Config {
     pub database: Source,
     /// Where predictions are stored.
     pub store: Location,
-    /// What is taken from whom.
+    /// How many requests, files and bytes are accepted.
     pub limits: Limits,
     /// Where the time comes from.
     pub clock: Clock,
 }
 
-/// What is taken from whom.
+/// How many requests, files and bytes are accepted, and how long they may take.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Bytes of a submission's body as it is sent.

@@ -39,16 +39,16 @@ pub struct RowId(pub String);
 #[derive(Debug)]
 pub struct ProblemKind(pub Kind);
 
-/// The submission that the path names, which the asker may see: it is published, or theirs.
+/// The submission that the path names, which the request may see: it is published, or its own team's.
 #[derive(Debug)]
 pub struct Visible {
     /// The submission.
     pub submission: Submission,
-    /// The asker's team, if they showed a token.
+    /// The team of the request, if it carries a token.
     pub viewer: Option<Caller>,
 }
 
-/// The submission that the path names, which belongs to the asker.
+/// The submission that the path names, which belongs to the request's team.
 #[derive(Debug)]
 pub struct Owned(pub Submission);
 
@@ -99,7 +99,7 @@ impl FromRequestParts<Portal> for Caller {
 impl OptionalFromRequestParts<Portal> for Caller {
     type Rejection = ApiError;
 
-    /// No header is nobody; a header that is not valid is an error even where none is needed.
+    /// `None` without the header; a header that is not valid is an error even where no token is needed.
     async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Option<Self>> {
         let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
         let Some(value) = values.next() else { return Ok(None) };
@@ -161,7 +161,7 @@ impl FromRequestParts<Portal> for Owned {
         let caller = <Caller as FromRequestParts<Portal>>::from_request_parts(parts, portal).await?;
         let id = path_value(parts, portal, "id").await?;
         let found = Submission::find(&portal.database, &id).await?;
-        // Someone else's published submission is 404 here as well: what may be changed is only what is one's own.
+        // Another team's published submission is 404 here as well: only its own team may change it.
         let own = found.filter(|submission| submission.team == caller.team);
         own.map(Self).ok_or_else(|| ApiError::not_found("submission"))
     }
@@ -179,7 +179,7 @@ impl Address {
     /// The address that requests are counted by. IPv6 networks of one customer (/64) count as one.
     pub fn of(parts: &Parts, trust_proxy: bool) -> Self {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        // The last entry is the one that our own proxy added; those before it are whatever the client wrote.
+        // The last entry was added by the trusted proxy; those before it come from the client.
         let forwarded = || {
             let header = parts.headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
             header.rsplit(',').next()?.trim().parse().ok()
@@ -195,7 +195,7 @@ impl Address {
 /// The submission with this id, if `viewer` may see it.
 ///
 /// # Errors
-/// 404 if there is none or it is someone else's.
+/// 404 if there is none or `viewer` may not see it.
 pub async fn visible(portal: &Portal, id: &str, viewer: Option<&Caller>) -> ApiResult<Submission> {
     let found = Submission::find(&portal.database, id).await?;
     found

@@ -42,7 +42,7 @@ struct Latency {
 }
 
 impl Metrics {
-    /// Counts an answered request. `route` is the route's pattern, never the path, which anyone can invent.
+    /// Counts an answered request. `route` is the route's pattern, never the path, which a client can invent.
     pub fn request(&self, route: &str, method: &str, status: u16, took: Duration) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.requests.entry((route.to_owned(), method.to_owned(), status)).or_default() += 1;

@@ -79,7 +79,7 @@ impl Kind {
     }
 }
 
-/// An error on its way to the asker.
+/// An error that becomes a response.
 #[derive(Clone, Debug)]
 pub struct ApiError {
     kind: Kind,
@@ -97,7 +97,7 @@ impl ApiError {
         Self { kind, detail: detail.into(), problems: Vec::new(), retry_after: None }
     }
 
-    /// Something is not here, or not for the asker: nothing says which.
+    /// 404: it does not exist, or the request may not see it; the answer does not say which.
     pub fn not_found(what: &str) -> Self {
         Self::new(Kind::NOT_FOUND, format!("There is no such {what}, or it is not yours to see."))
     }
@@ -147,7 +147,7 @@ impl ApiError {
         Self { retry_after: Some(seconds.max(1)), ..Self::new(Kind::RATE, detail) }
     }
 
-    /// An error of our own: logged in full, told in general.
+    /// An internal error: logged in full, answered without details.
     pub fn internal(error: impl std::fmt::Display) -> Self {
         tracing::error!(error = %format!("{error:#}"), "internal error");
         Self::new(Kind::INTERNAL, "The error has been logged.")

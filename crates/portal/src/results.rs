@@ -136,7 +136,7 @@ async fn find(portal: &Portal, key: &str) -> ApiResult<Option<String>> {
 
 async fn keep(portal: &Portal, key: &str, value: String) -> ApiResult<String> {
     let mut transaction = portal.database.begin().await?;
-    // Two askers at once compute the same; the second changes nothing.
+    // Two requests at once compute the same; the second changes nothing.
     sqlx::query("INSERT INTO results (key, value, computed) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING")
         .bind(key)
         .bind(&value)

@@ -48,8 +48,8 @@ impl Default for Workers {
 }
 
 impl Workers {
-    /// Runs `work` on a blocking thread when it is its turn. It runs to its end even if the asker has gone, and keeps
-    /// its place until then.
+    /// Runs `work` on a blocking thread when it is its turn. It runs to its end even if the request was dropped, and
+    /// keeps its place until then.
     ///
     /// # Errors
     /// If `work` panics.

@@ -47,7 +47,7 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
 /// Serves `app` until `stop` resolves, then lets answers under way finish, for five seconds at most.
 ///
 /// `heads` is how long a client may take to send a request's head, and to send the next one on an open connection.
-/// Without it, half a request from each of a thousand idle connections would be enough to keep everyone else out.
+/// Without it, half a request from each of a thousand idle connections would be enough to block all other clients.
 ///
 /// # Errors
 /// None at present: a connection that cannot be accepted is logged, and the next one is waited for.
@@ -57,7 +57,8 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
     heads: Duration,
 ) -> Result<()> {
-    // HTTP/1 alone: telling versions apart waits for the first bytes without a limit, and a proxy speaks HTTP/1 to us.
+    // HTTP/1 alone: telling versions apart waits for the first bytes without a limit, and proxies speak HTTP/1 to what is
+    // behind them.
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(heads);
     let open = GracefulShutdown::new();

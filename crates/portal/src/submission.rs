@@ -13,7 +13,7 @@ use crate::{
 /// A submission as it is stored.
 #[derive(Clone, Debug)]
 pub struct Submission {
-    /// Its id: `s` and 24 hexadecimal digits, which nobody can guess.
+    /// Its id: `s` and 24 random hexadecimal digits.
     pub id: String,
     /// The board it stands on.
     pub board: String,
@@ -60,7 +60,7 @@ impl Submission {
         row.map(|row| Self::read(&row)).transpose()
     }
 
-    /// The submissions on a board that a team sees, or that everybody sees, oldest first.
+    /// The public submissions on a board and, with a team, its private ones, oldest first.
     ///
     /// # Errors
     /// If the database fails.
@@ -162,14 +162,14 @@ impl Submission {
         Ok(transaction.commit().await?)
     }
 
-    /// Whether everybody may see it.
+    /// Whether it is public.
     pub fn is_public(&self) -> bool {
         self.metadata.visibility == Visibility::Public
     }
 
-    /// The submission as a row of its board, as the team `viewer` or everybody sees it.
+    /// The submission as a row of its board, as the team `viewer` sees it; without one, as it is seen without a token.
     ///
-    /// Predictions may be fetched by their owner, and by everybody once they are published on a board whose truth is
+    /// Predictions may be fetched by their team, and without a token once they are published on a board whose truth is
     /// public: on a hidden board they would help to guess the truth.
     pub fn row(&self, board: &Loaded, viewer: Option<&str>) -> BoardRow {
         let Metadata {

@@ -18,7 +18,7 @@ use crate::{
     random,
 };
 
-/// 8 MiB and one pass: about five milliseconds. The secret has 256 random bits, so nobody guesses it even from a fast
+/// 8 MiB and one pass: about five milliseconds. The secret has 256 random bits, so it cannot be guessed even from a fast
 /// hash; the cost bounds what a flood of wrong tokens can take, so it is kept small.
 const COST: (u32, u32, u32) = (8 * 1024, 1, 1);
 /// How long a verified secret is remembered.
@@ -42,8 +42,8 @@ pub struct Caller {
 /// Secrets that were verified within the last minute, by the SHA-256 of the token and with the stored hash they were
 /// verified against.
 ///
-/// It spares a busy client argon2 for each request. The price: within that minute someone who can read this process's
-/// memory could replay a digest's owner; they could read the token itself as well. Rotation and expiry act at once
+/// It spares a busy client argon2 for each request. The price: within that minute a reader of this process's memory could
+/// act as the team behind a digest; the token itself passes through the same memory. Rotation and expiry act at once
 /// nevertheless, because the row is read each time and a rotated token has no row.
 #[derive(Debug, Default)]
 pub struct Verified(Mutex<HashMap<[u8; 32], (Instant, String)>>);

@@ -25,7 +25,7 @@ use golden::{Golden, picture};
 use network::{Folded, OUTPUTS};
 use second::Sight;
 
-/// How a photograph is looked at.
+/// How a photograph is searched for faces.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Photographs are resized to this longer side, in pixels; small ones grow at most to twice their size.
@@ -34,8 +34,8 @@ pub struct Settings {
     pub least_score: f32,
     /// Of two faces that overlap by more than this (intersection over union), the one with the lower score goes.
     pub most_overlap: f32,
-    /// Each face is looked at again, cut out upright and always as large, as it is and mirrored: its points get more
-    /// exact, its score more honest.
+    /// Each face is looked at again, cut out upright and always as large, as it is and mirrored: points and score become
+    /// means over the looks.
     #[serde(default)]
     pub second_look: bool,
 }
@@ -46,7 +46,7 @@ impl Default for Settings {
     }
 }
 
-/// Why there are no faces to tell of.
+/// Why there is no answer about faces.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectError {
     /// The device failed, or was lost.
@@ -55,7 +55,7 @@ pub enum DetectError {
     /// The device gave NaN or infinity.
     #[error("the device gave numbers that are not finite")]
     NotFinite,
-    /// The device computes something else than it should.
+    /// The device does not repeat the golden answers.
     #[error(
         "the device computed wrong numbers when it looked for faces in a check with a known answer (off by {off:.4}, at most {tolerance} is allowed)"
     )]
@@ -67,7 +67,7 @@ pub enum DetectError {
     },
 }
 
-/// The network on a device, computed by whoever is quickest there.
+/// The network on the device's fastest engine: WebGPU programs, CPU layers, or tensors of a Burn backend.
 #[derive(Debug)]
 pub struct Detector(Net);
 
@@ -147,7 +147,7 @@ impl Detector {
         Ok((self.answers_to(&planes, [1, 3, height, width]).await?, width, height))
     }
 
-    /// Replaces points and scores by what more looks at each of these faces say.
+    /// Replaces points and scores by their means over the first and the second look at each of these faces.
     async fn look_again(&self, photo: &RgbImage, faces: &mut [Face], most_overlap: f32) -> Result<(), DetectError> {
         let sights: Vec<(usize, Sight)> =
             faces.iter().enumerate().filter_map(|(index, face)| Some((index, Sight::new(photo, face)?))).collect();

@@ -1,4 +1,4 @@
-//! Files as people write them, and every way to get one wrong.
+//! Files in every form that is accepted, and every way to get one wrong.
 
 use glae_metrics::{Limits, Options, Parser, Predictions, ProblemKind, Problems, Route, Truth, Unpredicted, score};
 

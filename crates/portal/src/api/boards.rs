@@ -1,4 +1,4 @@
-//! Boards as everybody sees them, and as a team sees them with its private rows.
+//! Boards: as they are seen without a token, and as a team sees them with its private rows.
 
 use std::sync::Arc;
 

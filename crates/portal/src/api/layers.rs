@@ -40,7 +40,7 @@ pub async fn limit(State(portal): State<Portal>, request: Request, next: Next) -
             ApiError::new(Kind::TIMEOUT, detail).into_response()
         }
     };
-    // What a team sees with its token must not be handed to the next person by a cache in between.
+    // What a team sees with its token must not be served to another client by a cache in between.
     let keep = if private { "no-store" } else { "no-cache" };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
     response.headers_mut().append(header::VARY, HeaderValue::from_static("authorization"));

@@ -49,9 +49,9 @@ impl Export {
     }
 }
 
-/// Writes what the API answers to everybody: each address as a file, with the extension of its kind. Returns how many.
+/// Writes what the API answers without a token: each address as a file, with the extension of its kind. Returns how many.
 ///
-/// The answers come from the API itself, asked without a token: what it does not show to everybody cannot get in.
+/// The answers come from the API itself, asked without a token: what is not public cannot get in.
 ///
 /// # Errors
 /// If an answer is missing or a file cannot be written.
