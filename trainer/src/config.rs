@@ -399,7 +399,10 @@ impl RunConfig {
         ensure!(aligned == self.data.landmarks.is_some(), "`crop` by landmarks and `data.landmarks` belong together");
         if let Some(soft) = &self.data.soft {
             ensure!((0.0..=1.0).contains(&soft.weight), "`data.soft.weight` must lie in 0..=1");
-            ensure!(self.data.cache.is_none(), "`data.soft` and `data.cache` do not go together: leave out `data.cache`");
+            ensure!(
+                self.data.cache.is_none(),
+                "`data.soft` and `data.cache` do not go together: leave out `data.cache`"
+            );
             if let Some(faces) = &soft.faces {
                 ensure!((0.0..1.0).contains(&faces.share), "`data.soft.faces.share` must lie in 0..1");
                 ensure!(

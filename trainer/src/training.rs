@@ -112,7 +112,8 @@ impl Run<'_> {
                         let step = at.epoch * per_epoch + at.step;
                         let rates = one_cycle(step, steps, stage.learning_rate, stage.warmup);
                         let loss;
-                        (net, loss) = self.step(net.clone(), &mut copies, &mut optimizer, (kind, stage), rates, batch)?;
+                        (net, loss) =
+                            self.step(net.clone(), &mut copies, &mut optimizer, (kind, stage), rates, batch)?;
                         if let Some(average) = &mut average {
                             average.update(&net.valid(), step);
                         }
@@ -167,7 +168,13 @@ impl Run<'_> {
         format!("lower `learning_rate` in the configuration; the last checkpoint in {folder} is good")
     }
 
-    fn checkpoint(&self, net: &AgeNet, optimizer: &Optimizer, average: Option<&Average>, at: Progress) -> Result<Checkpoint> {
+    fn checkpoint(
+        &self,
+        net: &AgeNet,
+        optimizer: &Optimizer,
+        average: Option<&Average>,
+        at: Progress,
+    ) -> Result<Checkpoint> {
         let network = StateDict::of(&net.valid());
         // A last step's gradient may be broken although its loss was not: such weights replace no good checkpoint.
         let finite = network.0.values().flat_map(|array| &array.values).all(|value| value.is_finite());

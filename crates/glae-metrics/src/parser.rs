@@ -107,10 +107,12 @@ impl Rows for PredictionRows {
             ID => push_id(&mut self.predictions.ids, text, line, problems),
             AGE => self.age = accept(years(text), "age", line, problems).unwrap_or(f64::NAN),
             ROUTE => {
-                self.route =
-                    [Route::Vanilla, Route::Balanced, Route::Both].into_iter().find(|r| text.eq_ignore_ascii_case(r.label()));
+                self.route = [Route::Vanilla, Route::Balanced, Route::Both]
+                    .into_iter()
+                    .find(|r| text.eq_ignore_ascii_case(r.label()));
                 if self.route.is_none() {
-                    let sentence = || format!("line {line}: route {} is none of vanilla, balanced and both", quoted(text));
+                    let sentence =
+                        || format!("line {line}: route {} is none of vanilla, balanced and both", quoted(text));
                     problems.add(ProblemKind::Route, sentence);
                 }
             }

@@ -73,7 +73,8 @@ pub fn rehearse(config: &NetworkConfig, device: &Device) {
     const SIDE: usize = 32;
     let kit = gpu::Graphics::new(device);
     let config = NetworkConfig { width: 4, input_size: SIDE, ..config.clone() };
-    let zeros = |_: &str, _: Option<&str>, shape: [usize; 4]| Ok((vec![0.0; shape.iter().product()], vec![0.0; shape[0]]));
+    let zeros =
+        |_: &str, _: Option<&str>, shape: [usize; 4]| Ok((vec![0.0; shape.iter().product()], vec![0.0; shape[0]]));
     if let Ok(layers) = Layers::with(&config, kit.clone(), zeros) {
         layers.map(&[0.0; 3 * SIDE * SIDE], [1, 3, SIDE, SIDE]);
         kit.flush();
@@ -178,10 +179,7 @@ impl<K: Kit> Layers<K> {
                         numbered(3, [out, inner, 1, 1], 1, small)?,
                     ]
                 } else {
-                    vec![
-                        numbered(1, [inner, from, 3, 3], stride, side)?,
-                        numbered(2, [inner, inner, 3, 3], 1, small)?,
-                    ]
+                    vec![numbered(1, [inner, from, 3, 3], stride, side)?, numbered(2, [inner, inner, 3, 3], 1, small)?]
                 };
                 let names = [&format!("{name}.downsample.0"), &format!("{name}.downsample.1")];
                 let downsample = (stride != 1 || from != out)
@@ -327,9 +325,10 @@ impl Head {
             }
             Project::Flatten(layers) => {
                 let map = turned(&self.conv.forward(seen), seen.len() / self.conv.inputs());
-                layers.iter().enumerate().fold(map, |x, (index, layer)| {
-                    layer.forward(&if index > 0 { relu(x) } else { x })
-                })
+                layers
+                    .iter()
+                    .enumerate()
+                    .fold(map, |x, (index, layer)| layer.forward(&if index > 0 { relu(x) } else { x }))
             }
         }
     }

@@ -113,7 +113,9 @@ impl Manifest {
         // First of all: a format of the future may lack fields, or have others.
         let Head { format } = serde_json::from_str(json).map_err(wrong)?;
         if !FORMATS.contains(&format) {
-            let text = format!("it has format {format}, this version reads the formats 1 and 2: update the page or the trainer");
+            let text = format!(
+                "it has format {format}, this version reads the formats 1 and 2: update the page or the trainer"
+            );
             return Err(WeightsError::Manifest(text));
         }
         let manifest: Self = serde_json::from_str(json).map_err(wrong)?;

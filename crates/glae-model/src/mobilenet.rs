@@ -10,21 +10,8 @@ use burn::tensor::{Device, Tensor};
 use crate::layers::Layers;
 
 /// Output channels in multiples of the first convolution's, and stride, of each pair of a depthwise 3x3 and a 1x1 convolution.
-pub const PAIRS: [(usize, usize); 13] = [
-    (2, 1),
-    (4, 2),
-    (4, 1),
-    (8, 2),
-    (8, 1),
-    (16, 2),
-    (16, 1),
-    (16, 1),
-    (16, 1),
-    (16, 1),
-    (16, 1),
-    (32, 2),
-    (32, 1),
-];
+pub const PAIRS: [(usize, usize); 13] =
+    [(2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2), (16, 1), (16, 1), (16, 1), (16, 1), (16, 1), (32, 2), (32, 1)];
 
 /// Stride of the first convolution.
 pub const STEM_STRIDE: usize = 2;

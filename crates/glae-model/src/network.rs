@@ -5,8 +5,8 @@ use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use crate::backbone::Backbone;
 use crate::AGES;
+use crate::backbone::Backbone;
 use crate::config::NetworkConfig;
 use crate::projection::Projection;
 use crate::rearrange::Rearranged;

@@ -25,19 +25,16 @@ pub fn turned(image: &RgbImage, [x, y]: [f32; 2], side: f32, degrees: f32, size:
     let (a, b) = (scale * cosine, scale * sine);
     let middle = [x + side / 2.0, y + side / 2.0];
     let half = size as f32 / 2.0;
-    let similarity = Similarity {
-        a,
-        b,
-        tx: half - (a * middle[0] - b * middle[1]),
-        ty: half - (b * middle[0] + a * middle[1]),
-    };
+    let similarity =
+        Similarity { a, b, tx: half - (a * middle[0] - b * middle[1]), ty: half - (b * middle[0] + a * middle[1]) };
     similarity.warp(image, size).expect("a square with a side is no point")
 }
 
 /// Draws and applies each change in the order in which they happen to a picture: in front of the lens, in the lens, on the
 /// sensor, in the file.
 pub fn spoil(mut image: RgbImage, settings: &World, generator: &mut impl Rng) -> RgbImage {
-    let happens = |probability: f32, generator: &mut _| probability > 0.0 && Rng::random_bool(generator, probability.into());
+    let happens =
+        |probability: f32, generator: &mut _| probability > 0.0 && Rng::random_bool(generator, probability.into());
     if happens(settings.occlude, generator) {
         occlude(&mut image, generator);
     }
@@ -157,7 +154,9 @@ mod tests {
     use crate::training::StageKind;
 
     fn picture() -> RgbImage {
-        RgbImage::from_fn(48, 48, |x, y| image::Rgb([(x * 5) as u8, (y * 5) as u8, if (x / 6 + y / 6) % 2 == 0 { 40 } else { 200 }]))
+        RgbImage::from_fn(48, 48, |x, y| {
+            image::Rgb([(x * 5) as u8, (y * 5) as u8, if (x / 6 + y / 6) % 2 == 0 { 40 } else { 200 }])
+        })
     }
 
     /// Mean distance of two pictures' values.

@@ -278,7 +278,10 @@ mod tests {
         let Crop::Landmarks(moved) = crops.input.crop else { panic!("it is still by landmarks") };
         for (index, (point, before)) in moved.iter().zip(template).enumerate() {
             let down = if index == 2 { 0.05 } else { 0.0 };
-            assert!((point[0] - before[0]).abs() < 1e-5 && (point[1] - before[1] - down).abs() < 1e-5, "{index}: {point:?}");
+            assert!(
+                (point[0] - before[0]).abs() < 1e-5 && (point[1] - before[1] - down).abs() < 1e-5,
+                "{index}: {point:?}"
+            );
         }
         assert!(detected(&Crops { input, landmarks: Landmarks::new() }, landmarks(own), &truth).is_err());
     }

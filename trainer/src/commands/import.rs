@@ -99,7 +99,11 @@ pub fn run(command: &Command) -> Result<()> {
     let state = Published::new(&json, &bin)?.state()?;
     check(&state)?;
     write_atomically(out, &state.to_safetensors(false))?;
-    println!("{}: {} arrays; both generated pictures are answered as published at 112 and 224 pixels", out.display(), state.0.len());
+    println!(
+        "{}: {} arrays; both generated pictures are answered as published at 112 and 224 pixels",
+        out.display(),
+        state.0.len()
+    );
     Ok(())
 }
 
@@ -156,7 +160,9 @@ impl<'a> Published<'a> {
         for entry in model.manifest.into_iter().flat_map(|group| group.weights) {
             // All arrays are f32 or i32.
             let bytes = 4 * entry.shape.iter().product::<usize>();
-            let Some((own, rest)) = bin.split_at_checked(bytes) else { bail!("faceres-deep.bin ends before {}", entry.name) };
+            let Some((own, rest)) = bin.split_at_checked(bytes) else {
+                bail!("faceres-deep.bin ends before {}", entry.name)
+            };
             entries.push((entry, own));
             bin = rest;
         }
@@ -164,8 +170,11 @@ impl<'a> Published<'a> {
     }
 
     fn array(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let (entry, bytes) =
-            self.entries.iter().find(|(entry, _)| entry.name == name).with_context(|| format!("there is no array {name}"))?;
+        let (entry, bytes) = self
+            .entries
+            .iter()
+            .find(|(entry, _)| entry.name == name)
+            .with_context(|| format!("there is no array {name}"))?;
         ensure!(entry.shape == shape, "{name} has the shape {:?}, expected {shape:?}", entry.shape);
         Ok(bytes.as_chunks::<4>().0.iter().map(|value| f32::from_le_bytes(*value)).collect())
     }
@@ -181,7 +190,11 @@ impl<'a> Published<'a> {
         // 128.
         let stem = self.array("conv1/convolution/merged_input", &[3, 3, 3, width])?;
         let stem = from_tensorflow(&stem, [3, 3, 3, width], |channel| 2 - channel);
-        put("backbone.conv1.weight".to_owned(), &[width, 3, 3, 3], stem.iter().map(|w| w * Input::paper(1).std).collect());
+        put(
+            "backbone.conv1.weight".to_owned(),
+            &[width, 3, 3, 3],
+            stem.iter().map(|w| w * Input::paper(1).std).collect(),
+        );
         put("backbone.conv1.bias".to_owned(), &[width], self.array("conv1_bn/batchnorm_1/sub", &[width])?);
         let mut from = width;
         for (index, (factor, _)) in PAIRS.into_iter().enumerate() {
@@ -190,7 +203,8 @@ impl<'a> Published<'a> {
             let scale = self.array(&format!("{norm}/mul"), &[from])?;
             let kernel = self.array(&format!("conv_dw_{number}/depthwise_kernel"), &[3, 3, from, 1])?;
             let kernel = from_tensorflow(&kernel, [3, 3, 1, from], |channel| channel);
-            let scaled = kernel.chunks_exact(9).zip(&scale).flat_map(|(taps, scale)| taps.iter().map(move |tap| tap * scale));
+            let scaled =
+                kernel.chunks_exact(9).zip(&scale).flat_map(|(taps, scale)| taps.iter().map(move |tap| tap * scale));
             put(format!("{name}.depth.weight"), &[from, 1, 3, 3], scaled.collect());
             put(format!("{name}.depth.bias"), &[from], self.array(&format!("{norm}/sub"), &[from])?);
             let kernel = self.array(&format!("conv_pw_{number}/convolution/merged_input"), &[1, 1, from, to])?;
@@ -201,7 +215,8 @@ impl<'a> Published<'a> {
             from = to;
         }
         let places = network(112).map_side().pow(2);
-        let hidden = from_tensorflow(&self.array("feats/kernel", &[from, HIDDEN])?, [1, 1, from, HIDDEN], |channel| channel);
+        let hidden =
+            from_tensorflow(&self.array("feats/kernel", &[from, HIDDEN])?, [1, 1, from, HIDDEN], |channel| channel);
         let hidden_bias = self.array("feats/bias", &[HIDDEN])?;
         let [last, last_bias] = self.last()?;
         for head in ["vanilla", "balanced"] {
@@ -219,7 +234,8 @@ impl<'a> Published<'a> {
 
     /// The last layer, `[256, 101]` and `[101]`: age 0, which the published head lacks, begins as a weaker copy of age 1.
     fn last(&self) -> Result<[Vec<f32>; 2]> {
-        let (kernel, bias) = (self.array("age_pred/kernel", &[HIDDEN, CLASSES])?, self.array("age_pred/bias", &[CLASSES])?);
+        let (kernel, bias) =
+            (self.array("age_pred/kernel", &[HIDDEN, CLASSES])?, self.array("age_pred/bias", &[CLASSES])?);
         let row = |row: &[f32]| std::iter::once(row[0]).chain(row.iter().copied()).collect::<Vec<_>>();
         let mut bias = row(&bias);
         bias[0] -= 1.0;
@@ -256,7 +272,11 @@ fn check(state: &StateDict) -> Result<()> {
         let found = [
             ("the sum of the features", features.iter().sum(), sum),
             ("their norm", features.iter().map(|value| value * value).sum::<f32>().sqrt(), norm),
-            ("the number of features above 0", features.iter().filter(|value| **value > 1e-6).count() as f32, above as f32),
+            (
+                "the number of features above 0",
+                features.iter().filter(|value| **value > 1e-6).count() as f32,
+                above as f32,
+            ),
             ("the age", published_age(&logits), age),
         ];
         for (what, found, expected) in found {
@@ -287,7 +307,10 @@ mod tests {
         let kernel: Vec<f32> = [0., 1., 10., 11., 100., 101., 110., 111.].to_vec();
         let turned = from_tensorflow(&kernel, [1, 2, 2, 2], |channel| channel);
         assert_eq!(turned, [0., 100., 10., 110., 1., 101., 11., 111.]);
-        assert_eq!(from_tensorflow(&kernel, [1, 2, 2, 2], |channel| 1 - channel), [10., 110., 0., 100., 11., 111., 1., 101.]);
+        assert_eq!(
+            from_tensorflow(&kernel, [1, 2, 2, 2], |channel| 1 - channel),
+            [10., 110., 0., 100., 11., 111., 1., 101.]
+        );
     }
 
     #[test]

@@ -164,8 +164,9 @@ impl Splits {
 
 /// Weights to begin with, and their SHA-256.
 pub(super) fn start_weights(path: &Path) -> Result<(StateDict, String)> {
-    let bytes = std::fs::read(path)
-        .with_context(|| format!("cannot read {}: make it with trainer import, or leave out `start`", path.display()))?;
+    let bytes = std::fs::read(path).with_context(|| {
+        format!("cannot read {}: make it with trainer import, or leave out `start`", path.display())
+    })?;
     let state = StateDict::from_safetensors(&bytes).with_context(|| path.display().to_string())?;
     Ok((state, sha256(&bytes)))
 }

@@ -162,11 +162,8 @@ impl SoftFaces {
         let crops = crops(config.input(), faces)?;
         let (most, margin) = (config.data.max_bad_share, config.margin());
         let (train, _) = load_wide(&faces.images, &truth(&learnt), &crops, margin, most)?;
-        let held_out = if apart.is_empty() {
-            Set::default()
-        } else {
-            load(&faces.images, &truth(&apart), &crops, most)?.0
-        };
+        let held_out =
+            if apart.is_empty() { Set::default() } else { load(&faces.images, &truth(&apart), &crops, most)?.0 };
         let mut counts = HashMap::<i32, f32>::new();
         train.ages.iter().for_each(|age| *counts.entry(age.round() as i32).or_default() += 1.0);
         let weight = |(id, age): (&String, &f32)| labels.rows[id].confidence / counts[&(age.round() as i32)].sqrt();
@@ -281,7 +278,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut rows = vec![("photo-1.png", "extra", 30), ("not.png", "x", 30)];
         let others: Vec<String> = (0..5).map(|index| format!("lfw-{index}.png")).collect();
-        rows.extend(others.iter().enumerate().map(|(index, name)| (name.as_str(), "extra", if index < 4 { 30 } else { 60 })));
+        rows.extend(
+            others.iter().enumerate().map(|(index, name)| (name.as_str(), "extra", if index < 4 { 30 } else { 60 })),
+        );
         write(folder.path(), &rows);
         for (name, ..) in &rows {
             glae_face::RgbImage::new(20, 20).save(folder.path().join(name)).unwrap();

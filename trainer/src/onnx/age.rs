@@ -54,7 +54,8 @@ impl Net<'_> {
         for (stage, count) in residual.blocks.into_iter().enumerate() {
             for index in 0..count {
                 let stride = if stage > 0 && index == 0 { 2 } else { 1 };
-                x = self.block(&format!("backbone.layer{}.{index}", stage + 1), residual, &x, width << stage, stride)?;
+                x =
+                    self.block(&format!("backbone.layer{}.{index}", stage + 1), residual, &x, width << stage, stride)?;
             }
         }
         Ok(x)

@@ -67,7 +67,8 @@ impl Run<'_> {
     /// What a step of a stage holds.
     pub(super) fn step_size(&self, stage: &Stage) -> StepSize {
         let all = stage.images_per_step(self.train.ids.len());
-        let share = self.config.data.soft.as_ref().and_then(|soft| soft.faces.as_ref()).map_or(0.0, |faces| faces.share);
+        let share =
+            self.config.data.soft.as_ref().and_then(|soft| soft.faces.as_ref()).map_or(0.0, |faces| faces.share);
         let faces = if self.faces.is_some() { ((all as f64 * share).round() as usize).min(all - 1) } else { 0 };
         StepSize { labelled: all - faces, faces }
     }
@@ -122,7 +123,8 @@ impl Run<'_> {
             input.normalise(crop.as_raw(), false, &mut planes);
             Ok(planes)
         };
-        let own = (step * labelled..(step + 1) * labelled).map(|position| (self.train, epoch.order[position], position));
+        let own =
+            (step * labelled..(step + 1) * labelled).map(|position| (self.train, epoch.order[position], position));
         // Their places lie behind those of all images with an age.
         let behind = epoch.order.len();
         let soft = self.faces.into_iter().flat_map(|set| {
@@ -132,8 +134,7 @@ impl Run<'_> {
         let all: Vec<(&TrainingSet, usize, usize)> = own.chain(soft).collect();
         let planes = all.par_iter().map(|&(set, index, position)| prepare(set, index, position));
         let planes = planes.collect::<Result<Vec<_>>>()?;
-        let mut batch =
-            Batch { planes: planes.concat(), ages: Vec::new(), targets: Vec::new(), weights: Vec::new() };
+        let mut batch = Batch { planes: planes.concat(), ages: Vec::new(), targets: Vec::new(), weights: Vec::new() };
         for (set, index, _) in all {
             batch.ages.push(set.ages[index]);
             batch.targets.extend(set.targets.iter().flat_map(|targets| &targets[index * AGES..][..AGES]));

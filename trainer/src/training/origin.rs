@@ -53,7 +53,9 @@ impl Origin {
             changed: source.map(|(_, changed)| changed),
             train: Part { images: train.ids.len(), sha256: train.sha256()? },
             val: Part { images: val.ids.len(), sha256: val.sha256() },
-            faces: faces.map(|faces| Ok::<_, anyhow::Error>(Part { images: faces.ids.len(), sha256: faces.sha256()? })).transpose()?,
+            faces: faces
+                .map(|faces| Ok::<_, anyhow::Error>(Part { images: faces.ids.len(), sha256: faces.sha256()? }))
+                .transpose()?,
             start,
         })
     }

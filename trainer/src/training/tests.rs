@@ -223,8 +223,12 @@ fn a_step_of_several_batches_takes_whole_ones_only() {
     assert_eq!(stage(4, 2).images_per_step(9), 8);
     assert_eq!(stage(4, 3).images_per_step(9), 8);
     assert_eq!(stage(12, 2).images_per_step(9), 9);
-    let images =
-        Batch { planes: (0..30).map(|v| v as f32).collect(), ages: vec![1.0, 2.0, 3.0, 4.0, 5.0], weights: vec![] };
+    let images = Batch {
+        planes: (0..30).map(|v| v as f32).collect(),
+        ages: vec![1.0, 2.0, 3.0, 4.0, 5.0],
+        targets: vec![],
+        weights: vec![],
+    };
     let parts = images.parts(2);
     assert_eq!(parts.iter().map(|part| part.ages.len()).collect::<Vec<_>>(), [2, 2, 1]);
     assert_eq!((parts[1].planes[0], parts[1].ages[0], parts[2].planes.len()), (12.0, 3.0, 6));

@@ -19,8 +19,10 @@ pub(super) fn Chart(
         Route::Both => ("Both classifiers, shown", vec![vanilla, balanced]),
     };
     let chosen = &estimate.distribution;
-    let all: Vec<&[f32]> =
-        std::iter::once(chosen).chain(others.iter().map(|(_, answer)| &answer.distribution)).map(Vec::as_slice).collect();
+    let all: Vec<&[f32]> = std::iter::once(chosen)
+        .chain(others.iter().map(|(_, answer)| &answer.distribution))
+        .map(Vec::as_slice)
+        .collect();
     let top = curve::ceiling(&all);
     // The second line of two is dashed, here and in the key.
     let second = |index: usize| if index == 1 { "second" } else { "" };

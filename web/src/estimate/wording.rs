@@ -210,7 +210,10 @@ mod tests {
         assert!(why(Route::Vanilla, 0.3, 0.2).contains("own rule picked the vanilla classifier (0.300"));
         assert!(why(Route::Balanced, 0.1, 0.1).contains("alike (0.100 nats)"));
         let mixed = why(Route::Both, 0.2, 0.3);
-        assert!(mixed.contains("25 % vanilla, 75 % balanced") && mixed.contains("29.0 years, of the vanilla"), "{mixed}");
+        assert!(
+            mixed.contains("25 % vanilla, 75 % balanced") && mixed.contains("29.0 years, of the vanilla"),
+            "{mixed}"
+        );
     }
 
     #[test]

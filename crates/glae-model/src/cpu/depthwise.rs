@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn a_depthwise_convolution_is_burns() {
-        for ([height, width], stride) in [([5, 7], 1), ([1, 1], 1), ([2, 1], 1), ([8, 6], 2), ([7, 5], 2), ([1, 2], 2)] {
+        for ([height, width], stride) in [([5, 7], 1), ([1, 1], 1), ([2, 1], 1), ([8, 6], 2), ([7, 5], 2), ([1, 2], 2)]
+        {
             let device = Device::flex();
             device.seed(3);
             let weight = Tensor::<4>::random([12, 1, 3, 3], Distribution::Normal(0.0, 2.5), &device);

@@ -131,7 +131,8 @@ impl Kit for Graphics {
         let (fours, pieces) = (out / 4, width.div_ceil(PIXELS));
         let depth = if x.planes { x.channels } else { x.channels / 4 };
         let ends = [number(then), usize::from(shortcut.is_some())];
-        let sizes = [x.height, x.width, depth, height, width, fours, pieces, ends[0], ends[1], rows.before, columns.before];
+        let sizes =
+            [x.height, x.width, depth, height, width, fours, pieces, ends[0], ends[1], rows.before, columns.before];
         let (sizes, values) = (self.sizes(&sizes), self.empty(x.batch * height * width * out));
         let shortcut = shortcut.unwrap_or(x);
         let buffers = vec![&x.values, &conv.weight, &conv.bias, &sizes, &shortcut.values, &values];

@@ -201,8 +201,14 @@ mod tests {
         let glae = Rearrange { r: 4, kernel: 4, stride: 4 };
         let plain = Rearrange { r: 1, kernel: 1, stride: 1 };
         for (rearrange, projection) in [(glae, Projection::Pool), (plain, Projection::Average)] {
-            let config =
-                NetworkConfig { backbone: Backbone::ResNet18, width: 8, input_size: 64, rearrange, projection, hidden: None };
+            let config = NetworkConfig {
+                backbone: Backbone::ResNet18,
+                width: 8,
+                input_size: 64,
+                rearrange,
+                projection,
+                hidden: None,
+            };
             config.check().unwrap();
             let net = AgeNet::new(&config, &device);
             for objective in Objective::ALL {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData, read_sync};
-use glae_model::config::{Backbone, NetworkConfig, Rearrange};
 use glae_model::backbone;
+use glae_model::config::{Backbone, NetworkConfig, Rearrange};
 use glae_model::fold::FoldedNet;
 use glae_model::{AgeNet, StateDict};
 use rand::{Rng, SeedableRng};

@@ -51,7 +51,11 @@ impl<K: Kit> Folded<K> {
                 depths.1.extend(bias);
             }
             let point = kit.conv(&points.0, points.1, [OUTPUTS, WIDTH, 1, 1], Step::half(1), 0);
-            Ok::<_, WeightsError>(Unit { point, depth: kit.depthwise(&depths.0, depths.1, 1), then: Activation::Linear })
+            Ok::<_, WeightsError>(Unit {
+                point,
+                depth: kit.depthwise(&depths.0, depths.1, 1),
+                then: Activation::Linear,
+            })
         };
         let stage = |index: usize, from: usize, to: usize| {
             let name = format!("backbone.model{index}");
