@@ -7,6 +7,7 @@ use crate::AGES;
 use crate::config::NetworkConfig;
 use crate::fold::FoldedNet;
 use crate::golden::{self, GoldenError, GoldenOutcome};
+use crate::layers::DeviceError;
 use crate::manifest::{Input, Manifest};
 use crate::routing::{Answer, Pair, Route, Rules, Temperatures};
 use crate::weights::{StateDict, WeightsError};
@@ -82,12 +83,9 @@ pub enum EstimateError {
         /// What was given.
         found: usize,
     },
-    /// The device failed, or was lost.
-    #[error("the device stopped computing: {0}")]
-    Device(String),
-    /// The device gave NaN or infinity.
-    #[error("the device gave numbers that are not finite")]
-    NotFinite,
+    /// The device gave no numbers.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
 }
 
 /// A folded network on a device, ready for faces.
@@ -157,7 +155,8 @@ impl Inference {
         let own = self.logits(&self.planes(crops, false)?).await?;
         let logits = [own, mirrored.await?];
         if logits[1].len() != logits[0].len() {
-            return Err(EstimateError::Device("the other half of the answer has another size".into()));
+            let sizes = format!("{} logits of the mirror images, {} of the images", logits[1].len(), logits[0].len());
+            return Err(DeviceError::Garbled(sizes).into());
         }
         let all = heads(count, |head, index, mirrored| {
             &logits[usize::from(mirrored)][(head * count + index) * AGES..][..AGES]
@@ -205,11 +204,7 @@ impl Inference {
             return Err(EstimateError::CropSize { expected, found: planes.len() });
         }
         let shape = [planes.len() / expected, 3, size, size];
-        let logits = self.net.forward(planes, shape).await.map_err(EstimateError::Device)?;
-        if logits.iter().any(|logit| !logit.is_finite()) {
-            return Err(EstimateError::NotFinite);
-        }
-        Ok(logits)
+        Ok(DeviceError::finite(self.net.forward(planes, shape).await?)?)
     }
 }
 
@@ -269,9 +264,6 @@ impl Estimator {
     /// The device fails or computes something else.
     pub async fn golden_check(&self) -> Result<GoldenOutcome, GoldenError> {
         let Manifest { input, golden, .. } = &self.manifest;
-        match self.inference.answers(&golden::picture(input.size, golden.seed)).await {
-            Ok(found) => golden.compare(&found),
-            Err(_) => Err(GoldenError { probability_error: f32::INFINITY, years_error: f32::INFINITY }),
-        }
+        golden.compare(&self.inference.answers(&golden::picture(input.size, golden.seed)).await?)
     }
 }

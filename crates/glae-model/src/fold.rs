@@ -9,7 +9,7 @@ use crate::config::{NetworkConfig, Projection, Rearrange, Residual};
 use crate::cpu;
 #[cfg(all(feature = "gpu", target_family = "wasm"))]
 use crate::gpu;
-use crate::layers::{Activation, Kit, Step};
+use crate::layers::{Activation, DeviceError, Kit, Step};
 use crate::mobilenet::{PAIRS, STEM_STRIDE};
 #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
 use crate::tensors::Tensors;
@@ -51,8 +51,8 @@ impl FoldedNet {
     /// shape.
     ///
     /// # Errors
-    /// A device that fails, with its reason.
-    pub async fn forward(&self, pixels: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, String> {
+    /// A device that fails.
+    pub async fn forward(&self, pixels: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, DeviceError> {
         let features = match &self.trunk {
             #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
             Trunk::Tensors(layers) => layers.forward(pixels, shape).await?,
@@ -215,7 +215,7 @@ impl<K: Kit> Layers<K> {
     }
 
     /// The last map's values, `[batch, side, side, channels]`.
-    async fn forward(&self, pixels: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, String> {
+    async fn forward(&self, pixels: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, DeviceError> {
         Ok(self.kit.read(vec![self.map(pixels, shape)]).await?.remove(0))
     }
 

@@ -78,8 +78,32 @@ pub trait Kit: Clone + Debug {
     /// The numbers of maps, `[batch, height, width, channels]` each, all with one wait for the device.
     ///
     /// # Errors
-    /// A device that fails, with its reason.
-    fn read(&self, maps: Vec<Self::Map>) -> impl Future<Output = Result<Vec<Vec<f32>>, String>>;
+    /// A device that fails.
+    fn read(&self, maps: Vec<Self::Map>) -> impl Future<Output = Result<Vec<Vec<f32>>, DeviceError>>;
+}
+
+/// Why a device gave no numbers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceError {
+    /// What it was sent failed, or it was lost: the backend's own words.
+    #[error("the device stopped computing: {0}")]
+    Stopped(String),
+    /// It gave numbers of another kind or another number of them: whose fault, and what was expected.
+    #[error("the device gave something else than asked for: {0}")]
+    Garbled(String),
+    /// It gave NaN or infinity.
+    #[error("the device gave numbers that are not finite")]
+    NotFinite,
+}
+
+impl DeviceError {
+    /// Numbers that are all finite.
+    ///
+    /// # Errors
+    /// [`Self::NotFinite`]
+    pub fn finite(numbers: Vec<f32>) -> Result<Vec<f32>, Self> {
+        if numbers.iter().all(|number| number.is_finite()) { Ok(numbers) } else { Err(Self::NotFinite) }
+    }
 }
 
 /// What follows a convolution.

@@ -5,7 +5,7 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::layers::{Activation, Kit, Padding, Pool, Step, doubled, same_padded};
+use crate::layers::{Activation, DeviceError, Kit, Padding, Pool, Step, doubled, same_padded};
 
 /// These layers, to be used through [`Kit`]. Maps are `[batch, channels, height, width]`.
 #[derive(Clone, Debug)]
@@ -90,11 +90,15 @@ impl Kit for Tensors {
         x + doubled(half.clone())
     }
 
-    async fn read(&self, maps: Vec<Tensor<4>>) -> Result<Vec<Vec<f32>>, String> {
+    async fn read(&self, maps: Vec<Tensor<4>>) -> Result<Vec<Vec<f32>>, DeviceError> {
         let mut all = Vec::new();
         for map in maps {
-            let data = map.permute([0, 2, 3, 1]).into_data_async().await.map_err(|error| format!("{error:?}"))?;
-            all.push(data.try_into_vec().map_err(|error| format!("{error:?}"))?);
+            let data = map
+                .permute([0, 2, 3, 1])
+                .into_data_async()
+                .await
+                .map_err(|error| DeviceError::Stopped(format!("{error:?}")))?;
+            all.push(data.try_into_vec().map_err(|error| DeviceError::Garbled(format!("{error:?}")))?);
         }
         Ok(all)
     }

@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use glae_model::layers::DeviceError;
 use glae_model::{EstimateError, Estimator, Manifest, StateDict};
 use js_sys::{Array, Float32Array, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -60,7 +61,7 @@ impl Helper {
         let asked = self.ask(&planes, Some(&planes.buffer()));
         let helper = self.clone();
         async move {
-            let answer = async { asked?.await }.await.map_err(EstimateError::Device);
+            let answer = async { asked?.await }.await.map_err(DeviceError::Stopped);
             // It lives until it has answered.
             drop(helper);
             Ok(answer?.unchecked_into::<Float32Array>().to_vec())

@@ -18,6 +18,7 @@ use decode::{Face, LEAST_VOTE, decode, suppress};
 use glae_model::cpu;
 #[cfg(all(feature = "gpu", target_family = "wasm"))]
 use glae_model::gpu;
+use glae_model::layers::DeviceError;
 #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
 use glae_model::tensors::Tensors;
 use glae_model::{StateDict, WeightsError};
@@ -49,12 +50,9 @@ impl Default for Settings {
 /// Why there is no answer about faces.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectError {
-    /// The device failed, or was lost.
-    #[error("the device stopped computing: {0}")]
-    Device(String),
-    /// The device gave NaN or infinity.
-    #[error("the device gave numbers that are not finite")]
-    NotFinite,
+    /// The device gave no numbers.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// The device does not repeat the golden answers.
     #[error(
         "the device computed wrong numbers when it looked for faces in a check with a known answer (off by {off:.4}, at most {tolerance} is allowed)"
@@ -174,12 +172,9 @@ impl Detector {
             #[cfg(all(feature = "gpu", target_family = "wasm"))]
             Net::Graphics(net) => net.forward(planes, shape).await,
         };
-        let answers = answers.map_err(DetectError::Device)?;
+        let answers = answers?;
         debug_assert_eq!(answers.len() % OUTPUTS, 0);
-        if answers.iter().all(|answer| answer.is_finite()) {
-            return Ok(answers);
-        }
-        Err(DetectError::NotFinite)
+        Ok(DeviceError::finite(answers)?)
     }
 }
 

@@ -12,7 +12,7 @@ mod winograd;
 
 use burn::tensor::Device;
 
-use crate::layers::{Activation, Kit, Pool, Step};
+use crate::layers::{Activation, DeviceError, Kit, Pool, Step};
 pub use conv::{Conv, Finish};
 pub use depthwise::Depthwise;
 
@@ -71,7 +71,7 @@ impl Kit for Processor {
         x
     }
 
-    async fn read(&self, maps: Vec<Map>) -> Result<Vec<Vec<f32>>, String> {
+    async fn read(&self, maps: Vec<Map>) -> Result<Vec<Vec<f32>>, DeviceError> {
         Ok(maps.into_iter().map(|map| map.values).collect())
     }
 }

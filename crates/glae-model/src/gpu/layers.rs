@@ -6,7 +6,7 @@ use cubecl::prelude::{CubeCount, KernelId};
 use cubecl::server::{Handle, KernelArguments};
 
 use super::shader::{self, Convolution, Depth, PIXELS, WORKGROUP};
-use crate::layers::{Activation, Kit, Pool, Step, by_place};
+use crate::layers::{Activation, DeviceError, Kit, Pool, Step, by_place};
 
 /// Where buffers are made and programs run.
 #[derive(Clone)]
@@ -171,11 +171,15 @@ impl Kit for Graphics {
         Map { values, ..x }
     }
 
-    async fn read(&self, maps: Vec<Map>) -> Result<Vec<Vec<f32>>, String> {
+    async fn read(&self, maps: Vec<Map>) -> Result<Vec<Vec<f32>>, DeviceError> {
         debug_assert!(maps.iter().all(|map| !map.planes), "what came from outside is read again");
         let read = self.anchor.client.read_async(maps.into_iter().map(|map| map.values).collect()).await;
         let numbers = |bytes: &[u8]| bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        Ok(read.map_err(|error| format!("{error:?}"))?.iter().map(|bytes| numbers(bytes)).collect())
+        Ok(read
+            .map_err(|error| DeviceError::Stopped(format!("{error:?}")))?
+            .iter()
+            .map(|bytes| numbers(bytes))
+            .collect())
     }
 }
 

@@ -1,6 +1,6 @@
 //! YuNet_n for inference: BatchNorm folded into the convolutions before it, the four heads of a level run as one.
 
-use glae_model::layers::{Activation, Kit, Step};
+use glae_model::layers::{Activation, DeviceError, Kit, Step};
 use glae_model::{StateDict, WeightsError};
 
 use super::{HALF, OUTPUTS, STEM, WIDTH};
@@ -89,8 +89,12 @@ impl<K: Kit> Folded<K> {
     /// to 255, in planes whose sides are multiples of 32, `[batch, 3, height, width]`.
     ///
     /// # Errors
-    /// A device that fails, with its reason.
-    pub(in crate::detector) async fn forward(&self, planes: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, String> {
+    /// A device that fails.
+    pub(in crate::detector) async fn forward(
+        &self,
+        planes: &[f32],
+        shape: [usize; 4],
+    ) -> Result<Vec<f32>, DeviceError> {
         let levels = self.kit.read(self.levels(planes, shape)).await?;
         let batch = shape[0];
         let image = |image: usize| {
