@@ -13,7 +13,7 @@ use crate::checkpoint::{Checkpoint, write_atomically};
 use crate::commands::evaluate::left_out;
 use crate::commands::train::{CONFIG, crops, start_weights};
 use crate::config::RunConfig;
-use crate::data::{Crops, Landmarks, Truth, load, read_landmarks, read_truth};
+use crate::data::{Crops, Landmarks, SoftFaces, Truth, load, read_landmarks, read_truth};
 use crate::evaluation::{Scores, estimates, median};
 use crate::onnx::age::{PAIR, age};
 use crate::rules;
@@ -116,6 +116,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             println!("{sentence}");
         }
         measured.extend(scores.measured(name));
+    }
+
+    if let Some(faces) = SoftFaces::held_out(&config)? {
+        let scores = Scores::new(&estimates(&inference, &faces.crops, |_| {})?, &faces.ages, training_median)?;
+        let (count, years) = (faces.ids.len(), scores.routed.mae);
+        println!("{count} held-out faces without ages: {years:.2} years from their soft ages on average");
     }
 
     let name = arguments.out.file_name().context("--out needs a name")?.to_string_lossy().into_owned();

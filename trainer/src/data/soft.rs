@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use glae_model::loss::label_distribution;
-use glae_model::manifest::{Input, sha256};
+use glae_model::manifest::sha256;
 use glae_model::{AGES, StateDict};
 
 use super::images::{Crops, Set, load, load_wide};
@@ -142,38 +142,84 @@ impl SoftFaces {
     /// # Errors
     /// A file cannot be read, or too many faces cannot be used.
     pub fn read(config: &RunConfig) -> Result<Option<Self>> {
-        let Some((soft, faces)) = config.data.soft.as_ref().and_then(|soft| Some((soft, soft.faces.as_ref()?))) else {
-            return Ok(None);
-        };
-        let labels = SoftLabels::read(&soft.labels, &soft.rows)?;
-        let truth = |rows: &[(&String, &Row)]| -> Vec<Truth> {
-            rows.iter().map(|(file, row)| Truth { id: (*file).clone(), age: row.age() }).collect()
-        };
-        let own: Vec<(&String, &Row)> = labels.rows.iter().filter(|(_, row)| row.set == faces.set).collect();
-        ensure!(
-            own.len() > faces.held_out,
-            "{} has {} rows of the set {:?}, of which {} are to be held out: name another `set`, or hold out fewer",
-            soft.rows.display(),
-            own.len(),
-            faces.set,
-            faces.held_out
-        );
-        let (learnt, apart) = divided(own, faces);
-        let crops = crops(config.input(), faces)?;
-        let (most, margin) = (config.data.max_bad_share, config.margin());
-        let (train, _) = load_wide(&faces.images, &truth(&learnt), &crops, margin, most)?;
-        let held_out =
-            if apart.is_empty() { Set::default() } else { load(&faces.images, &truth(&apart), &crops, most)?.0 };
+        let Some(source) = Source::of(config)? else { return Ok(None) };
+        let (learnt, apart) = source.divided()?;
+        let (train, _) = load_wide(
+            &source.faces.images,
+            &truth(&learnt),
+            &source.crops()?,
+            config.margin(),
+            config.data.max_bad_share,
+        )?;
+        let held_out = source.load(&apart)?;
         let mut counts = HashMap::<i32, f32>::new();
         train.ages.iter().for_each(|age| *counts.entry(age.round() as i32).or_default() += 1.0);
-        let weight = |(id, age): (&String, &f32)| labels.rows[id].confidence / counts[&(age.round() as i32)].sqrt();
+        let rows = &source.labels.rows;
+        let weight = |(id, age): (&String, &f32)| rows[id].confidence / counts[&(age.round() as i32)].sqrt();
         let weights = train.ids.iter().zip(&train.ages).map(weight).collect();
-        let targets = train.ids.iter().flat_map(|id| labels.rows[id].probabilities.iter().copied()).collect();
+        let targets = train.ids.iter().flat_map(|id| rows[id].probabilities.iter().copied()).collect();
         let mut train = TrainingSet::from(train);
         train.targets = Some(targets);
         eprintln!("{} faces with a soft label only, {} more held out", train.ids.len(), held_out.ids.len());
         Ok(Some(Self { train, weights, held_out }))
     }
+
+    /// Only what is kept apart to validate on; `None` for a run without.
+    ///
+    /// # Errors
+    /// As for [`Self::read`].
+    pub fn held_out(config: &RunConfig) -> Result<Option<Set>> {
+        let Some(source) = Source::of(config)? else { return Ok(None) };
+        let (_, apart) = source.divided()?;
+        Ok(Some(source.load(&apart)?).filter(|set| !set.ids.is_empty()))
+    }
+}
+
+/// The rows of the faces of a run, and how they are read.
+struct Source<'a> {
+    config: &'a RunConfig,
+    faces: &'a Faces,
+    labels: SoftLabels,
+}
+
+impl<'a> Source<'a> {
+    fn of(config: &'a RunConfig) -> Result<Option<Self>> {
+        let Some((soft, faces)) = config.data.soft.as_ref().and_then(|soft| Some((soft, soft.faces.as_ref()?))) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { config, faces, labels: SoftLabels::read(&soft.labels, &soft.rows)? }))
+    }
+
+    /// What is learnt and what is held out.
+    fn divided(&self) -> Result<(Named<'_>, Named<'_>)> {
+        let Faces { set, held_out, .. } = self.faces;
+        let own: Named = self.labels.rows.iter().filter(|(_, row)| row.set == *set).collect();
+        ensure!(
+            own.len() > *held_out,
+            "the soft labels have {} rows of the set {set:?}, of which {held_out} are to be held out: name another `set`, or \
+             hold out fewer",
+            own.len()
+        );
+        Ok(divided(own, self.faces))
+    }
+
+    fn crops(&self) -> Result<Crops> {
+        let landmarks = self.faces.landmarks.as_deref().map_or_else(|| Ok(Landmarks::new()), read_landmarks)?;
+        Ok(Crops { input: self.config.input(), landmarks: moved(landmarks, self.faces.landmarks_offset) })
+    }
+
+    /// Crops without a margin.
+    fn load(&self, rows: &Named<'_>) -> Result<Set> {
+        if rows.is_empty() {
+            return Ok(Set::default());
+        }
+        Ok(load(&self.faces.images, &truth(rows), &self.crops()?, self.config.data.max_bad_share)?.0)
+    }
+}
+
+/// Names and soft ages.
+fn truth(rows: &Named<'_>) -> Vec<Truth> {
+    rows.iter().map(|(file, row)| Truth { id: (*file).clone(), age: row.age() }).collect()
 }
 
 /// Rows by name.
@@ -188,11 +234,6 @@ fn divided<'a>(mut rows: Named<'a>, faces: &Faces) -> (Named<'a>, Named<'a>) {
     });
     let learnt = rows.split_off(faces.held_out);
     (learnt, rows)
-}
-
-fn crops(input: Input, faces: &Faces) -> Result<Crops> {
-    let landmarks = faces.landmarks.as_deref().map_or_else(|| Ok(Landmarks::new()), read_landmarks)?;
-    Ok(Crops { input, landmarks: moved(landmarks, faces.landmarks_offset) })
 }
 
 /// Landmarks with an offset added to both coordinates, in pixels.
