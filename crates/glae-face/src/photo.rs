@@ -20,6 +20,9 @@ pub use format::{Unread, unread};
 /// their copy where they are turned. A program around it stays below 350 MB; a phone's browser tab ends not far above.
 pub const MEMORY: u64 = 256_000_000;
 
+/// A picture of more pixels does not fit into [`MEMORY`] as RGB8: the limit for what another decoder has decoded.
+pub const MAX_PIXELS: u64 = MEMORY / 3;
+
 /// Files that claim more pixels are refused whatever they need: no camera makes them, and unpacking them takes minutes.
 pub const MOST_PIXELS: u64 = 500_000_000;
 
@@ -50,31 +53,49 @@ pub enum PhotoError {
     /// No bytes at all.
     #[error("This file is empty. Choose another photo.")]
     Empty,
-    /// Not one of the three formats, nor another that is known.
+    /// Not one of the three formats. Which other one it is, [`unread`] may say.
     #[error("This file is not a photo we can read. Choose a JPEG, PNG or WebP image.")]
     NotAnImage,
-    /// A picture in a format that is not decoded here.
-    #[error("This file is a photo we cannot read: {}. {}", .0.name(), .0.remedy())]
-    OtherFormat(Unread),
     /// The header is fine, the rest is not.
     #[error("This photo is damaged or incomplete ({0}). Open it in a photo app, save it again and retry.")]
     Damaged(String),
     /// The file ends before the picture does.
     #[error("This photo is cut off: its file ends before the picture does. Copy or download it again.")]
     CutOff,
-    /// It cannot be decoded within [`MEMORY`], or has more than [`MOST_PIXELS`].
+    /// It has more than [`MOST_PIXELS`].
     #[error(
-        "This photo is {width} × {height} pixels ({} megapixels), {reason}. Save a smaller copy and choose that.",
-        (u64::from(*width) * u64::from(*height)).div_ceil(1_000_000)
+        "This photo is {width} × {height} pixels ({} megapixels), too large to be decoded here. Save a smaller copy and \
+         choose that.",
+        megapixels(*width, *height)
     )]
     TooLarge {
         /// Width in pixels, as stored.
         width: u32,
         /// Height in pixels, as stored.
         height: u32,
-        /// Why it cannot be shrunk, as the end of a sentence.
-        reason: String,
     },
+    /// It cannot be decoded within [`MEMORY`].
+    #[error(
+        "This photo is {width} × {height} pixels ({} megapixels), and decoding {kind} of this size takes {} MB of memory; \
+         the limit is {} MB. Save a smaller copy and choose that.",
+        megapixels(*width, *height),
+        bytes.div_ceil(1_000_000),
+        MEMORY / 1_000_000
+    )]
+    Memory {
+        /// Width in pixels, as stored.
+        width: u32,
+        /// Height in pixels, as stored.
+        height: u32,
+        /// What it is and cannot be shrunk for, as in "a progressive JPEG".
+        kind: &'static str,
+        /// What decoding it would hold at once.
+        bytes: u64,
+    },
+}
+
+fn megapixels(width: u32, height: u32) -> u64 {
+    (u64::from(width) * u64::from(height)).div_ceil(1_000_000)
 }
 
 /// Decodes a JPEG, PNG or WebP file whose picture is all there into an upright RGB8 image: [`read`] without its notes.
@@ -98,7 +119,7 @@ pub fn read(bytes: &[u8]) -> Result<Photo, PhotoError> {
         Ok(ImageFormat::Jpeg) => jpeg::read(bytes),
         Ok(ImageFormat::Png) => png::read(bytes),
         Ok(ImageFormat::WebP) => webp::read(bytes),
-        _ => Err(unread(bytes).map_or(PhotoError::NotAnImage, PhotoError::OtherFormat)),
+        _ => Err(PhotoError::NotAnImage),
     }
 }
 
@@ -117,7 +138,7 @@ impl Header {
         let (width, height) = decoder.dimensions();
         let header = Self { width, height, orientation: decoder.orientation().map_err(damaged)? };
         if header.pixels() > MOST_PIXELS {
-            return Err(header.too_large(format!("the limit is {} megapixels", MOST_PIXELS / 1_000_000)));
+            return Err(PhotoError::TooLarge { width, height });
         }
         Ok(header)
     }
@@ -143,14 +164,9 @@ impl Header {
         u64::from(width) * u64::from(height) * channels * if self.turned() { 2 } else { 1 }
     }
 
-    fn too_large(&self, reason: String) -> PhotoError {
-        PhotoError::TooLarge { width: self.width, height: self.height, reason }
-    }
-
     /// Refuses a picture that needs this many bytes. `kind` says what it is, as in "a progressive JPEG".
-    fn needs(&self, bytes: u64, kind: &str) -> PhotoError {
-        let (need, most) = (bytes.div_ceil(1_000_000), MEMORY / 1_000_000);
-        self.too_large(format!("and decoding {kind} of this size takes {need} MB of memory; the limit is {most} MB"))
+    fn needs(&self, bytes: u64, kind: &'static str) -> PhotoError {
+        PhotoError::Memory { width: self.width, height: self.height, kind, bytes }
     }
 
     /// The pixels of a shrunk picture as they are to be seen.
