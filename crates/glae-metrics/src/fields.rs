@@ -1,5 +1,7 @@
 use memchr::{memchr, memchr_iter};
 
+use crate::text::trim;
+
 /// Calls `each` with the position and text of every field, and returns their number. Spaces around a field that is not
 /// quoted do not count. A quoted field may hold separators, and quotes by doubling them, but no line break: every line
 /// is a row, so that a forgotten quote spoils one line and not the rest of the file.
@@ -56,13 +58,6 @@ fn unquote(line: &str, mut start: usize, room: &mut String) -> Result<usize, &'s
         room.push('"');
         start += 1;
     }
-}
-
-fn trim(field: &str) -> &str {
-    // Nearly all fields have no spaces around them, and two bytes say so.
-    let space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
-    let bytes = field.as_bytes();
-    if space(bytes.first()) || space(bytes.last()) { field.trim_matches([' ', '\t']) } else { field }
 }
 
 /// A separator in words.

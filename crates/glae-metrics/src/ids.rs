@@ -1,6 +1,12 @@
+//! Ids of images, and other ways of writing them.
+
+mod repair;
+
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
+
+pub use repair::{Repair, repair};
 
 /// Ids one after another in a single buffer: no allocation per row.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,3 +1,4 @@
+use crate::ids::repair;
 use crate::predictions::Predictions;
 use crate::problems::{ProblemKind, Problems, quoted};
 use crate::sample::Sample;
@@ -22,6 +23,11 @@ impl Join {
     pub(crate) fn new(truth: &Truth, predictions: &Predictions, unpredicted: Unpredicted) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let join = Self::with(truth, predictions, &mut problems);
+        if problems.of(ProblemKind::UnknownId).is_some()
+            && let Some(repair) = repair(predictions, truth)
+        {
+            problems.add(ProblemKind::OtherIds, || repair.sentence());
+        }
         if unpredicted == Unpredicted::Refused {
             for (row, _) in join.rows.iter().enumerate().filter(|(_, prediction)| **prediction == NONE) {
                 let sentence = || format!("no prediction for the id {}", quoted(truth.id_of(row)));

@@ -1,6 +1,7 @@
 use std::ops::ControlFlow;
 
 use crate::problems::{ProblemKind, Problems};
+use crate::text::other_than_text;
 
 /// How much a reader takes in before it stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,19 +119,6 @@ impl Lines {
             }
         }
     }
-}
-
-/// Files that are often dropped by mistake, known by their first bytes.
-fn other_than_text(first_line: &[u8]) -> Option<&'static str> {
-    let known: [(&[u8], &str); 6] = [
-        (b"\xff\xfe", "the file is UTF-16 text: save it as UTF-8"),
-        (b"\xfe\xff", "the file is UTF-16 text: save it as UTF-8"),
-        (b"\x1f\x8b", "the file is compressed with gzip: unpack it"),
-        (b"\x28\xb5\x2f\xfd", "the file is compressed with zstd: unpack it"),
-        (b"PK\x03\x04", "the file is a ZIP archive or an Excel workbook: save the table as CSV"),
-        (b"PAR1", "the file is Parquet: save the table as CSV"),
-    ];
-    known.into_iter().find(|(magic, _)| first_line.starts_with(magic)).map(|(_, sentence)| sentence)
 }
 
 #[cfg(test)]

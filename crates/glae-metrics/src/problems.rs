@@ -58,6 +58,7 @@ kinds! {
     Json, "JSON", "A line is not a flat JSON object. Write one object per line, as in {\"id\": \"a\", \"age\": 31.5}.";
     Id, "id", "An id is empty or holds control characters. Use the ids of the truth file.";
     DuplicateId, "duplicate id", "An id occurs more than once. Keep one row for each image.";
+    OtherIds, "ids written another way", "All unknown ids would be known if they were written as in the truth. Write them so.";
     UnknownId, "unknown id", "An id is not in the truth. Use the ids of the truth file, letter by letter.";
     MissingId, "missing id", "An image of the truth has no prediction. Add a row for it.";
     NotANumber, "not a number", "A value is not a decimal number. Write it as in 31.5.";

@@ -7,6 +7,7 @@ use crate::header::Header;
 use crate::json_line::{Value, read_object};
 use crate::lines::{Limits, Lines};
 use crate::problems::{ProblemKind, Problems, quoted};
+use crate::text::names_separator;
 
 /// What is done with the rows of a table. Known columns are numbers below 128; 0 is `id` and 1 is `age`.
 pub(crate) trait Rows {
@@ -84,6 +85,9 @@ impl LineReader {
             return ControlFlow::Continue(());
         }
         if matches!(self.format, Format::Unknown) {
+            if names_separator(line) {
+                return ControlFlow::Continue(());
+            }
             self.format = if line.trim_start().starts_with('{') {
                 Format::JsonLines
             } else {

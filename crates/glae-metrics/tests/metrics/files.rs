@@ -286,3 +286,25 @@ fn rows_beyond_the_limit_are_not_read() {
     assert_eq!(parser.push(b"d,4\n"), Err(problems.clone()));
     assert_eq!(parser.finish(), Err(problems));
 }
+
+#[test]
+fn ids_that_are_only_written_another_way_are_said_first() {
+    let truth = Truth::parse(b"id,age\n000017,30\n000018,40\n").unwrap();
+    let problems = Predictions::parse_for(b"id,age\n17,30\n18,40\n", &truth, Unpredicted::Refused).unwrap_err();
+    let kinds: Vec<_> = problems.groups.iter().map(|group| (group.kind, group.count)).collect();
+    let (other, unknown, missing) = (ProblemKind::OtherIds, ProblemKind::UnknownId, ProblemKind::MissingId);
+    assert_eq!(kinds, [(other, 1), (unknown, 2), (missing, 2)]);
+    assert!(problems.groups[0].first[0].starts_with("with leading zeros, 6 digits in all"));
+}
+
+#[test]
+fn a_line_for_excel_is_no_header_and_spaces_that_do_not_break_are_spaces() {
+    let expected = read("id,age\na,30.5\nb,40\n");
+    for same in ["sep=;\nid;age\na;30.5\nb;40\n", "\n\"sep=,\"\nid,age\na\u{a0},\u{a0}30.5\nb,40 \u{a0}\n"] {
+        assert_eq!(read(same), expected, "{same}");
+    }
+    // Quoted, such a space belongs to the id; it is written so that it is read again.
+    let kept = read("id,age\n\"a\u{a0}\",30\n");
+    assert_eq!(kept.id(0), "a\u{a0}");
+    assert_eq!(read(&kept.to_csv()), kept);
+}

@@ -9,6 +9,8 @@ pub mod serve;
 pub mod submit;
 pub mod token;
 
+mod renaming;
+
 use std::path::PathBuf;
 
 use anyhow::Result;

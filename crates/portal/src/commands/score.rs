@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use glae_metrics::{Bootstrap, Options, Predictions, Report, Truth, Unpredicted, score};
 
-use super::Places;
+use super::{Places, renaming::Renaming};
 use crate::board;
 
 /// Scores a predictions file here, without sending it anywhere.
@@ -27,6 +27,8 @@ pub struct Score {
     /// Leaves out the 95 % intervals, which take most of the time.
     #[arg(long)]
     no_intervals: bool,
+    #[command(flatten)]
+    renaming: Renaming,
     #[command(flatten)]
     places: Places,
 }
@@ -56,7 +58,10 @@ impl Score {
         };
         let problems = |problems| board::file_problems(&self.predictions, &problems);
         let bytes = read(&self.predictions)?;
-        let predictions = Predictions::parse_for(&bytes, &truth, options.unpredicted).map_err(problems)?;
+        let predictions = match self.renaming.is_wanted() {
+            true => self.renaming.apply(&Predictions::parse(&bytes).map_err(problems)?),
+            false => Predictions::parse_for(&bytes, &truth, options.unpredicted).map_err(problems)?,
+        };
         let report = score(&truth, &predictions, &options).map_err(problems)?;
         match self.json {
             true => println!("{}", serde_json::to_string_pretty(&report)?),

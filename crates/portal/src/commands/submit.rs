@@ -1,12 +1,15 @@
 //! `portal submit`.
 
-use std::{fs, path::PathBuf};
+use std::{fs, io::Read, path::PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use flate2::read::MultiGzDecoder;
 use glae_api::{ExternalData, Metadata, Visibility};
+use glae_metrics::Predictions;
 
-use crate::{client::Client, random};
+use super::renaming::Renaming;
+use crate::{board, client::Client, random};
 
 /// Submits a predictions file to a server.
 #[derive(Debug, Args)]
@@ -56,6 +59,8 @@ pub struct Submit {
     /// Names this submission, so that sending it again after a failure does not count twice.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+    #[command(flatten)]
+    renaming: Renaming,
 }
 
 impl Submit {
@@ -64,8 +69,11 @@ impl Submit {
     /// # Errors
     /// Why the server did not take it.
     pub fn run(self) -> Result<()> {
-        let bytes =
+        let mut bytes =
             fs::read(&self.predictions).with_context(|| format!("cannot read {}", self.predictions.display()))?;
+        if self.renaming.is_wanted() {
+            bytes = self.renamed(&bytes)?;
+        }
         let metadata = Metadata {
             method: self.method,
             authors: self.authors,
@@ -91,5 +99,22 @@ impl Submit {
             done.quota.submissions_left, done.quota.failed_left
         );
         Ok(())
+    }
+
+    /// The file under other ids, as plain CSV.
+    fn renamed(&self, bytes: &[u8]) -> Result<Vec<u8>> {
+        let shown = self.predictions.display();
+        let mut unpacked = Vec::new();
+        let bytes = match bytes.starts_with(&[0x1f, 0x8b]) {
+            true => {
+                let mut packed = MultiGzDecoder::new(bytes);
+                packed.read_to_end(&mut unpacked).with_context(|| format!("{shown} is no gzip file"))?;
+                &unpacked
+            }
+            false => bytes,
+        };
+        let predictions =
+            Predictions::parse(bytes).map_err(|problems| board::file_problems(&self.predictions, &problems))?;
+        Ok(self.renaming.apply(&predictions).to_csv().into_bytes())
     }
 }
