@@ -106,6 +106,21 @@ impl Predictions {
         (0..truth.len()).map(|row| join.of(row)).collect()
     }
 
+    /// The same predictions under other ids, such as file names instead of paths. `id` makes the new one of an old one, and
+    /// should make different ones of different ones: nothing is checked here.
+    ///
+    /// ```
+    /// let predictions = glae_metrics::Predictions::parse(b"id,age\nalbum/1.jpg,30\n").unwrap();
+    /// let renamed = predictions.with_ids(|id| id.strip_prefix("album/").unwrap_or(id));
+    /// assert_eq!(renamed.to_csv(), "id,age\n1.jpg,30\n");
+    /// ```
+    #[must_use]
+    pub fn with_ids(&self, id: impl Fn(&str) -> &str) -> Self {
+        let mut ids = Ids::default();
+        (0..self.len()).for_each(|row| ids.push(id(self.id(row))));
+        Self { ids, ..self.clone() }
+    }
+
     /// The same predictions as CSV in its plainest form. Reading it again gives the same.
     pub fn to_csv(&self) -> String {
         let mut csv = String::from("id,age");
