@@ -162,9 +162,8 @@ pub(crate) async fn translated(session: &Session) -> Result<()> {
     page.wait_for("[data-testid=predictions-input]", CPU_LIMIT).await?;
     for name in ["one.csv", "two.csv"] {
         page.give_all("predictions-input", &[session.file(name, b"id,age\n1,30\n")?]).await?;
-        let given = format!(
-            "return document.querySelector('.given:last-of-type, .given').closest('section').textContent.includes('{name}');"
-        );
+        let given =
+            format!("return document.querySelector('label[for=predictions] + .given').textContent.includes('{name}');");
         page.wait_until(&given).await?;
     }
     Ok(())

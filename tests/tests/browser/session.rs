@@ -24,7 +24,7 @@ use tokio::{
 use crate::{settings::Settings, watcher::Watcher};
 
 /// WebGPU in Chromium on a machine with no GPU, a camera that shows a film, and no requests of the browser's own.
-const FLAGS: [&str; 17] = [
+const FLAGS: [&str; 18] = [
     "--headless",
     "--no-sandbox",
     "--disable-dev-shm-usage",
@@ -42,6 +42,8 @@ const FLAGS: [&str; 17] = [
     "--use-fake-device-for-media-stream",
     // A name that is not this machine's own, so that pages below it count as insecure.
     "--host-resolver-rules=MAP glae-lan.test 127.0.0.1",
+    // Nothing answers there by https.
+    "--disable-features=HttpsUpgrades",
     "--window-size=1440,1000",
 ];
 
