@@ -29,3 +29,5 @@ pub mod inference;
 pub mod leaderboard;
 pub mod scoring;
 pub mod settings;
+#[cfg(target_arch = "wasm32")]
+mod storage;

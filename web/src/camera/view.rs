@@ -53,7 +53,7 @@ pub(crate) fn CameraView(
                     {boxes}
                     {points}
                 </div>
-                <p class="hint" data-testid="camera-rate"
+                <p class="hint" translate="no" data-testid="camera-rate"
                     data-fps=move || camera.rate.get().map(|rate| format!("{:.2}", rate.per_second))
                     data-milliseconds=move || camera.rate.get().map(|rate| format!("{:.1}", rate.compute_ms))
                 >
@@ -69,7 +69,7 @@ pub(crate) fn CameraView(
                     </button>
                 </div>
             </section>
-            <div class="answer tracks">
+            <div class="answer tracks" translate="no">
                 <Ages camera/>
             </div>
         </div>

@@ -4,7 +4,7 @@ use glae_face::detector::decode::Face;
 use glae_face::detector::trust::{Doubt, LEAST_WIDTH};
 use glae_model::{Estimate, Route};
 
-use crate::inference::protocol::{DeviceKind, DeviceReport, Seen};
+use crate::inference::protocol::{Decoder, DeviceKind, DeviceReport, Measured, Seen};
 
 /// What the worker is doing, as far as the visitor is concerned.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +82,12 @@ fn proper_name(word: &str) -> String {
     }
 }
 
+/// Why an adapter was left alone, as the end of "CPU · …".
+pub fn slower(measured: &Measured) -> String {
+    let Measured { adapter, gpu_ms, cpu_ms } = measured;
+    format!("measured {:.0} times as fast as WebGPU on {adapter}", gpu_ms / cpu_ms.max(0.1))
+}
+
 /// Years with one decimal.
 pub fn years(years: f32) -> String {
     format!("{years:.1}")
@@ -106,6 +112,15 @@ pub fn duration(milliseconds: f64) -> String {
         ms if ms < 9.95 => format!("{ms:.1} ms"),
         ms if ms < 999.5 => format!("{ms:.0} ms"),
         ms => format!("{:.1} s", ms / 1000.0),
+    }
+}
+
+/// How long a photograph took to decode, and by whom where it was not this program.
+pub fn decoding(milliseconds: f64, decoder: Decoder) -> String {
+    let took = duration(milliseconds);
+    match decoder {
+        Decoder::Own => took,
+        Decoder::Browser => format!("{took}, by the browser"),
     }
 }
 
@@ -236,6 +251,14 @@ mod tests {
     }
 
     #[test]
+    fn a_foreign_decoder_is_told() {
+        assert_eq!(
+            [Decoder::Own, Decoder::Browser].map(|decoder| decoding(42.6, decoder)),
+            ["43 ms", "43 ms, by the browser"]
+        );
+    }
+
+    #[test]
     fn several_cores_are_told() {
         assert_eq!([network(8.42, 1), network(8.42, 2)], ["8.4 ms", "8.4 ms on 2 cores"]);
     }
@@ -246,6 +269,12 @@ mod tests {
         assert_eq!(adapter("apple", "metal-3", "", ""), "Apple metal-3");
         assert_eq!(adapter("nvidia", "ada", "", "NVIDIA RTX 4090"), "NVIDIA RTX 4090");
         assert_eq!(adapter("", "", "", ""), "adapter not named by the browser");
+    }
+
+    #[test]
+    fn a_slower_adapter_is_named_with_the_measurement() {
+        let measured = Measured { adapter: "Intel gen-9".into(), gpu_ms: 120.4, cpu_ms: 40.0 };
+        assert_eq!(slower(&measured), "measured 3 times as fast as WebGPU on Intel gen-9");
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub(crate) async fn paths_and_queries(database: Option<String>) {
         ("database as a file", "/data/portal.sqlite".into(), &[404]),
         ("database up", "/..%2fdata/portal.sqlite".into(), &[404]),
         ("board's truth as a file", "/boards/secret.truth.csv".into(), &[404]),
-        ("board's folder: the page, not a list", "/boards/".into(), &[200]),
+        ("board's folder: the page, not a list", "/boards/".into(), &[404]),
         ("dot file", "/.env".into(), &[404]),
     ];
     for (name, path, expected) in table {
