@@ -1,8 +1,8 @@
 //! How a submission comes to stand on a board, or not at all.
 //!
-//! The file is stored first; then one transaction counts it, inserts the submission with its scores and remembers the
-//! answer. It is acknowledged after the commit. A process killed in between leaves at most a file that no submission
-//! names, which [`sweep`] removes.
+//! The file is announced to the database and stored; then one transaction counts it, inserts the submission with its
+//! scores and remembers the answer. It is acknowledged after the commit. A process killed in between leaves at most a
+//! file that was announced and that no submission names, which [`leftovers::sweep`] removes.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use crate::{
     board::Loaded,
     clock::DAY,
     database::Transaction,
+    leftovers,
     metrics::Outcome,
     problem::{ApiError, ApiResult, Kind},
     quota::{Allowance, Charge},
@@ -63,7 +64,12 @@ impl Attempt {
         }
         let (answer, outcome) = match &scored.outcome {
             Ok(report) => {
-                portal.store.put(&scored.hash, &scored.compressed).await.map_err(ApiError::internal)?;
+                leftovers::announce(portal, &scored.hash).await?;
+                let stored = portal.store.put(&scored.hash, &scored.compressed).await;
+                if let Err(error) = stored {
+                    leftovers::give_up(portal, &scored.hash).await;
+                    return Err(ApiError::internal(error));
+                }
                 let scores = scoring::scores(report);
                 let submission = Submission {
                     id: Submission::new_id(),
@@ -76,7 +82,13 @@ impl Attempt {
                     scorer: SCORER.to_owned(),
                     created: self.allowance.now,
                 };
-                (self.store(portal, &scored.compressed, report, submission, &fingerprint).await?, Outcome::Scored)
+                match self.store(portal, report, submission, &fingerprint).await {
+                    Ok(Some(answer)) => (Some(answer), Outcome::Scored),
+                    other => {
+                        leftovers::give_up(portal, &scored.hash).await;
+                        (other?, Outcome::Scored)
+                    }
+                }
             }
             Err(problem) => (self.fail(portal, problem, &fingerprint).await?, Outcome::Failed),
         };
@@ -93,7 +105,6 @@ impl Attempt {
     async fn store(
         &self,
         portal: &Portal,
-        compressed: &[u8],
         report: &Report,
         submission: Submission,
         fingerprint: &str,
@@ -101,9 +112,7 @@ impl Attempt {
         let rank = self.rank(portal, &submission).await?;
         let report = serde_json::to_string(report)?;
         let mut transaction = portal.database.begin().await?;
-        lock_file(&mut transaction, &submission.predictions, self.allowance.now).await?;
-        // A sweep may have taken the file between storing it and this lock; now nobody can.
-        portal.store.put(&submission.predictions, compressed).await.map_err(ApiError::internal)?;
+        leftovers::settle(&mut transaction, &submission.predictions).await?;
         let quota = self.allowance.charge(&mut transaction, Charge::Submission).await?;
         submission.insert(&mut transaction, &report).await?;
         let row = submission.row(&self.board, Some(&self.caller.team));
@@ -193,50 +202,4 @@ pub async fn is_repeated(portal: &Portal, caller: &Caller, key: Option<&str>) ->
         .fetch_optional(portal.database.read())
         .await?;
     Ok(found.is_some())
-}
-
-/// Removes files that no submission names: those of withdrawn submissions, and those whose process was killed before
-/// the transaction. Returns how many.
-///
-/// # Errors
-/// If the database or the store fails.
-pub async fn sweep(portal: &Portal) -> ApiResult<u64> {
-    let mut removed = 0;
-    for hash in portal.store.list().await.map_err(ApiError::internal)? {
-        removed += u64::from(sweep_file(portal, &hash).await?);
-    }
-    Ok(removed)
-}
-
-/// Removes the file if no submission names it. The lock excludes a submission that is just about to.
-///
-/// # Errors
-/// If the database or the store fails.
-pub async fn sweep_file(portal: &Portal, hash: &str) -> ApiResult<bool> {
-    let used = "SELECT id FROM submissions WHERE predictions = $1 LIMIT 1";
-    // Most files are in use; only the others are worth a lock.
-    if sqlx::query(used).bind(hash).fetch_optional(portal.database.read()).await?.is_some() {
-        return Ok(false);
-    }
-    let mut transaction = portal.database.begin().await?;
-    lock_file(&mut transaction, hash, portal.now()).await?;
-    if sqlx::query(used).bind(hash).fetch_optional(&mut *transaction).await?.is_some() {
-        return Ok(false);
-    }
-    portal.store.remove(hash).await.map_err(ApiError::internal)?;
-    sqlx::query("DELETE FROM files WHERE hash = $1").bind(hash).execute(&mut *transaction).await?;
-    transaction.commit().await?;
-    Ok(true)
-}
-
-/// Holds the file's row until the transaction ends. (SQLite has one writer anyway.)
-async fn lock_file(transaction: &mut Transaction, hash: &str, now: i64) -> ApiResult<()> {
-    sqlx::query(
-        "INSERT INTO files (hash, stored) VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET stored = excluded.stored",
-    )
-    .bind(hash)
-    .bind(now)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
 }

@@ -136,6 +136,15 @@ impl Loaded {
         options(self.board.unpredicted, &self.board.training_counts, intervals)
     }
 
+    /// What the board does with submissions, in two words.
+    pub fn kind(&self) -> &'static str {
+        match (self.board.truth, &self.truth) {
+            (Truth::Public, Some(_)) => "public truth",
+            (Truth::Hidden, Some(_)) => "hidden truth",
+            _ => "no truth",
+        }
+    }
+
     /// Whether everybody may read the truth.
     pub fn is_public(&self) -> bool {
         self.board.truth == Truth::Public && self.truth.is_some()

@@ -6,10 +6,11 @@
 //! lets the page talk to this origin only. Hidden truth never leaves the server.
 //!
 //! ```no_run
-//! use portal::{app, config::Config, site::Folders, state::Portal};
+//! use portal::{app, config::Config, identity::Opening, site::Folders, state::Portal};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let portal = Portal::open(Config::from_environment("data/portal", "public")).await?;
+//! let config = Config::from_environment("data/portal", "public")?;
+//! let portal = Portal::open(config, Opening::Serving).await?;
 //! let folders = Folders::open("web/dist", "public")?;
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
 //! axum::serve(listener, app::router(&folders, Some(portal))?).await?;
@@ -18,13 +19,15 @@
 //! ```
 //!
 //! The way of a submission: [`api`] (the route) -> [`extract`] (who, which board) -> [`form`] (the two parts) ->
-//! [`scoring`] (on a blocking thread) -> [`accept`] (file, then one transaction) -> [`submission`] (a row).
+//! [`scoring`] (on a blocking thread) -> [`accept`] (file, then one transaction; [`leftovers`]
+//! finds files that came to nothing) -> [`submission`] (a row).
 //!
-//! Reading order: [`config`] and [`state`]; [`database`] and [`store`]; the nouns [`board`], [`team`], [`token`],
+//! Reading order: [`config`] and [`state`]; [`database`], [`store`] and [`identity`]; the nouns [`board`], [`team`], [`token`],
 //! [`quota`], [`submission`]; [`problem`] (every error); [`app`], [`cache`], [`policy`] and [`serve`] (the site);
 //! [`commands`] (what the program can do).
 
 pub mod accept;
+pub mod address;
 pub mod api;
 pub mod app;
 pub mod board;
@@ -33,14 +36,18 @@ pub mod client;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod copy;
 pub mod database;
 pub mod extract;
 pub mod form;
+pub mod identity;
+pub mod leftovers;
 pub mod limits;
 pub mod metadata;
 pub mod metrics;
 pub mod openapi;
 pub mod pages;
+pub mod places;
 pub mod policy;
 pub mod problem;
 pub mod quota;

@@ -92,14 +92,24 @@ impl Allowance {
         Ok(self.quota(row.try_get(0)?, row.try_get(1)?))
     }
 
-    /// 429 unless a file may still be sent; whether it will be scored or fail is known only later.
+    /// 429 unless there is something left for each of the `uploads` under way; whether they will be scored or fail is
+    /// known only later.
     ///
     /// # Errors
-    /// 429 if either is used up.
-    pub fn require(&self, left: Quota) -> ApiResult<()> {
+    /// 429 if either is used up, or may be by the time those that came before are answered.
+    pub fn require(&self, left: Quota, uploads: u32) -> ApiResult<()> {
         match left {
             Quota { submissions_left: 0, .. } => Err(self.used_up(Charge::Submission)),
             Quota { failed_left: 0, .. } => Err(self.used_up(Charge::Failure)),
+            left if uploads > left.submissions_left.min(left.failed_left) => Err(ApiError::quota(
+                format!(
+                    "{} files of this team are being read for {} and no more are left today; try again when they are \
+                     answered.",
+                    uploads - 1,
+                    self.board
+                ),
+                1,
+            )),
             _ => Ok(()),
         }
     }

@@ -48,6 +48,11 @@ impl Default for Workers {
 }
 
 impl Workers {
+    /// A single thread.
+    pub fn one() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+
     /// Runs `work` on a blocking thread when it is its turn. It runs to its end even if the asker has gone, and keeps
     /// its place until then.
     ///

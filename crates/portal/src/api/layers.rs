@@ -14,7 +14,7 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    extract::Address,
+    address::Address,
     problem::{ApiError, Kind},
     state::Portal,
 };
@@ -23,7 +23,7 @@ use crate::{
 pub async fn limit(State(portal): State<Portal>, request: Request, next: Next) -> Response {
     let limits = &portal.config.limits;
     let (parts, body) = request.into_parts();
-    let Address(address) = Address::of(&parts, limits.trust_proxy);
+    let Address(address) = Address::of(&parts, limits.proxies);
     // Health checks come often, from one address, and cost nothing.
     let health = matches!(parts.uri.path(), "/readyz" | "/metrics");
     if !health && let Err(seconds) = portal.by_address.take(address, Instant::now()) {

@@ -10,10 +10,11 @@ use glae_api::{Metadata, MetadataChange, ROOT, Row, Submitted};
 use super::{boards::allowance, csv_response, json_response};
 use crate::{
     accept::{self, Answer, Attempt},
+    address::Address,
     board::Loaded,
     extract::{Json, OnBoard, Owned, Visible},
     form::Form,
-    metadata,
+    leftovers, metadata,
     problem::{ApiError, ApiResult, Kind, problem_response},
     results::{self, Rated},
     scoring,
@@ -48,6 +49,7 @@ pub struct SubmissionForm {
 pub async fn submit(
     State(portal): State<Portal>,
     caller: Caller,
+    Address(address): Address,
     OnBoard(board): OnBoard,
     headers: HeaderMap,
     form: Form,
@@ -57,14 +59,26 @@ pub async fn submit(
     }
     let key = idempotency_key(&headers)?;
     let allowance = allowance(&portal, &board, &caller);
-    let left = allowance.left(&portal.database).await?;
-    if let Err(used_up) = allowance.require(left)
-        && !accept::is_repeated(&portal, &caller, key.as_deref()).await?
-    {
-        // A client that is still sending does not read: take the rest, so that it hears why.
-        form.drain().await;
-        return Err(used_up);
+    // Of requests with the same key the first is answered first; the others then get its answer.
+    let _turn = match &key {
+        Some(key) => Some(portal.keys.take((caller.team.clone(), key.clone())).await),
+        None => None,
+    };
+    let mut _reserved = None;
+    if !accept::is_repeated(&portal, &caller, key.as_deref()).await? {
+        // Reserved first and read then: an upload that ends in between is counted in one of the two.
+        let reserved = portal.reservations.reserve(&caller.team, &board.board.id);
+        if let Err(used_up) = allowance.require(allowance.left(&portal.database).await?, reserved.count) {
+            drop(reserved);
+            // A client that is still sending does not read: take the rest, so that it hears why.
+            form.drain().await;
+            return Err(used_up);
+        }
+        _reserved = Some(reserved);
     }
+    let _team = portal.team_uploads.take(caller.team.clone()).await;
+    let _address = portal.address_uploads.take(address).await;
+    portal.metrics.upload();
     let parts = form.read(&portal.config.limits).await?;
     let attempt = Attempt { caller, board, metadata: metadata::checked(parts.metadata)?, allowance, key };
     let (server, on) = (portal.clone(), attempt.board.clone());
@@ -105,7 +119,7 @@ pub async fn change(
 pub async fn withdraw(State(portal): State<Portal>, Owned(submission): Owned) -> ApiResult<StatusCode> {
     submission.withdraw(&portal.database).await?;
     // The submission is gone whatever happens to its file; the next sweep would find it.
-    if let Err(error) = accept::sweep_file(&portal, &submission.predictions).await {
+    if let Err(error) = leftovers::remove(&portal, &submission.predictions).await {
         tracing::warn!(?error, "a withdrawn file was not removed");
     }
     Ok(StatusCode::NO_CONTENT)

@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use super::Places;
-use crate::{api, problem::Kind, state::Portal};
+use crate::{api, identity::Opening, problem::Kind, state::Portal};
 
 /// Writes a static site with every public row and file, for any web server.
 #[derive(Debug, Args)]
@@ -33,9 +33,9 @@ impl Export {
     /// # Errors
     /// If something cannot be read or written.
     pub async fn run(self) -> Result<()> {
-        let mut config = self.places.config();
+        let mut config = self.places.config()?;
         config.limits.address_per_minute = u32::MAX;
-        let portal = Portal::open(config).await?;
+        let portal = Portal::open(config, Opening::Existing).await?;
         for folder in [&self.places.public, &self.site] {
             if folder.is_dir() {
                 copy(folder, &self.folder)?;
