@@ -5,16 +5,20 @@
 //! 1970-01-01T00:00Z. Full reports and comparisons travel as `glae_metrics::Report` and `glae_metrics::Comparison`:
 //! what they hold is defined there, once.
 //!
-//! Reading order: [`board`] (what is compared, and how), [`row`] (the methods on a board), [`submission`] (how a row
+//! Reading order: [`board`] (what is compared, and how), [`contest`] (a board that opens and closes), [`row`] (the methods on a board), [`submission`] (how a row
 //! gets there), [`team`] (who may), [`problem`] (what went wrong).
 
 pub mod board;
+pub mod contest;
 pub mod problem;
 pub mod row;
 pub mod submission;
 pub mod team;
 
 pub use board::{Board, BoardPage, BoardSummary, Column, Dataset, Truth, Unpredicted};
+pub use contest::{
+    Admission, Contest, ContestPage, Entry, EntryState, FinalChoice, NewEntry, Phase, Standing, TruthVersion,
+};
 pub use problem::{FileProblem, Problem};
 pub use row::{ExternalData, Origin, Row, Scores, Visibility};
 pub use submission::{Metadata, MetadataChange, Submitted};

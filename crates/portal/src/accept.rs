@@ -6,22 +6,24 @@
 
 use std::sync::Arc;
 
-use glae_api::{Metadata, Submitted};
+use glae_api::{Metadata, Phase, Scores, Submitted};
 use glae_metrics::{Report, SCORER};
 use sqlx::Row;
 
 use crate::{
     board::Loaded,
     clock::DAY,
+    contest::{self, ladder},
     database::Transaction,
     leftovers,
     metrics::Outcome,
     problem::{ApiError, ApiResult, Kind},
     quota::{Allowance, Charge},
-    scoring::{self, Scored},
+    scoring::Scored,
     state::Portal,
-    submission::Submission,
+    submission::{Mark, Submission},
     token::Caller,
+    versions,
 };
 
 /// How long answers to requests with an Idempotency-Key are remembered, in seconds.
@@ -38,6 +40,8 @@ pub struct Attempt {
     pub metadata: Metadata,
     /// What they may send.
     pub allowance: Allowance,
+    /// The contest, if the board is one.
+    pub contest: Option<contest::Now>,
     /// The request's Idempotency-Key.
     pub key: Option<String>,
 }
@@ -63,14 +67,13 @@ impl Attempt {
             return Ok(answer);
         }
         let (answer, outcome) = match &scored.outcome {
-            Ok(report) => {
+            Ok(evaluation) => {
                 leftovers::announce(portal, &scored.hash).await?;
                 let stored = portal.store.put(&scored.hash, &scored.compressed).await;
                 if let Err(error) = stored {
                     leftovers::give_up(portal, &scored.hash).await;
                     return Err(ApiError::internal(error));
                 }
-                let scores = scoring::scores(report);
                 let submission = Submission {
                     id: Submission::new_id(),
                     board: self.board.board.id.clone(),
@@ -78,11 +81,18 @@ impl Attempt {
                     team_name: self.caller.name.clone(),
                     metadata: self.metadata.clone(),
                     predictions: scored.hash.clone(),
-                    scores,
+                    scores: evaluation.scores,
                     scorer: SCORER.to_owned(),
                     created: self.allowance.now,
+                    truth: self.board.fingerprint.clone(),
+                    predicted: evaluation.report.predicted as i64,
+                    samples: evaluation.report.samples as i64,
+                    mark: if evaluation.equals_truth { Mark::EqualsTruth } else { Mark::None },
+                    reason: String::new(),
+                    sealed: evaluation.sealed,
+                    banned: false,
                 };
-                match self.store(portal, report, submission, &fingerprint).await {
+                match self.store(portal, &evaluation.report, submission, &fingerprint).await {
                     Ok(Some(answer)) => (Some(answer), Outcome::Scored),
                     other => {
                         leftovers::give_up(portal, &scored.hash).await;
@@ -106,16 +116,24 @@ impl Attempt {
         &self,
         portal: &Portal,
         report: &Report,
-        submission: Submission,
+        mut submission: Submission,
         fingerprint: &str,
     ) -> ApiResult<Option<Answer>> {
-        let rank = self.rank(portal, &submission).await?;
+        let phase = self.contest.as_ref().map(|contest| contest.phase);
+        let others = Submission::on_board(&portal.database, &submission.board, Some(&self.caller.team)).await?;
         let report = serde_json::to_string(report)?;
         let mut transaction = portal.database.begin().await?;
+        versions::require(&portal.database, &mut transaction, &self.board).await?;
         leftovers::settle(&mut transaction, &submission.predictions).await?;
-        let quota = self.allowance.charge(&mut transaction, Charge::Submission).await?;
+        let mut quota = self.allowance.charge(&mut transaction, Charge::Submission).await?;
+        if let Some(sealed) = submission.sealed {
+            let (told, left) = self.tell(portal, &mut transaction, &sealed.public).await?;
+            submission.scores = told;
+            quota.left_in_all = Some(left);
+        }
         submission.insert(&mut transaction, &report).await?;
-        let row = submission.row(&self.board, Some(&self.caller.team));
+        let row = submission.row(&self.board, Some(&self.caller.team), phase);
+        let rank = self.rank(&others, &row.scores, phase);
         let answer = Answer { status: 201, body: serde_json::to_string(&Submitted { row, rank, quota })? };
         if !self.remember(&mut transaction, fingerprint, &answer).await? {
             return Ok(None);
@@ -136,14 +154,48 @@ impl Attempt {
         Ok(Some(answer))
     }
 
+    /// What the team is told of a contest's submission, and how many more it may send. The team's row is held until the
+    /// transaction ends, so that two submissions at once are not both compared with the same best.
+    async fn tell(&self, portal: &Portal, transaction: &mut Transaction, public: &Scores) -> ApiResult<(Scores, u32)> {
+        let board = &self.board.board;
+        let row = sqlx::query(
+            "INSERT INTO ladders (board, team, told, taken) VALUES ($1, $2, '', 0) \
+             ON CONFLICT (board, team) DO UPDATE SET taken = ladders.taken RETURNING told, taken",
+        )
+        .bind(&board.id)
+        .bind(&self.caller.team)
+        .fetch_one(&mut **transaction)
+        .await?;
+        let (before, taken): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let most = i64::from(self.allowance.in_all.unwrap_or(u32::MAX));
+        if taken >= most {
+            return Err(self.allowance.used_up_in_all());
+        }
+        let best: Option<Scores> =
+            Some(before.as_str()).filter(|text| !text.is_empty()).map(serde_json::from_str).transpose()?;
+        let steps = portal.hidden.get(&board.id).map(|hidden| &hidden.steps);
+        let told = steps.and_then(|steps| ladder::told(board.primary, steps, best.as_ref(), public));
+        let kept = match &told {
+            Some(told) => serde_json::to_string(told)?,
+            None => before,
+        };
+        sqlx::query("UPDATE ladders SET told = $1, taken = $2 WHERE board = $3 AND team = $4")
+            .bind(kept)
+            .bind(taken + 1)
+            .bind(&board.id)
+            .bind(&self.caller.team)
+            .execute(&mut **transaction)
+            .await?;
+        Ok((told.unwrap_or_default(), u32::try_from(most - taken - 1).unwrap_or(0)))
+    }
+
     /// The place among the rows that the team sees.
-    async fn rank(&self, portal: &Portal, submission: &Submission) -> ApiResult<u32> {
+    fn rank(&self, others: &[Submission], own: &Scores, phase: Option<Phase>) -> u32 {
         let primary = self.board.board.primary;
-        let others = Submission::on_board(&portal.database, &submission.board, Some(&self.caller.team)).await?;
-        let others = others.iter().map(|other| &other.scores);
-        let better = |scores: &&glae_api::Scores| primary.compare(scores, &submission.scores).is_lt();
-        let ahead = self.board.board.rows.iter().map(|row| &row.scores).chain(others).filter(better).count();
-        Ok(u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(1))
+        let others = others.iter().map(|other| other.shown(&self.board, phase));
+        let better = |scores: &Scores| primary.compare(scores, own).is_lt();
+        let ahead = self.board.board.rows.iter().map(|row| row.scores).chain(others).filter(better).count();
+        u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     /// What makes two requests the same: board, metadata and file.

@@ -6,9 +6,9 @@ use thiserror::Error;
 /// The tables with their columns, in an order in which each refers only to earlier ones.
 ///
 /// `results` is left out: it holds what can be computed again.
-pub const TABLES: [(&str, &[&str]); 7] = [
+pub const TABLES: [(&str, &[&str]); 13] = [
     ("facts", &["name", "value"]),
-    ("teams", &["id", "name", "folded", "created"]),
+    ("teams", &["id", "name", "folded", "created", "banned"]),
     ("tokens", &["id", "team", "hash", "created", "expires"]),
     ("quotas", &["board", "team", "day", "submissions", "failures"]),
     ("files", &["hash", "stored", "pending"]),
@@ -26,8 +26,20 @@ pub const TABLES: [(&str, &[&str]); 7] = [
             "scorer",
             "created",
             "changed",
+            "truth",
+            "predicted",
+            "samples",
+            "mark",
+            "reason",
+            "sealed",
         ],
     ),
+    ("truths", &["board", "version", "fingerprint", "since"]),
+    ("ladders", &["board", "team", "told", "taken"]),
+    ("entrants", &["board", "team", "state", "final", "since"]),
+    ("invitations", &["hash", "board", "created", "team"]),
+    ("contests", &["board", "closes", "announcement"]),
+    ("deeds", &["id", "at", "actor", "action", "board", "subject", "reason"]),
     ("answers", &["team", "key", "fingerprint", "status", "body", "answered"]),
 ];
 
@@ -106,7 +118,7 @@ async fn copy_row(table: &'static str, row: &AnyRow, insert: &str, to: &mut AnyC
 fn order(table: &str, columns: &[&str]) -> String {
     let key = match table {
         "quotas" => 3,
-        "answers" => 2,
+        "answers" | "truths" | "ladders" | "entrants" => 2,
         _ => 1,
     };
     columns[..key].join(", ")

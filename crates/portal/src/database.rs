@@ -15,8 +15,11 @@ use crate::random;
 pub type Transaction = sqlx::Transaction<'static, sqlx::Any>;
 
 /// The schema's steps, oldest first. Published steps are never edited: the next change is a new file.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_identity.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_identity.sql"),
+    include_str!("../migrations/0003_contests.sql"),
+];
 
 /// How long a writer waits for another process to finish its transaction.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -124,8 +127,15 @@ impl Database {
     pub async fn upgrade(&self, identity: &str) -> Result<(), DatabaseError> {
         let mut transaction = self.begin().await.map_err(DatabaseError::Migrate)?;
         self.upgrade_within(&mut transaction).await?;
-        let name = sqlx::query("INSERT INTO facts (name, value) VALUES ('identity', $1) ON CONFLICT (name) DO NOTHING");
-        name.bind(identity).execute(&mut *transaction).await.map_err(DatabaseError::Migrate)?;
+        // The seed decides which images of a contest are private; it never changes and never leaves the server.
+        for (name, value) in [("identity", identity), ("seed", &random::hexadecimal(32))] {
+            sqlx::query("INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
+                .bind(name)
+                .bind(value)
+                .execute(&mut *transaction)
+                .await
+                .map_err(DatabaseError::Migrate)?;
+        }
         transaction.commit().await.map_err(DatabaseError::Migrate)
     }
 
@@ -167,6 +177,19 @@ impl Database {
         }
         let row = sqlx::query("SELECT value FROM facts WHERE name = 'identity'").fetch_optional(&self.read).await?;
         row.map(|row| row.try_get(0)).transpose()
+    }
+
+    /// The secret from which the divisions of contests follow.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn seed(&self) -> Result<String, sqlx::Error> {
+        sqlx::query("SELECT value FROM facts WHERE name = 'seed'").fetch_one(&self.read).await?.try_get(0)
+    }
+
+    /// Whether it is PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        self.postgres
     }
 
     /// For statements that only read.

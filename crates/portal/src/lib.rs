@@ -23,7 +23,7 @@
 //! finds files that came to nothing) -> [`submission`] (a row).
 //!
 //! Reading order: [`config`] and [`state`]; [`database`], [`store`] and [`identity`]; the nouns [`board`], [`team`], [`token`],
-//! [`quota`], [`submission`]; [`problem`] (every error); [`app`], [`cache`], [`policy`] and [`serve`] (the site);
+//! [`quota`], [`submission`], [`contest`], [`versions`], [`organiser`] and [`deeds`]; [`problem`] (every error); [`app`], [`cache`], [`policy`] and [`serve`] (the site);
 //! [`commands`] (what the program can do).
 
 pub mod accept;
@@ -36,8 +36,10 @@ pub mod client;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod contest;
 pub mod copy;
 pub mod database;
+pub mod deeds;
 pub mod extract;
 pub mod form;
 pub mod identity;
@@ -46,6 +48,7 @@ pub mod limits;
 pub mod metadata;
 pub mod metrics;
 pub mod openapi;
+pub mod organiser;
 pub mod pages;
 pub mod places;
 pub mod policy;
@@ -62,3 +65,4 @@ pub mod submission;
 pub mod team;
 pub mod text;
 pub mod token;
+pub mod versions;

@@ -33,6 +33,8 @@ enum Command {
     Restore(commands::restore::Restore),
     /// Compares database, file store, boards and truths, and says what does not fit.
     Doctor(commands::doctor::Doctor),
+    /// Runs contests and keeps boards clean: admits, hides, bans, closes, announces.
+    Organise(commands::organise::Organise),
     /// Makes a new token for a team; the old one ends.
     Token(commands::token::NewToken),
 }
@@ -49,6 +51,7 @@ async fn main() -> Result<()> {
         Command::Backup(backup) => backup.run().await,
         Command::Restore(restore) => restore.run().await,
         Command::Doctor(doctor) => doctor.run().await,
+        Command::Organise(organise) => organise.run().await,
         Command::Token(token) => token.run().await,
     }
 }

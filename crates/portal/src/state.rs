@@ -1,12 +1,16 @@
 //! What every handler can reach.
 
-use std::{net::IpAddr, ops::Deref, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, ops::Deref, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::{
     board::{self, Boards},
     config::Config,
+    contest::{
+        division::Division,
+        ladder::{self, Steps},
+    },
     database::Database,
     identity::{self, Opening},
     limits::Buckets,
@@ -15,6 +19,7 @@ use crate::{
     scoring::Workers,
     store::Store,
     token::OldHashes,
+    versions,
 };
 
 /// The leaderboard's server. Cheap to clone.
@@ -44,6 +49,8 @@ pub struct Parts {
     pub reporters: Workers,
     /// One computation of a result at a time.
     pub computing: Places<String>,
+    /// What only the server knows of contests, by the board's id.
+    pub hidden: BTreeMap<String, Hidden>,
     /// Tokens of earlier portals being verified.
     pub old_hashes: OldHashes,
     /// One request of a team with the same Idempotency-Key at a time.
@@ -60,6 +67,15 @@ pub struct Parts {
     pub by_token: Buckets<String>,
     /// New teams by address.
     pub new_teams: Buckets<IpAddr>,
+}
+
+/// What only the server knows of a contest.
+#[derive(Clone, Debug)]
+pub struct Hidden {
+    /// Which images decide.
+    pub division: Division,
+    /// The steps in which numbers are told.
+    pub steps: Steps,
 }
 
 impl Portal {
@@ -79,8 +95,16 @@ impl Portal {
         );
         let boards = board::load(&config.public, &config.data)?;
         let (database, store) = identity::open(&config, opening).await?;
+        let seed = database.seed().await?;
+        let hidden = boards.iter().filter_map(|(id, loaded)| {
+            let (contest, truth) = (loaded.contest.as_ref()?, loaded.truth.as_ref()?);
+            let division = Division::new(truth, &seed, id, contest.private_share);
+            let steps = ladder::steps(&loaded.board, contest, truth, &division);
+            Some((id.clone(), Hidden { division, steps }))
+        });
+        let hidden = hidden.collect();
         let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
-        Ok(Self(Arc::new(Parts {
+        let portal = Self(Arc::new(Parts {
             by_address: Buckets::new(config.limits.address_per_minute, minute),
             by_token: Buckets::new(config.limits.token_per_minute, minute),
             new_teams: Buckets::new(config.limits.teams_per_hour, hour),
@@ -89,6 +113,7 @@ impl Portal {
             store,
             workers: Workers::default(),
             metrics: Metrics::default(),
+            hidden,
             reporters: Workers::one(),
             computing: Places::new(1),
             old_hashes: OldHashes::default(),
@@ -97,7 +122,12 @@ impl Portal {
             address_uploads: Places::new(config.limits.address_uploads),
             reservations: Reservations::default(),
             config,
-        })))
+        }));
+        versions::begin(&portal).await?;
+        if opening != Opening::Existing {
+            versions::require_same(&portal).await?;
+        }
+        Ok(portal)
     }
 
     /// What this server works with, a line for each: database, store, boards, limits.

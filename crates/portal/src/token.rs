@@ -37,6 +37,8 @@ pub struct Caller {
     pub token: String,
     /// When the token ends.
     pub expires: i64,
+    /// Whether the organiser has banned the team: it may read and withdraw, and submit nothing.
+    pub banned: bool,
 }
 
 /// Makes a token for a team; one that it had ends.
@@ -67,7 +69,7 @@ pub async fn verify(database: &Database, old: &OldHashes, token: &str, now: i64)
     let (id, secret) = parts(token)
         .ok_or_else(|| ApiError::unauthorized("This is no token: tokens look like glae_0123456789abcdef_..."))?;
     let row = sqlx::query(
-        "SELECT tokens.team, teams.name, tokens.hash, tokens.expires \
+        "SELECT tokens.team, teams.name, tokens.hash, tokens.expires, teams.banned \
          FROM tokens JOIN teams ON teams.id = tokens.team WHERE tokens.id = $1",
     )
     .bind(id)
@@ -89,7 +91,13 @@ pub async fn verify(database: &Database, old: &OldHashes, token: &str, now: i64)
     if expires <= now {
         return Err(ApiError::unauthorized("The token has ended. The operator can make a new one."));
     }
-    Ok(Caller { team: row.try_get(0)?, name: row.try_get(1)?, token: id.to_owned(), expires })
+    Ok(Caller {
+        team: row.try_get(0)?,
+        name: row.try_get(1)?,
+        token: id.to_owned(),
+        expires,
+        banned: row.try_get::<i64, _>(4)? != 0,
+    })
 }
 
 /// Id and secret of a token that is written correctly.

@@ -196,6 +196,7 @@ impl Run {
                 team: team.to_owned(),
                 submissions: boards[BOARD].board.submissions_per_day,
                 failures: 20,
+                in_all: None,
                 now: portal.now(),
             };
             let mut used = 0;

@@ -1,14 +1,13 @@
 //! Boards as everybody sees them, and as a team sees them with its private rows.
 
-use std::sync::Arc;
-
 use axum::{extract::State, response::Response};
-use glae_api::{BoardPage, BoardSummary, Quota};
+use glae_api::{BoardPage, BoardSummary, ContestPage, Quota, TruthVersion};
 use serde::Deserialize;
 
 use super::{csv_response, json_response};
 use crate::{
     board::{Loaded, truth_name},
+    contest::{self, standing},
     extract::{OnBoard, Query},
     problem::{ApiError, ApiResult, Kind},
     quota::Allowance,
@@ -16,6 +15,7 @@ use crate::{
     state::Portal,
     submission::Submission,
     token::Caller,
+    versions,
 };
 
 /// The two rows to compare.
@@ -32,7 +32,11 @@ pub struct Pair {
 pub async fn list(State(portal): State<Portal>) -> ApiResult<axum::Json<Vec<BoardSummary>>> {
     let mut boards = Vec::with_capacity(portal.boards.len());
     for board in portal.boards.values() {
-        boards.push(board.summary(rows(&portal, board, None).await?));
+        let contest = contest::now(&portal, board).await?;
+        let submissions = Submission::on_board(&portal.database, &board.board.id, None).await?;
+        let phase = contest.map(|contest| contest.phase);
+        let summary = board.summary(submissions.iter().map(|one| one.row(board, None, phase)).collect());
+        boards.push(BoardSummary { contest: phase, ..summary });
     }
     Ok(axum::Json(boards))
 }
@@ -46,8 +50,31 @@ pub async fn page(
     viewer: Option<Caller>,
     OnBoard(board): OnBoard,
 ) -> ApiResult<axum::Json<BoardPage>> {
-    let rows = rows(&portal, &board, viewer.as_ref().map(|caller| caller.team.as_str())).await?;
-    Ok(axum::Json(BoardPage { board: board.ranked(rows), test_counts: board.test_counts() }))
+    let team = viewer.as_ref().map(|caller| caller.team.as_str());
+    let contest = contest::now(&portal, &board).await?;
+    let submissions = Submission::on_board(&portal.database, &board.board.id, team).await?;
+    let standings = standing::of(&portal.database, &board, contest.as_ref(), &submissions, team).await?;
+    let phase = contest.as_ref().map(|contest| contest.phase);
+    let rows = submissions.iter().map(|submission| {
+        let mut row = submission.row(&board, team, phase);
+        // A team has one place in a contest; its other submissions have none.
+        if standings.get(&row.id).is_some_and(|standing| standing.is_final == Some(false)) {
+            row.scores = board.board.primary.with(row.scores, None);
+        }
+        row
+    });
+    let steps = portal.hidden.get(&board.board.id).map(|hidden| hidden.steps.clone()).unwrap_or_default();
+    let page =
+        |now: contest::Now| ContestPage { rules: now.rules, phase: now.phase, steps, announcement: now.announcement };
+    Ok(axum::Json(BoardPage {
+        board: board.ranked(rows.collect()),
+        test_counts: board.test_counts(),
+        contest: contest.map(page),
+        standings,
+        truth_version: versions::newest(&portal.database, &board.board.id)
+            .await?
+            .map(|version| TruthVersion { fingerprint: version.fingerprint.chars().take(16).collect(), ..version }),
+    }))
 }
 
 /// The truth of a board, if it is public.
@@ -74,7 +101,8 @@ pub async fn quota(
     caller: Caller,
     OnBoard(board): OnBoard,
 ) -> ApiResult<axum::Json<Quota>> {
-    Ok(axum::Json(allowance(&portal, &board, &caller).left(&portal.database).await?))
+    let contest = contest::now(&portal, &board).await?;
+    Ok(axum::Json(allowance(&portal, &board, &caller, contest.as_ref()).left(&portal.database).await?))
 }
 
 /// A paired bootstrap between two rows whose predictions are stored: is A better than B?
@@ -90,23 +118,20 @@ pub async fn compare(
 ) -> ApiResult<Response> {
     let a = Rated::find(&portal, &board, &pair.a, viewer.as_ref()).await?;
     let b = Rated::find(&portal, &board, &pair.b, viewer.as_ref()).await?;
+    contest::require_closed(&portal, &board).await?;
     results::comparison(&portal, &board, &a, &b).await.map(json_response)
 }
 
 /// What a team may send to a board now.
-pub(crate) fn allowance(portal: &Portal, board: &Loaded, caller: &Caller) -> Allowance {
+pub(crate) fn allowance(portal: &Portal, board: &Loaded, caller: &Caller, contest: Option<&contest::Now>) -> Allowance {
     Allowance {
         board: board.board.id.clone(),
         team: caller.team.clone(),
         submissions: board.board.submissions_per_day,
         failures: portal.config.limits.failures_per_day,
+        in_all: contest.map(|contest| contest.rules.submissions_in_all),
         now: portal.now(),
     }
-}
-
-async fn rows(portal: &Portal, board: &Arc<Loaded>, team: Option<&str>) -> ApiResult<Vec<glae_api::Row>> {
-    let submissions = Submission::on_board(&portal.database, &board.board.id, team).await?;
-    Ok(submissions.iter().map(|submission| submission.row(board, team)).collect())
 }
 
 fn why_no_truth(board: &Loaded) -> &'static str {

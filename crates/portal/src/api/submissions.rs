@@ -5,13 +5,14 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use glae_api::{Metadata, MetadataChange, ROOT, Row, Submitted};
+use glae_api::{Metadata, MetadataChange, Phase, ROOT, Row, Submitted};
 
 use super::{boards::allowance, csv_response, json_response};
 use crate::{
     accept::{self, Answer, Attempt},
     address::Address,
     board::Loaded,
+    contest::{self, entry},
     extract::{Json, OnBoard, Owned, Visible},
     form::Form,
     leftovers, metadata,
@@ -57,8 +58,16 @@ pub async fn submit(
     if board.truth.is_none() {
         return Err(ApiError::new(Kind::CLOSED_BOARD, "The server has no truth for this board."));
     }
+    if caller.banned {
+        return Err(ApiError::new(Kind::NOT_ADMITTED, "The organiser has banned this team."));
+    }
+    let contest = contest::now(&portal, &board).await?;
+    if let Some(contest) = &contest {
+        contest::require_open(contest)?;
+        entry::require(&portal.database, contest, &board.board.id, &caller).await?;
+    }
     let key = idempotency_key(&headers)?;
-    let allowance = allowance(&portal, &board, &caller);
+    let allowance = allowance(&portal, &board, &caller, contest.as_ref());
     // Of requests with the same key the first is answered first; the others then get its answer.
     let _turn = match &key {
         Some(key) => Some(portal.keys.take((caller.team.clone(), key.clone())).await),
@@ -80,9 +89,9 @@ pub async fn submit(
     let _address = portal.address_uploads.take(address).await;
     portal.metrics.upload();
     let parts = form.read(&portal.config.limits).await?;
-    let attempt = Attempt { caller, board, metadata: metadata::checked(parts.metadata)?, allowance, key };
+    let attempt = Attempt { caller, board, metadata: metadata::checked(parts.metadata)?, allowance, contest, key };
     let (server, on) = (portal.clone(), attempt.board.clone());
-    let receive = move || scoring::receive(parts.predictions, &on, &server.config.limits, &server.metrics);
+    let receive = move || scoring::receive(parts.predictions, &server, &on);
     let scored = portal.workers.run(receive).await??;
     let answer = attempt.finish(&portal, scored).await?;
     Ok(response(answer))
@@ -94,7 +103,8 @@ pub async fn submit(
     responses((status = 200, description = "The row.", body = Row)))]
 pub async fn read(State(portal): State<Portal>, Visible { submission, viewer }: Visible) -> ApiResult<axum::Json<Row>> {
     let board = board_of(&portal, &submission.board)?;
-    Ok(axum::Json(submission.row(board, viewer.as_ref().map(|caller| caller.team.as_str()))))
+    let phase = phase(&portal, board).await?;
+    Ok(axum::Json(submission.row(board, viewer.as_ref().map(|caller| caller.team.as_str()), phase)))
 }
 
 /// Replaces the text of a submission, and who may see it.
@@ -108,7 +118,8 @@ pub async fn change(
 ) -> ApiResult<axum::Json<Row>> {
     let board = board_of(&portal, &submission.board)?;
     submission.change(&portal.database, metadata::checked(change)?, portal.now()).await?;
-    Ok(axum::Json(submission.row(board, Some(&submission.team))))
+    let phase = phase(&portal, board).await?;
+    Ok(axum::Json(submission.row(board, Some(&submission.team), phase)))
 }
 
 /// Withdraws a submission: it and its predictions are gone, and its address answers 404 from then on. The quota stays
@@ -131,6 +142,7 @@ pub async fn withdraw(State(portal): State<Portal>, Owned(submission): Owned) ->
     responses((status = 200, description = "A `glae_metrics::Report`.", body = serde_json::Value)))]
 pub async fn report(State(portal): State<Portal>, Visible { submission, .. }: Visible) -> ApiResult<Response> {
     let board = portal.boards.get(&submission.board).ok_or_else(|| ApiError::not_found("board"))?;
+    contest::require_closed(&portal, board).await?;
     results::report(&portal, board, &Rated::Submitted(Box::new(submission))).await.map(json_response)
 }
 
@@ -140,12 +152,18 @@ pub async fn report(State(portal): State<Portal>, Visible { submission, .. }: Vi
     responses((status = 200, description = "The predictions.", body = String, content_type = "text/csv")))]
 pub async fn predictions(State(portal): State<Portal>, Visible { submission, viewer }: Visible) -> ApiResult<Response> {
     let board = board_of(&portal, &submission.board)?;
-    if !submission.shows_predictions(board, viewer.as_ref().map(|caller| caller.team.as_str())) {
+    let phase = phase(&portal, board).await?;
+    if !submission.shows_predictions(board, viewer.as_ref().map(|caller| caller.team.as_str()), phase) {
         return Err(ApiError::not_found("submission with predictions"));
     }
     let predictions = results::stored(&portal, &submission.predictions).await?;
     let text = portal.workers.run(move || predictions.to_csv()).await?;
     Ok(csv_response(text, &submission.id))
+}
+
+/// Where the board's contest stands, if it is one.
+async fn phase(portal: &Portal, board: &Loaded) -> ApiResult<Option<Phase>> {
+    Ok(contest::now(portal, board).await?.map(|contest| contest.phase))
 }
 
 fn board_of<'a>(portal: &'a Portal, id: &str) -> ApiResult<&'a Loaded> {

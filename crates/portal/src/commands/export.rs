@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use axum::{Router, body::Body, http::Request};
 use clap::Args;
-use glae_api::{BoardPage, BoardSummary, Origin, ROOT};
+use glae_api::{BoardPage, BoardSummary, Origin, Phase, ROOT};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
@@ -66,6 +66,8 @@ pub async fn export(portal: &Portal, folder: &Path) -> Result<usize> {
     for summary in serde_json::from_slice::<Vec<BoardSummary>>(&boards)? {
         let address = format!("{ROOT}/boards/{}", summary.id);
         let page: BoardPage = serde_json::from_slice(&site.save(&address, ".json").await?)?;
+        // An open contest tells nothing but its rows.
+        let open = page.contest.is_some_and(|contest| contest.phase != Phase::Closed);
         let public = portal.boards.get(&summary.id).is_some_and(|board| board.is_public());
         if public {
             site.save(&format!("{address}/truth"), ".csv").await?;
@@ -75,7 +77,7 @@ pub async fn export(portal: &Portal, folder: &Path) -> Result<usize> {
             if submitted {
                 site.save(&format!("{ROOT}/submissions/{}", row.id), ".json").await?;
             }
-            if !submitted && row.predictions.is_none() {
+            if open || (!submitted && row.predictions.is_none()) {
                 continue;
             }
             let mut addresses = vec![format!("{address}/rows/{}", row.id)];

@@ -4,6 +4,7 @@ pub mod backup;
 pub mod board;
 pub mod doctor;
 pub mod export;
+pub mod organise;
 pub mod rescore;
 pub mod restore;
 pub mod score;
@@ -47,6 +48,6 @@ impl Places {
 }
 
 /// A problem as the error of a command.
-fn told(error: ApiError) -> anyhow::Error {
+pub(crate) fn told(error: ApiError) -> anyhow::Error {
     anyhow::anyhow!("{}", error.document().detail)
 }

@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attacks;
+mod contests;
 mod journey;
 mod operator;
 mod quotas;
@@ -59,6 +61,19 @@ scenarios! {
         nothing_starts_between_the_halves_of_a_restore
         the_sweep_takes_only_what_it_knows_and_little_of_it
         a_file_that_is_announced_is_not_removed;
+    contests:
+        an_open_contest_tells_little
+        a_contest_ends_on_the_private_part
+        teams_are_admitted
+        rows_that_equal_a_public_truth_are_not_ranked
+        one_image_of_a_counted_board_is_not_first
+        boards_without_a_contest_are_as_before;
+    attacks:
+        single_images_cannot_be_asked
+        one_image_does_not_move_an_answer
+        boosting_learns_no_images
+        first_answers_learn_no_images
+        answers_are_whole_steps;
     upgrade:
         data_of_an_earlier_portal_opens_unchanged
         a_backup_of_an_earlier_portal_is_restored;

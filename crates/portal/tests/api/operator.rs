@@ -22,10 +22,22 @@ pub(crate) async fn rescoring_says_what_changed(app: TestApp) {
     // One label of the truth was wrong: 4 becomes 7, and the prediction of 5 is two years off instead of one.
     let truth = app.folder.path().join("public/boards/open.truth.csv");
     fs::write(&truth, fs::read_to_string(&truth).unwrap().replace("img-a,4", "img-a,7")).unwrap();
+    // A server with another truth than its rows' does not start, and one that runs with the old truth goes on until the
+    // rows are switched.
+    let refused = Portal::open(app.config(), Opening::Serving).await.map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains("board open") && refused.contains("portal rescore"), "{refused}");
+    app.submitted(&token, "open", metadata("Meanwhile"), &predictions(&OPEN, 2.0)).await;
+    let command = Portal::open(app.config(), Opening::Existing).await.unwrap();
+    let changes = rescore(&command).await.unwrap();
+    assert_eq!((changes.scored, changes.changed.len()), (2, 2));
+    assert_eq!(changes.versions, ["open: version 2 of the truth"]);
+    let late = app.submit(&token, "open", metadata("Late"), predictions(&OPEN, 3.0).as_bytes()).await;
+    assert_eq!(late.problem(), (503, "unavailable".to_owned()), "its truth is the old one");
     let again = app.restarted().await;
-    let changes = rescore(&again.portal).await.unwrap();
-    assert_eq!((changes.scored, changes.changed.len()), (1, 1));
-    assert!(changes.changed[0].contains(&id) && changes.changed[0].contains("MAE 1.0000 -> 1.1667"), "{changes:?}");
+    let version = again.get("/api/v1/boards/open", "").await.json()["truth_version"].clone();
+    assert_eq!((&version["version"], version["fingerprint"].as_str().unwrap().len()), (&json!(2), 16));
+    let line = changes.changed.iter().find(|line| line.contains(&id)).unwrap();
+    assert!(line.contains("MAE 1.0000 -> 1.1667"), "{changes:?}");
     let row = again.get(&format!("/api/v1/submissions/{id}"), "").await.json();
     assert!((row["scores"]["mae"].as_f64().unwrap() - 7.0 / 6.0).abs() < 1e-12);
     // The report with its intervals is not the remembered one of the old truth.
@@ -37,7 +49,7 @@ pub(crate) async fn rescoring_says_what_changed(app: TestApp) {
     let path = again.data().join(format!("predictions/{}/{stored}.zst", &stored[..2]));
     fs::write(&path, zstd::encode_all(predictions(&OPEN, 0.0).as_bytes(), 3).unwrap()).unwrap();
     let changes = rescore(&again.portal).await.unwrap();
-    assert_eq!((changes.scored, changes.failed.len()), (0, 1));
+    assert_eq!((changes.scored, changes.failed.len()), (0, 1), "and nothing else is switched");
     assert!(changes.failed[0].contains("another hash"), "{changes:?}");
 }
 
