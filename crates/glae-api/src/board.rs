@@ -232,6 +232,12 @@ pub struct BoardPage {
     pub board: Board,
     /// Number of test images at each age from 0; empty where no truth is on the server or it is hidden.
     pub test_counts: Vec<u32>,
+    /// Where a part of the ranking was asked for: how many rows there are in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u32>,
+    /// Where a part of the ranking was asked for with a token: the best place of the team's own submissions, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_rank: Option<u32>,
     /// Where the board is a contest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contest: Option<ContestPage>,

@@ -65,3 +65,8 @@ CREATE TABLE deeds (
     reason TEXT NOT NULL
 );
 CREATE INDEX deeds_by_time ON deeds (at, id);
+
+-- What a submission is ranked by on its board, the least first; 1e300 where it is not.
+ALTER TABLE submissions ADD COLUMN ranked DOUBLE PRECISION NOT NULL DEFAULT 1e300;
+CREATE INDEX submissions_by_rank ON submissions (board, ranked, created, id);
+CREATE INDEX submissions_for_counts ON submissions (board, visibility, mark, ranked, team);

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use glae_api::{Metadata, Phase, Scores, Submitted};
+use glae_api::{Metadata, Scores, Submitted};
 use glae_metrics::{Report, SCORER};
 use sqlx::Row;
 
@@ -19,6 +19,7 @@ use crate::{
     metrics::Outcome,
     problem::{ApiError, ApiResult, Kind},
     quota::{Allowance, Charge},
+    rankings,
     scoring::Scored,
     state::Portal,
     submission::{Mark, Submission},
@@ -120,7 +121,6 @@ impl Attempt {
         fingerprint: &str,
     ) -> ApiResult<Option<Answer>> {
         let phase = self.contest.as_ref().map(|contest| contest.phase);
-        let others = Submission::on_board(&portal.database, &submission.board, Some(&self.caller.team)).await?;
         let report = serde_json::to_string(report)?;
         let mut transaction = portal.database.begin().await?;
         versions::require(&portal.database, &mut transaction, &self.board).await?;
@@ -131,9 +131,9 @@ impl Attempt {
             submission.scores = told;
             quota.left_in_all = Some(left);
         }
-        submission.insert(&mut transaction, &report).await?;
+        submission.insert(&mut transaction, &self.board, &report).await?;
         let row = submission.row(&self.board, Some(&self.caller.team), phase);
-        let rank = self.rank(&others, &row.scores, phase);
+        let rank = self.rank(portal, submission.key(&self.board)).await?;
         let answer = Answer { status: 201, body: serde_json::to_string(&Submitted { row, rank, quota })? };
         if !self.remember(&mut transaction, fingerprint, &answer).await? {
             return Ok(None);
@@ -190,12 +190,11 @@ impl Attempt {
     }
 
     /// The place among the rows that the team sees.
-    fn rank(&self, others: &[Submission], own: &Scores, phase: Option<Phase>) -> u32 {
-        let primary = self.board.board.primary;
-        let others = others.iter().map(|other| other.shown(&self.board, phase));
-        let better = |scores: &Scores| primary.compare(scores, own).is_lt();
-        let ahead = self.board.board.rows.iter().map(|row| row.scores).chain(others).filter(better).count();
-        u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(1)
+    async fn rank(&self, portal: &Portal, key: f64) -> ApiResult<u32> {
+        let team = Some(self.caller.team.as_str());
+        let submitted = rankings::ahead(&portal.database, &self.board.board.id, team, key).await?;
+        let of_file = rankings::of_file(&self.board).filter(|(other, _)| *other < key).count();
+        Ok(u32::try_from(of_file).unwrap_or(u32::MAX).saturating_add(submitted).saturating_add(1))
     }
 
     /// What makes two requests the same: board, metadata and file.
@@ -215,7 +214,20 @@ impl Attempt {
             return Err(ApiError::new(Kind::KEY_REUSED, "This key was sent before with another file or text."));
         }
         let status: i64 = row.try_get(1)?;
+        self.require_kept(portal, status, row.try_get(2)?).await?;
         Ok(Some(Answer { status: u16::try_from(status).unwrap_or(500), body: row.try_get(2)? }))
+    }
+
+    /// 410 if the submission of an earlier answer has been withdrawn since: repeating the request does not bring it back.
+    async fn require_kept(&self, portal: &Portal, status: i64, body: &str) -> ApiResult<()> {
+        if status != 201 {
+            return Ok(());
+        }
+        let earlier: Submitted = serde_json::from_str(body)?;
+        match Submission::find(&portal.database, &earlier.row.id).await? {
+            Some(_) => Ok(()),
+            None => Err(ApiError::new(Kind::WITHDRAWN, "The submission of this key was withdrawn; use a new key.")),
+        }
     }
 
     /// False if another request with the same key was faster.

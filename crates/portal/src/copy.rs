@@ -32,6 +32,7 @@ pub const TABLES: [(&str, &[&str]); 13] = [
             "mark",
             "reason",
             "sealed",
+            "ranked",
         ],
     ),
     ("truths", &["board", "version", "fingerprint", "since"]),

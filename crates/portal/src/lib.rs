@@ -23,7 +23,7 @@
 //! finds files that came to nothing) -> [`submission`] (a row).
 //!
 //! Reading order: [`config`] and [`state`]; [`database`], [`store`] and [`identity`]; the nouns [`board`], [`team`], [`token`],
-//! [`quota`], [`submission`], [`contest`], [`versions`], [`organiser`] and [`deeds`]; [`problem`] (every error); [`app`], [`cache`], [`policy`] and [`serve`] (the site);
+//! [`quota`], [`submission`], [`contest`], [`versions`], [`rankings`], [`organiser`] and [`deeds`]; [`problem`] (every error); [`app`], [`cache`], [`policy`] and [`serve`] (the site);
 //! [`commands`] (what the program can do).
 
 pub mod accept;
@@ -55,6 +55,7 @@ pub mod policy;
 pub mod problem;
 pub mod quota;
 pub mod random;
+pub mod rankings;
 pub mod results;
 pub mod scoring;
 pub mod serve;

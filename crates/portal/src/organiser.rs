@@ -69,14 +69,17 @@ impl Organiser<'_> {
             true => (Mark::Hidden, self.reason.as_str(), "hide"),
             false => (Mark::None, "", "unhide"),
         };
+        let board = self.portal.boards.get(&submission.board).context("its board is not here")?;
+        let changed = Submission { mark, ..submission };
         let mut transaction = self.portal.database.begin().await?;
-        sqlx::query("UPDATE submissions SET mark = $1, reason = $2 WHERE id = $3")
+        sqlx::query("UPDATE submissions SET mark = $1, reason = $2, ranked = $3 WHERE id = $4")
             .bind(mark.name())
             .bind(reason)
+            .bind(changed.key(board))
             .bind(id)
             .execute(&mut *transaction)
             .await?;
-        self.log(transaction, action, &submission.board, id).await
+        self.log(transaction, action, &changed.board, id).await
     }
 
     /// Bans a team: it submits nothing any more, and its rows are hidden. Or lets it in again.

@@ -16,6 +16,7 @@ use crate::{
     limits::Buckets,
     metrics::Metrics,
     places::{Places, Reservations},
+    rankings,
     scoring::Workers,
     store::Store,
     token::OldHashes,
@@ -124,6 +125,7 @@ impl Portal {
             config,
         }));
         versions::begin(&portal).await?;
+        rankings::settle(&portal).await?;
         if opening != Opening::Existing {
             versions::require_same(&portal).await?;
         }

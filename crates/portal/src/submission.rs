@@ -9,7 +9,7 @@ use crate::{
     contest::standing::rounded,
     database::{Database, Transaction},
     problem::{ApiError, ApiResult},
-    random,
+    random, rankings,
 };
 
 /// A submission as it is stored.
@@ -136,6 +136,40 @@ impl Submission {
         rows.iter().map(Self::read).collect()
     }
 
+    /// The submissions that a team sees, in the order of the ranking, from the place `start`.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn ranked(
+        database: &Database,
+        board: &str,
+        team: Option<&str>,
+        start: u32,
+        limit: u32,
+    ) -> ApiResult<Vec<Self>> {
+        let rows = sqlx::query(select!(
+            "WHERE submissions.board = $1 AND (submissions.team = $2 OR \
+             (submissions.visibility = 'public' AND submissions.mark <> 'hidden' AND teams.banned = 0)) \
+             ORDER BY submissions.ranked, submissions.created, submissions.id LIMIT $3 OFFSET $4"
+        ))
+        .bind(board)
+        .bind(team.unwrap_or_default())
+        .bind(i64::from(limit))
+        .bind(i64::from(start))
+        .fetch_all(database.read())
+        .await?;
+        rows.iter().map(Self::read).collect()
+    }
+
+    /// All submissions on a board, private ones too, as a transaction sees them.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn everything_on(transaction: &mut Transaction, board: &str) -> ApiResult<Vec<Self>> {
+        let statement = sqlx::query(select!("WHERE submissions.board = $1")).bind(board);
+        statement.fetch_all(&mut **transaction).await?.iter().map(Self::read).collect()
+    }
+
     /// All submissions, private ones too, oldest first: for the operator's commands.
     ///
     /// # Errors
@@ -150,11 +184,11 @@ impl Submission {
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn insert(&self, transaction: &mut Transaction, report: &str) -> ApiResult<()> {
+    pub async fn insert(&self, transaction: &mut Transaction, board: &Loaded, report: &str) -> ApiResult<()> {
         sqlx::query(
             "INSERT INTO submissions (id, board, team, metadata, visibility, predictions, scores, report, scorer, \
-             created, changed, truth, predicted, samples, mark, reason, sealed) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, $16)",
+             created, changed, truth, predicted, samples, mark, reason, sealed, ranked) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, $16, $17)",
         )
         .bind(&self.id)
         .bind(&self.board)
@@ -172,6 +206,7 @@ impl Submission {
         .bind(self.mark.name())
         .bind(&self.reason)
         .bind(self.sealed_text()?)
+        .bind(self.key(board))
         .execute(&mut **transaction)
         .await?;
         Ok(())
@@ -206,10 +241,10 @@ impl Submission {
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn rescore(&self, transaction: &mut Transaction, report: &str) -> ApiResult<()> {
+    pub async fn rescore(&self, transaction: &mut Transaction, board: &Loaded, report: &str) -> ApiResult<()> {
         sqlx::query(
             "UPDATE submissions SET scores = $1, report = $2, scorer = $3, truth = $4, predicted = $5, samples = $6, \
-             mark = $7, sealed = $8 WHERE id = $9",
+             mark = $7, sealed = $8, ranked = $9 WHERE id = $10",
         )
         .bind(serde_json::to_string(&self.scores)?)
         .bind(report)
@@ -219,6 +254,7 @@ impl Submission {
         .bind(self.samples)
         .bind(self.mark.name())
         .bind(self.sealed_text()?)
+        .bind(self.key(board))
         .bind(&self.id)
         .execute(&mut **transaction)
         .await?;
@@ -248,6 +284,14 @@ impl Submission {
     pub fn is_incomplete(&self, board: &Loaded) -> bool {
         let counted = board.board.unpredicted == Unpredicted::Counted && board.board.primary == Column::Epsilon;
         self.predicted < self.samples && !counted
+    }
+
+    /// What it is ranked by, the least first.
+    pub fn key(&self, board: &Loaded) -> f64 {
+        match self.mark {
+            Mark::None => rankings::key(board.board.primary, &self.shown(board, Some(Phase::Open))),
+            _ => rankings::key(board.board.primary, &Scores::default()),
+        }
     }
 
     /// The numbers as they may be shown: in a contest what was told, and the private part's when it has closed. What is

@@ -1,7 +1,7 @@
 //! Boards as everybody sees them, and as a team sees them with its private rows.
 
 use axum::{extract::State, response::Response};
-use glae_api::{BoardPage, BoardSummary, ContestPage, Quota, TruthVersion};
+use glae_api::{Board, BoardPage, BoardSummary, ContestPage, Phase, Quota, Scores, TruthVersion};
 use serde::Deserialize;
 
 use super::{csv_response, json_response};
@@ -11,6 +11,7 @@ use crate::{
     extract::{OnBoard, Query},
     problem::{ApiError, ApiResult, Kind},
     quota::Allowance,
+    rankings::{self, Placed},
     results::{self, Rated},
     state::Portal,
     submission::Submission,
@@ -26,48 +27,105 @@ pub struct Pair {
     b: String,
 }
 
+/// Which part of a ranking.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    from: Option<u32>,
+    limit: Option<u32>,
+}
+
+/// No ranking has more places; the end of a page stays a number.
+const MOST_PLACES: u32 = 1 << 30;
+
 /// All boards.
 #[utoipa::path(get, path = "/api/v1/boards", tag = "boards",
     responses((status = 200, description = "The boards, by id.", body = [BoardSummary])))]
 pub async fn list(State(portal): State<Portal>) -> ApiResult<axum::Json<Vec<BoardSummary>>> {
     let mut boards = Vec::with_capacity(portal.boards.len());
     for board in portal.boards.values() {
-        let contest = contest::now(&portal, board).await?;
-        let submissions = Submission::on_board(&portal.database, &board.board.id, None).await?;
-        let phase = contest.map(|contest| contest.phase);
-        let summary = board.summary(submissions.iter().map(|one| one.row(board, None, phase)).collect());
+        let phase = contest::now(&portal, board).await?.map(|contest| contest.phase);
+        let (database, primary) = (&portal.database, board.board.primary);
+        let summary = if phase == Some(Phase::Closed) {
+            let submissions = Submission::on_board(database, &board.board.id, None).await?;
+            board.summary(submissions.iter().map(|one| one.row(board, None, phase)).collect())
+        } else {
+            let of_file = board.summary(Vec::new());
+            let (rows, best) = rankings::count(database, &board.board.id, None).await?;
+            let best = best.map(|key| if primary.ascending() { key } else { -key });
+            let scores = |number| primary.with(Scores::default(), number);
+            let first = primary.compare(&scores(best), &scores(of_file.best)).is_lt();
+            BoardSummary { rows: of_file.rows + rows, best: if first { best } else { of_file.best }, ..of_file }
+        };
         boards.push(BoardSummary { contest: phase, ..summary });
     }
     Ok(axum::Json(boards))
 }
 
-/// A board with its rows, best first. With a token also the team's private rows.
+/// A board with its rows, best first. With a token also the team's private rows. With `limit` a part of the ranking.
 #[utoipa::path(get, path = "/api/v1/boards/{board}", tag = "boards", security((), ("token" = [])),
-    params(("board" = String, Path, description = "The board's id.")),
+    params(("board" = String, Path, description = "The board's id."),
+        ("from" = Option<u32>, Query, description = "With `limit`: the first place, from 0."),
+        ("limit" = Option<u32>, Query, description = "How many rows, 1 to 1000; all if absent.", minimum = 1,
+            maximum = 1000)),
     responses((status = 200, description = "The board.", body = BoardPage)))]
 pub async fn page(
     State(portal): State<Portal>,
     viewer: Option<Caller>,
     OnBoard(board): OnBoard,
+    Query(part): Query<Part>,
 ) -> ApiResult<axum::Json<BoardPage>> {
     let team = viewer.as_ref().map(|caller| caller.team.as_str());
     let contest = contest::now(&portal, &board).await?;
-    let submissions = Submission::on_board(&portal.database, &board.board.id, team).await?;
-    let standings = standing::of(&portal.database, &board, contest.as_ref(), &submissions, team).await?;
-    let phase = contest.as_ref().map(|contest| contest.phase);
-    let rows = submissions.iter().map(|submission| {
-        let mut row = submission.row(&board, team, phase);
-        // A team has one place in a contest; its other submissions have none.
-        if standings.get(&row.id).is_some_and(|standing| standing.is_final == Some(false)) {
-            row.scores = board.board.primary.with(row.scores, None);
+    let (database, phase) = (&portal.database, contest.as_ref().map(|contest| contest.phase));
+    let from = part.from.unwrap_or_default();
+    if part.limit.is_some_and(|limit| !(1..=1000).contains(&limit)) || (part.limit.is_none() && from > 0) {
+        return Err(ApiError::malformed("limit must lie between 1 and 1000, and from needs it."));
+    }
+    let (shown, standings, total, own_rank) = match part.limit {
+        // The ranking of a closed contest is that of the finals, which are few.
+        Some(limit) if phase != Some(Phase::Closed) => {
+            let placed = rankings::page(database, &board, team, from.min(MOST_PLACES), limit).await?;
+            let submissions: Vec<_> = placed.iter().filter_map(Placed::submission).cloned().collect();
+            let standings = standing::of(database, &board, contest.as_ref(), &submissions, team).await?;
+            let rows = placed.into_iter().map(|placed| match placed {
+                Placed::File(row) => row,
+                Placed::Submitted(submission) => submission.row(&board, team, phase),
+            });
+            let shown = Board { rows: rows.collect(), ..board.board.clone() };
+            let (total, _) = rankings::count(database, &board.board.id, team).await?;
+            let own = match team {
+                Some(team) => rankings::own(database, &board, team).await?,
+                None => None,
+            };
+            (shown, standings, Some(total + board.board.rows.len() as u32), own)
         }
-        row
-    });
+        _ => {
+            let submissions = Submission::on_board(database, &board.board.id, team).await?;
+            let standings = standing::of(database, &board, contest.as_ref(), &submissions, team).await?;
+            let rows = submissions.iter().map(|submission| {
+                let mut row = submission.row(&board, team, phase);
+                // A team has one place in a contest; its other submissions have none.
+                if standings.get(&row.id).is_some_and(|standing| standing.is_final == Some(false)) {
+                    row.scores = board.board.primary.with(row.scores, None);
+                }
+                row
+            });
+            let mut shown = board.ranked(rows.collect());
+            let total = shown.rows.len() as u32;
+            if let Some(limit) = part.limit {
+                shown.rows = shown.rows.into_iter().skip(from as usize).take(limit as usize).collect();
+            }
+            (shown, standings, part.limit.map(|_| total), None)
+        }
+    };
     let steps = portal.hidden.get(&board.board.id).map(|hidden| hidden.steps.clone()).unwrap_or_default();
     let page =
         |now: contest::Now| ContestPage { rules: now.rules, phase: now.phase, steps, announcement: now.announcement };
     Ok(axum::Json(BoardPage {
-        board: board.ranked(rows.collect()),
+        board: shown,
+        total,
+        own_rank,
         test_counts: board.test_counts(),
         contest: contest.map(page),
         standings,

@@ -122,7 +122,9 @@ async fn switch(
         }
     }
     for (old, new, report) in &scored {
-        new.rescore(&mut transaction, report).await.map_err(told)?;
+        if let Some(board) = portal.boards.get(&new.board) {
+            new.rescore(&mut transaction, board, report).await.map_err(told)?;
+        }
         changes.changed.extend(difference(old, new));
     }
     sqlx::query("DELETE FROM results").execute(&mut *transaction).await?;

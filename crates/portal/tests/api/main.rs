@@ -8,6 +8,7 @@ mod contests;
 mod journey;
 mod operator;
 mod quotas;
+mod rankings;
 mod safety;
 mod teams;
 mod truth;
@@ -74,6 +75,10 @@ scenarios! {
         boosting_learns_no_images
         first_answers_learn_no_images
         answers_are_whole_steps;
+    rankings:
+        pages_are_parts_of_the_ranking
+        an_unchanged_answer_is_not_sent_twice
+        what_was_withdrawn_does_not_come_back;
     upgrade:
         data_of_an_earlier_portal_opens_unchanged
         a_backup_of_an_earlier_portal_is_restored;
