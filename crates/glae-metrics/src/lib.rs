@@ -43,7 +43,7 @@ pub use problems::{ProblemGroup, ProblemKind, Problems};
 pub use report::Report;
 pub use routing::RoutingShare;
 pub use sample::{MetricsError, Sample, cmae, mae};
-pub use score::{Options, Unpredicted, score};
+pub use score::{Options, Unpredicted, score, score_part};
 pub use shots::{Shot, Shots};
 pub use truth::{Truth, TruthRow};
 pub use worst::{Worst, worst};

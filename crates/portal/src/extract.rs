@@ -1,17 +1,17 @@
 //! What handlers take out of a request. Every refusal is a problem document, and ownership is checked in one place.
 
-use std::{net::IpAddr, net::SocketAddr, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::{
-        ConnectInfo, FromRequest, FromRequestParts, OptionalFromRequestParts, RawPathParams, Request,
-        rejection::JsonRejection,
+        FromRequest, FromRequestParts, OptionalFromRequestParts, RawPathParams, Request, rejection::JsonRejection,
     },
     http::{StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
 
 use crate::{
+    address::Address,
     board::Loaded,
     problem::{ApiError, ApiResult, Kind},
     state::Portal,
@@ -51,10 +51,6 @@ pub struct Visible {
 /// The submission that the path names, which belongs to the request's team.
 #[derive(Debug)]
 pub struct Owned(pub Submission);
-
-/// Where the request came from, as far as is known.
-#[derive(Clone, Copy, Debug)]
-pub struct Address(pub IpAddr);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
@@ -111,7 +107,7 @@ impl OptionalFromRequestParts<Portal> for Caller {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(bearer());
         }
-        let caller = token::verify(&portal.database, &portal.verified, token.trim(), portal.now()).await?;
+        let caller = token::verify(&portal.database, &portal.old_hashes, token.trim(), portal.now()).await?;
         portal.by_token.take(caller.token.clone(), Instant::now()).map_err(ApiError::rate)?;
         Ok(Some(caller))
     }
@@ -171,24 +167,7 @@ impl FromRequestParts<Portal> for Address {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Self> {
-        Ok(Self::of(parts, portal.config.limits.trust_proxy))
-    }
-}
-
-impl Address {
-    /// The address that requests are counted by. IPv6 networks of one customer (/64) count as one.
-    pub fn of(parts: &Parts, trust_proxy: bool) -> Self {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        // The last entry was added by the trusted proxy; those before it come from the client.
-        let forwarded = || {
-            let header = parts.headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
-            header.rsplit(',').next()?.trim().parse().ok()
-        };
-        let address = trust_proxy.then(forwarded).flatten().or(peer).unwrap_or(IpAddr::from([0, 0, 0, 0]));
-        Self(match address.to_canonical() {
-            IpAddr::V6(address) => IpAddr::from((u128::from(address) >> 64 << 64).to_be_bytes()),
-            address => address,
-        })
+        Ok(Self::of(parts, portal.config.limits.proxies))
     }
 }
 

@@ -50,6 +50,13 @@ kinds! {
         "Another team has this name, or one that looks like it. Choose another.";
     CLOSED_BOARD: "closed-board", CONFLICT, "This board takes no submissions",
         "The server has no truth for this board, so it cannot score. Score in the browser against your own copy.";
+    NOT_YET: "not-yet", FORBIDDEN, "This is told later",
+        "A contest tells its own columns while it is open, in steps, and everything else when it has closed.";
+    NOT_ADMITTED: "not-admitted", FORBIDDEN, "This team does not take part",
+        "The contest is for teams that were invited or admitted, or the organiser has refused or banned this team. The \
+         detail says which, and what to do.";
+    WITHDRAWN: "withdrawn", GONE, "The submission was withdrawn",
+        "The request with this Idempotency-Key was answered before, and its submission has been withdrawn since.";
     TOO_LARGE: "too-large", PAYLOAD_TOO_LARGE, "The request is too large",
         "The detail names the limit. Predictions may be sent compressed with gzip.";
     MEDIA_TYPE: "media-type", UNSUPPORTED_MEDIA_TYPE, "This kind of content is not taken here",
