@@ -15,8 +15,11 @@ pub mod drawing;
 pub mod film;
 pub mod native;
 pub mod picture;
+mod skip;
 
 use std::path::{Path, PathBuf};
+
+pub use skip::skipped;
 
 /// The root of the repository.
 pub fn root() -> PathBuf {

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::{axe, browser, browser::Browser, project::Project, step::Steps, step::execute, test::ALL};
+use crate::{
+    axe, browser, browser::Browser, project::Project, skips, skips::Skips, step::Steps, step::execute, test::ALL,
+};
 
 /// What the browser tests need beside the page: found or installed before anything is built for minutes.
 pub(crate) struct Stage {
@@ -33,6 +35,7 @@ impl Stage {
             .env("GLAE_PORTAL_BIN", project.program("portal"))
             .env("GLAE_TRAINER_BIN", project.program("trainer"))
             .env("GLAE_ARTIFACTS", &artifacts)
+            .env(skips::FILE, Skips::path(project))
             .env("CHROMIUM", &self.browser.chromium)
             .env("CHROMEDRIVER", &self.browser.driver);
         match walk {

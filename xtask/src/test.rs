@@ -9,6 +9,7 @@ use crate::{
     journeys::Stage,
     page,
     project::Project,
+    skips::{self, Skips},
     step::{Steps, execute},
     tools,
 };
@@ -22,16 +23,19 @@ pub(crate) const ALL: [&str; 2] = ["--workspace", "--locked"];
 /// Runs every test there is.
 pub(crate) fn run(project: &Project, steps: &mut Steps) -> Result<()> {
     tools::install(project, steps)?;
+    let skips = Skips::begin(project)?;
     let stage = Stage::set_up(project, steps)?;
     build(project, steps)?;
     steps.run("native tests", "everything that needs no browser", || {
         // Nothing set outside may point these tests at a page; the browser tests have a step of their own.
-        execute(project.cargo(&[["test"].as_slice(), &ALL].concat())?.env_remove("GLAE_SITE"))
+        let mut command = project.cargo(&[["test"].as_slice(), &ALL].concat())?;
+        execute(command.env_remove("GLAE_SITE").env(skips::FILE, Skips::path(project)))
     })?;
     let site = page::build(project, steps, Quality::Quick)?;
     steps.run("browser tests", "the page as a visitor sees it, on WebGPU and on the CPU", || {
         stage.play(project, &site, &[], None)
-    })
+    })?;
+    skips.report()
 }
 
 /// Walks through the page at random for many actions, from a seed that changes from day to day.

@@ -8,7 +8,11 @@ use crate::session::Session;
 /// Runs axe-core in the page that is open and fails on serious and critical findings, light and dark.
 pub(crate) async fn check(session: &Session, name: &str) -> Result<()> {
     let Some(path) = &session.settings.axe else {
-        println!("SKIPPED: axe-core on {name}, because GLAE_AXE names no script (`cargo xtask test` fetches it)");
+        tests::skipped(
+            "axe",
+            &format!("axe-core on {name}"),
+            "GLAE_AXE names no script (`cargo xtask test` fetches it)",
+        );
         return Ok(());
     };
     // WebDriver scripts do not pass through the page's content security policy.

@@ -32,7 +32,7 @@ pub(crate) async fn shipped_on_webgpu(session: &Session) -> Result<()> {
 /// A second worker takes the mirror images soon after the first answer, unless it is not wanted; the answers stay the same.
 pub(crate) async fn by_two_on_the_cpu(session: &Session) -> Result<()> {
     if std::thread::available_parallelism()?.get() < 2 {
-        println!("SKIPPED: estimates by two workers, because there is one core");
+        tests::skipped("cores", "estimates by two workers", "there is one core");
         return Ok(());
     }
     let native = session.native("golden-tiny")?;
@@ -96,7 +96,7 @@ async fn shipped(session: &Session, device: &str, limit: Duration) -> Result<()>
     ];
     match reference::utkface_chip(&session.native("golden-tiny")?).await? {
         Some(chip) => files.push(chip),
-        None => println!("SKIPPED: the UTKFace chip, because ../shared/data/utkface is not there"),
+        None => tests::skipped("data", "the UTKFace chip", "../shared/data/utkface is not there"),
     }
     let right = reference::trainer_predict(session, &session.default_weights()?, &files).await?;
     let mut page = Page::open(session, None, &format!("device={device}")).await?;

@@ -93,7 +93,8 @@ pub(crate) async fn nobody(session: &Session) -> Result<()> {
 pub(crate) async fn photographs(session: &Session) -> Result<()> {
     let native = session.native("golden-tiny")?;
     let Some(photographs) = reference::photographs(&native, PHOTOGRAPHS).await? else {
-        println!("SKIPPED: real photographs, because ../shared/data/fairface and ../shared/data/natural are not there");
+        let why = "../shared/data/fairface and ../shared/data/natural are not there";
+        tests::skipped("data", "real photographs", why);
         return Ok(());
     };
     let mut page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;

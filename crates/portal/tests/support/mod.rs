@@ -4,6 +4,8 @@
 
 mod boards;
 mod postgres;
+#[path = "../../../../tests/src/skip.rs"]
+mod skip;
 
 use std::{
     fs,

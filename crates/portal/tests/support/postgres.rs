@@ -8,6 +8,11 @@ use std::{
 
 use tempfile::TempDir;
 
+use super::skip::skipped;
+
+/// What does not run without it.
+const WHAT: &str = "the portal on PostgreSQL";
+
 /// A running server; stopped when dropped.
 pub struct Postgres {
     programs: PathBuf,
@@ -20,13 +25,13 @@ impl Postgres {
     /// Starts a server, or says in one line why not. `durable` waits for the disk, as a real one does.
     pub fn start(durable: bool) -> Option<Self> {
         let Some(programs) = programs() else {
-            eprintln!("skipped on PostgreSQL: initdb and pg_ctl were found neither on PATH nor in /usr/lib/postgresql");
+            skipped("postgresql", WHAT, "initdb and pg_ctl were found neither on PATH nor in /usr/lib/postgresql");
             return None;
         };
         let user = match ordinary_user() {
             Ok(user) => user,
             Err(reason) => {
-                eprintln!("skipped on PostgreSQL: {reason}");
+                skipped("postgresql", WHAT, &reason.to_string());
                 return None;
             }
         };
