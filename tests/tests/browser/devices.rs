@@ -46,7 +46,7 @@ pub(crate) async fn silent(session: &Session) -> Result<()> {
     for (silence, words) in [
         ("GPU.prototype.requestAdapter = () => new Promise(() => {});", "did not answer within 15 seconds"),
         ("GPUAdapter.prototype.requestDevice = () => new Promise(() => {});", "did not answer within 15 seconds"),
-        ("GPUBuffer.prototype.mapAsync = () => new Promise(() => {});", "did not answer within 45 seconds"),
+        ("GPUBuffer.prototype.mapAsync = () => new Promise(() => {});", "did not answer within 60 seconds"),
     ] {
         the_cpu_takes_over(session, &when_loading(&format!("{CARD}{silence}")), words).await?;
     }

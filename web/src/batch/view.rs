@@ -41,7 +41,7 @@ pub(crate) fn BatchView(
             <p class="hint">
                 "The file has one row for each photo with an age, its largest face's, and can be given to the leaderboard as it is."
             </p>
-            <p class="hint" translate="no" data-testid="batch-by-browser">
+            <p class="hint" translate="no" data-testid="batch-by-browser" hidden=move || batch.by_browser.get() == 0>
                 {move || match batch.by_browser.get() {
                     0 => String::new(),
                     1 => "1 photo was decoded by the browser, whose pixels may differ from another one's.".to_owned(),

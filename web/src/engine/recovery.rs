@@ -33,7 +33,8 @@ pub fn patience(
         _ if !listening => Some(180),
         // Forced onto a program in place of a card, which takes minutes.
         (DeviceChoice::WebGpu, _) => Some(600),
-        (DeviceChoice::Auto, _) if !ready => Some(120),
+        // Two proofs of a minute each may lie between two messages.
+        (DeviceChoice::Auto, _) if !ready => Some(200),
         (DeviceChoice::Auto, Some(DeviceKind::WebGpu)) => Some(60),
         // A photograph as large as any that is read, on a slow phone.
         _ => Some(300),
@@ -82,7 +83,7 @@ mod tests {
         assert_eq!(patience(&auto, true, true, Some(DeviceKind::WebGpu), false), None);
         let busy = [(false, false, None), (true, false, None), (true, true, Some(DeviceKind::WebGpu))];
         let limits = busy.map(|(listening, ready, device)| patience(&auto, listening, ready, device, true).unwrap());
-        assert_eq!(limits, [180, 120, 60]);
+        assert_eq!(limits, [180, 200, 60]);
         // A large photograph on the processor is not a broken worker, and neither is a card that is a program.
         assert!(patience(&auto, true, true, Some(DeviceKind::Cpu), true).unwrap() >= 300);
         assert!(patience(&DeviceChoice::WebGpu, true, false, None, false).unwrap() >= 600);

@@ -17,7 +17,7 @@ use crate::estimate::wording;
 
 /// How long a device may take over a known input, its programs' compilation included, in seconds. The first one on a phone
 /// took 8.
-const PROOF_SECONDS: u32 = 45;
+const PROOF_SECONDS: u32 = 60;
 
 /// The same where WebGPU is forced: on a program in place of a card it takes minutes.
 const FORCED_SECONDS: u32 = 540;

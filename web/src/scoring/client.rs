@@ -277,7 +277,8 @@ fn split(truth: Result<String, File>) -> (Option<String>, Option<File>) {
 /// The new file's name says what was done to it.
 fn renamed_name(name: &str, renaming: &Renaming) -> String {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    format!("{stem} without {}.csv", renaming.words())
+    // A slash would look like a folder once more.
+    format!("{stem} without {}.csv", renaming.words().replace('/', ""))
 }
 
 impl Default for Scoring {
