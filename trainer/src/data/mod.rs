@@ -2,13 +2,15 @@
 
 pub mod check;
 pub mod faces;
+pub mod found;
 mod images;
 pub mod packed;
+pub mod photos;
 pub mod protocols;
 pub mod split;
 mod tables;
 mod training_set;
 
 pub use images::{Crops, Problem, Set, load, load_wide};
-pub use tables::{Landmarks, Truth, read_landmarks, read_truth};
+pub use tables::{Landmarks, Truth, file_problems, read_cells, read_landmarks, read_truth};
 pub use training_set::TrainingSet;
