@@ -2,6 +2,7 @@
 //!
 //! - `architecture`: which package may use which, and where a backend may be named;
 //! - `tree`: what may lie in the repository (no photographs), and that weights never travel without their manifest;
+//! - `docs`: every link and anchor of the Markdown files leads somewhere, and no page of `docs/` is without one;
 //! - `boards`: the boards that ship hold what they promise, and our rows repeat the recorded errors;
 //! - `weights`: every shipped network loads and gives its golden answer;
 //! - `drawn`: the shipped detector finds the drawn faces that the journeys show it, and nothing in an empty landscape;

@@ -2,6 +2,7 @@
 
 pub mod colour;
 pub mod rand_augment;
+pub mod world;
 
 use glae_face::RgbImage;
 use glae_face::crop::{Square, crop_square};
@@ -9,7 +10,7 @@ use rand::Rng;
 
 use crate::config::{Augment, RandAugment};
 
-/// Draws and applies one change: shift and scale, mirror, colour, then RandAugment. The image has `margin` pixels around the
+/// Draws and applies one change: shift, scale and turn, mirror, colour, RandAugment, then [`world`]. The image has `margin` pixels around the
 /// crop on each side, of which shift and scale take what they need; the result has none.
 pub fn augment(image: &RgbImage, margin: u32, settings: &Augment, generator: &mut impl Rng) -> RgbImage {
     let size = image.width() - 2 * margin;
@@ -18,7 +19,10 @@ pub fn augment(image: &RgbImage, margin: u32, settings: &Augment, generator: &mu
     let (dx, dy, growth) = (spread(settings.shift), spread(settings.shift), spread(settings.scale));
     let new_side = side * (1.0 + growth);
     let centre = |d: f32| (side - new_side) / 2.0 + d * side;
-    let mut changed = if settings.shift > 0.0 || settings.scale > 0.0 {
+    let turn = world::turn(&settings.world, generator);
+    let mut changed = if turn != 0.0 {
+        world::turned(image, [before + centre(dx), before + centre(dy)], new_side, turn, size)
+    } else if settings.shift > 0.0 || settings.scale > 0.0 {
         crop_square(image, Square { x: before + centre(dx), y: before + centre(dy), side: new_side }, size)
     } else {
         image::imageops::crop_imm(image, margin, margin, size, size).to_image()
@@ -27,12 +31,13 @@ pub fn augment(image: &RgbImage, margin: u32, settings: &Augment, generator: &mu
         image::imageops::flip_horizontal_in_place(&mut changed);
     }
     colour::jitter(&mut changed, settings, generator);
-    match &settings.rand_augment {
+    let changed = match &settings.rand_augment {
         Some(RandAugment { operations, magnitude }) => {
             rand_augment::rand_augment(changed, *operations, *magnitude, generator)
         }
         None => changed,
-    }
+    };
+    world::spoil(changed, &settings.world, generator)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use glae_model::StateDict;
-use glae_model::weights::Array;
+use glae_model::weights::{Array, Path};
 
 use crate::optimizer::{array, tensor};
 
@@ -36,7 +36,7 @@ impl Average {
     /// its random start.
     pub fn update(&mut self, module: &impl Module, step: usize) {
         let kept = self.decay.min((1.0 + step as f64) / (10.0 + step as f64));
-        module.visit(&mut Update { average: self, kept, path: Vec::new() });
+        module.visit(&mut Update { average: self, kept, path: Path::default() });
     }
 
     /// All averages, for a checkpoint and for answering; empty before the first update.
@@ -49,23 +49,23 @@ impl Average {
 struct Update<'a> {
     average: &'a mut Average,
     kept: f64,
-    path: Vec<String>,
+    path: Path,
 }
 
 impl ModuleVisitor for Update<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let weight = param.val();
         let shape = weight.dims().to_vec();
         let weight = weight.flatten::<1>(0, D - 1);
-        let name = glae_model::weights::torch_name(&self.path);
+        let name = self.path.torch_name();
         let next = match self.average.state.remove(&name) {
             Some((_, average)) => average.clone() + (weight - average).mul_scalar(1.0 - self.kept),
             None => weight,

@@ -22,6 +22,9 @@ pub struct RunConfig {
     pub seed: u64,
     /// Architecture.
     pub network: NetworkConfig,
+    /// Subtracted from red, green and blue (0..=255) before they are divided by 128; by default the paper's 127.5.
+    #[serde(default = "paper_mean")]
+    pub mean: [f32; 3],
     /// Part of the photograph that is looked at.
     #[serde(default = "whole_square")]
     pub crop: Crop,
@@ -37,6 +40,9 @@ pub struct RunConfig {
     /// Weight of the L1 term of `loss = "glae"` and `"base"`; the paper's is 1.
     #[serde(default = "one")]
     pub l1_weight: f64,
+    /// Weight of the local branch of `loss = "glae"`, `[GLAE] eq. (10)`; the paper's is 1.
+    #[serde(default = "one")]
+    pub local_weight: f64,
     /// Standard deviation of the prediction's noise in years, for `loss = "balanced-mse"`.
     #[serde(default = "noise")]
     pub balanced_mse_noise: f64,
@@ -47,6 +53,12 @@ pub struct RunConfig {
     /// Decay per step of the moving average of the weights, e.g. 0.999: what is evaluated and exported are then the averaged
     /// weights, and stage 2 builds on them.
     pub ema: Option<f64>,
+    /// Weights to begin with in place of random ones: a file as `trainer import` writes it, with an array for each of the
+    /// network's.
+    pub start: Option<PathBuf>,
+    /// What makes a step of a gradient.
+    #[serde(default)]
+    pub optimizer: OptimizerKind,
     /// Random changes to training images.
     #[serde(default)]
     pub augment: Augment,
@@ -54,6 +66,17 @@ pub struct RunConfig {
     pub stage1: Stage,
     /// Balanced classifier on the frozen backbone, ages equally often.
     pub stage2: Stage,
+}
+
+/// What makes a step of a gradient.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// SGD with Nesterov momentum, as in the paper.
+    #[default]
+    Sgd,
+    /// AdamW: for networks that begin with published weights.
+    AdamW,
 }
 
 /// Where images and truth are. Relative paths are relative to the working directory.
@@ -70,6 +93,12 @@ pub struct Data {
     pub test: Option<PathBuf>,
     /// Landmarks of all images, for `crop = { landmarks = ... }`.
     pub landmarks: Option<PathBuf>,
+    /// Added to both coordinates of every landmark, in pixels: 0.5 for files that count from the middle of the first pixel, 0
+    /// for files that count from its corner, as `trainer prepare` does.
+    #[serde(default)]
+    pub landmarks_offset: f32,
+    /// Age distributions beside the ages, and faces that have no age.
+    pub soft: Option<Soft>,
     /// File of all crops, which `trainer prepare --run` writes: training reads it in place of the images.
     pub cache: Option<PathBuf>,
     /// What the data is, for the manifest.
@@ -79,6 +108,60 @@ pub struct Data {
     /// Largest share of unusable training images that is tolerated.
     #[serde(default = "one_percent")]
     pub max_bad_share: f64,
+}
+
+/// Age distributions of other networks ("soft labels"), as targets beside the ages. They are made by `trainer teach`, or by
+/// anything that writes the same two files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Soft {
+    /// Safetensors file with `probabilities` `[rows, 101]`, ages 0 to 100, f16 or f32, and `confidence` `[rows]`.
+    pub labels: PathBuf,
+    /// CSV with `file` and `set`, a line for each of these rows, in their order.
+    pub rows: PathBuf,
+    /// Share of the soft label in the target of an image that has an age as well; the rest is its label distribution.
+    #[serde(default = "half")]
+    pub weight: f32,
+    /// Above this age in years the label stands alone: distributions of networks are drawn towards the middle.
+    #[serde(default = "old")]
+    pub label_alone_above: f32,
+    /// Faces without an age.
+    pub faces: Option<Faces>,
+}
+
+/// Faces that have a soft label only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Faces {
+    /// Value of `set` of their rows.
+    pub set: String,
+    /// Folder of the images.
+    pub images: PathBuf,
+    /// Landmarks of the images, for `crop = { landmarks = ... }`.
+    pub landmarks: Option<PathBuf>,
+    /// See [`Data::landmarks_offset`].
+    #[serde(default)]
+    pub landmarks_offset: f32,
+    /// Share of each step's images, drawn evenly over ages and weighted by `confidence`.
+    pub share: f64,
+    /// So many are kept apart to validate on.
+    #[serde(default)]
+    pub held_out: usize,
+    /// Beginnings of names that are kept apart before others are.
+    #[serde(default)]
+    pub held_out_first: Vec<String>,
+}
+
+/// Which images a stage draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sampling {
+    /// Each image once an epoch: the paper's stage 1.
+    Instance,
+    /// Half of the draws as likely for each image, half by the inverse root of the number of images of its age.
+    Root,
+    /// Each age as often: the paper's stage 2.
+    Class,
 }
 
 /// Random changes to training images.
@@ -101,26 +184,65 @@ pub struct Augment {
     pub surroundings: bool,
     /// RandAugment, off unless asked for; `rand_augment = {}` is the paper's.
     pub rand_augment: Option<RandAugment>,
+    /// What cameras and files do to a face. Off unless asked for.
+    pub world: World,
 }
 
 impl Default for Augment {
     fn default() -> Self {
-        Self { flip: true, colour: 0.2, hue: 0.0, shift: 0.06, scale: 0.1, surroundings: false, rand_augment: None }
+        Self { flip: true, colour: 0.2, shift: 0.06, scale: 0.1, ..Self::none() }
     }
 }
 
 impl Augment {
     /// Images as they are.
     pub fn none() -> Self {
-        Self { flip: false, colour: 0.0, hue: 0.0, shift: 0.0, scale: 0.0, surroundings: false, rand_augment: None }
+        Self {
+            flip: false,
+            colour: 0.0,
+            hue: 0.0,
+            shift: 0.0,
+            scale: 0.0,
+            surroundings: false,
+            rand_augment: None,
+            world: World::default(),
+        }
     }
 
-    /// Pixels that are needed on each side of a crop of `size` pixels: as far as shift and scale reach together, and one for
-    /// the filter.
+    /// Pixels that are needed on each side of a crop of `size` pixels: as far as shift, scale and turn reach together, and one
+    /// for the filter.
     pub fn margin(&self, size: usize) -> u32 {
-        let reach = size as f32 * (self.shift + self.scale / 2.0);
+        let (sine, cosine) = self.world.turn.to_radians().sin_cos();
+        // From the middle to the corner of a larger, turned square.
+        let half = 0.5 * (1.0 + self.scale) * (sine + cosine);
+        let reach = size as f32 * (self.shift + half - 0.5);
         if self.surroundings && reach > 0.0 { reach.ceil() as u32 + 1 } else { 0 }
     }
+}
+
+/// What cameras and files do to a face, see [`crate::augment::world`]: each a probability per image unless it names a unit; 0
+/// leaves it out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct World {
+    /// Turned by up to this many degrees; smaller turns are likelier.
+    pub turn: f32,
+    /// Shrunk to 0.2 to 0.9 of its size and enlarged again.
+    pub shrink: f32,
+    /// Out of focus, or moved while the shutter was open.
+    pub blur: f32,
+    /// Saved as JPEG of quality 10 to 95.
+    pub jpeg: f32,
+    /// Sensor noise with a standard deviation of up to 10 of 255.
+    pub noise: f32,
+    /// Bled towards grey by half to all.
+    pub grey: f32,
+    /// Exposed otherwise: gamma 0.6 to 1.6, gain 0.7 to 1.3, offset up to a tenth of the range.
+    pub exposure: f32,
+    /// Lit in another colour: each channel by 0.88 to 1.12.
+    pub cast: f32,
+    /// A square of 0.15 to 0.4 of the side in one colour lies on it.
+    pub occlude: f32,
 }
 
 /// Strength of [`crate::augment::rand_augment`]; by default the paper's N = 2 and M = 9.
@@ -153,6 +275,8 @@ pub struct Stage {
     pub accumulate: usize,
     /// Highest learning rate of OneCycle.
     pub learning_rate: f64,
+    /// Which images are drawn; by default the paper's for the stage.
+    pub sampling: Option<Sampling>,
     /// Share of the steps in which the rate rises.
     #[serde(default = "rising")]
     pub warmup: f64,
@@ -175,8 +299,17 @@ impl Stage {
 fn whole_square() -> Crop {
     Crop::Square
 }
+fn paper_mean() -> [f32; 3] {
+    Input::paper(1).mean
+}
 fn one() -> f64 {
     1.0
+}
+fn half() -> f32 {
+    0.5
+}
+fn old() -> f32 {
+    75.0
 }
 /// CHOICE: where the authors' learnt noise starts in their experiments on ages.
 fn noise() -> f64 {
@@ -241,9 +374,15 @@ impl RunConfig {
         self.network.check()?;
         ensure!(self.sigma > 0.0, "`sigma` must be positive");
         ensure!(self.l1_weight >= 0.0, "`l1_weight` must not be negative");
+        ensure!(self.local_weight >= 0.0, "`local_weight` must not be negative");
         ensure!(self.balanced_mse_noise > 0.0, "`balanced_mse_noise` must be positive");
         ensure!(self.ema.is_none_or(|decay| decay > 0.0 && decay < 1.0), "`ema` must lie between 0 and 1");
-        let Augment { colour, hue, rand_augment, .. } = &self.augment;
+        let Augment { colour, hue, rand_augment, world, .. } = &self.augment;
+        ensure!((0.0..=45.0).contains(&world.turn), "`augment.world.turn` must lie in 0..=45 degrees");
+        let World { turn: _, shrink, blur, jpeg, noise, grey, exposure, cast, occlude } = world;
+        let likely = [shrink, blur, jpeg, noise, grey, exposure, cast, occlude];
+        let probable = likely.into_iter().all(|value| (0.0..=1.0).contains(value));
+        ensure!(probable, "`augment.world` holds probabilities, which lie in 0..=1, and `turn`");
         ensure!((0.0..=1.0).contains(colour), "`augment.colour` must lie in 0..=1");
         ensure!(
             (0.0..=0.5).contains(hue),
@@ -258,12 +397,26 @@ impl RunConfig {
         }
         let aligned = matches!(self.crop, Crop::Landmarks(_));
         ensure!(aligned == self.data.landmarks.is_some(), "`crop` by landmarks and `data.landmarks` belong together");
+        if let Some(soft) = &self.data.soft {
+            ensure!((0.0..=1.0).contains(&soft.weight), "`data.soft.weight` must lie in 0..=1");
+            ensure!(
+                self.data.cache.is_none(),
+                "`data.soft` and `data.cache` do not go together: leave out `data.cache`"
+            );
+            if let Some(faces) = &soft.faces {
+                ensure!((0.0..1.0).contains(&faces.share), "`data.soft.faces.share` must lie in 0..1");
+                ensure!(
+                    aligned == faces.landmarks.is_some(),
+                    "`crop` by landmarks and `data.soft.faces.landmarks` belong together"
+                );
+            }
+        }
         Ok(())
     }
 
     /// How a photograph becomes an input.
     pub fn input(&self) -> Input {
-        Input { crop: self.crop, ..Input::paper(self.network.input_size) }
+        Input { crop: self.crop, mean: self.mean, ..Input::paper(self.network.input_size) }
     }
 
     /// Pixels around each training crop, see [`Augment::margin`].

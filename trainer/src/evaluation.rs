@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use glae_face::RgbImage;
 use glae_metrics::{Band, Report, Sample};
 use glae_model::manifest::{Input, Measured};
-use glae_model::{Estimate, Inference, Manifest, NetworkConfig, Routing, StateDict};
+use glae_model::{Estimate, Inference, Manifest, NetworkConfig, Rules, StateDict};
 use serde::{Deserialize, Serialize};
 
 /// Images per forward pass; each goes through twice, as itself and as its mirror image.
@@ -32,7 +32,7 @@ pub fn estimates(inference: &Inference, crops: &[RgbImage], mut done: impl FnMut
 /// # Errors
 /// The state belongs to another architecture.
 pub fn inference(config: &NetworkConfig, state: &StateDict, input: Input, device: &Device) -> Result<Inference> {
-    Ok(Inference::new(config, state, input, Routing::default(), device)?)
+    Ok(Inference::new(config, state, input, Rules::default(), device)?)
 }
 
 /// The scores of each way to answer.
@@ -138,6 +138,6 @@ pub fn load_weights(path: &std::path::Path, device: &Device) -> Result<(Manifest
     let bytes = std::fs::read(&weights_path).with_context(|| format!("cannot read {}", weights_path.display()))?;
     manifest.verify(&bytes).with_context(|| weights_path.display().to_string())?;
     let state = StateDict::from_safetensors(&bytes)?;
-    let inference = Inference::new(&manifest.network, &state, manifest.input, manifest.routing, device)?;
+    let inference = Inference::new(&manifest.network, &state, manifest.input, manifest.rules(), device)?;
     Ok((manifest, inference))
 }

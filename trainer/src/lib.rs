@@ -1,7 +1,4 @@
-//! Trains, evaluates, predicts and exports the GLAE network.
-//!
-//! `cargo run -p trainer` without arguments draws a small long-tailed set of faces, trains both stages of a tiny
-//! configuration on it and prints the report. Everything a run needs stands in one TOML file, see [`config::RunConfig`].
+#![doc = include_str!("../README.md")]
 
 pub mod accumulate;
 pub mod adamw;
@@ -18,6 +15,7 @@ pub mod layers;
 pub mod onnx;
 pub mod optimizer;
 pub mod report;
+pub mod rules;
 pub mod sampler;
 pub mod schedule;
 pub mod smoothing;

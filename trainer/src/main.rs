@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use trainer::commands::{
-    bench, data, demo, detector, evaluate, export, figure, groups, predict, prepare, report, table, train,
+    bench, data, demo, detector, evaluate, export, figure, groups, import, predict, prepare, report, table, train,
 };
 use trainer::device::Choice;
 
@@ -30,6 +30,9 @@ enum Command {
     Export(export::Arguments),
     /// Find the main face of every image and write its landmarks.
     Prepare(prepare::Arguments),
+    /// Turn published weights of other projects into a start for training.
+    #[command(subcommand)]
+    Import(import::Command),
     /// Compare predictions with labelled age groups.
     Groups(groups::Arguments),
     /// Check a data set, or divide it by its protocol.
@@ -55,6 +58,9 @@ fn main() -> Result<()> {
     if let Some(Command::Data(command)) = &command {
         return data::run(command);
     }
+    if let Some(Command::Import(command)) = &command {
+        return import::run(command);
+    }
     let device = device.open()?;
     match command {
         None => demo::run(&device),
@@ -65,6 +71,7 @@ fn main() -> Result<()> {
         Some(Command::Prepare(arguments)) => prepare::run(&arguments, &device),
         Some(Command::Groups(arguments)) => groups::run(&arguments),
         Some(Command::Data(command)) => data::run(&command),
+        Some(Command::Import(command)) => import::run(&command),
         Some(Command::Detector(command)) => detector::run(&command, &device),
         Some(Command::Report(arguments)) => report::run(&arguments, &device),
         Some(Command::Table(arguments)) => table::run(&arguments, &device),

@@ -1,13 +1,60 @@
-//! SGD with Nesterov momentum, weight decay and a clipped gradient, meaning what PyTorch means (dampening 0).
+//! What makes a step of a gradient: SGD with Nesterov momentum, weight decay and a clipped gradient, meaning what PyTorch means
+//! (dampening 0), or [`crate::adamw`]. Burn's own optimisers keep their state by parameter number and not by name, which a
+//! checkpoint of a rebuilt network could not be read with, and its SGD dampens by 0.1.
 
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use glae_model::StateDict;
-use glae_model::weights::Array;
+use glae_model::weights::{Array, Path};
 
+use crate::adamw::AdamW;
+use crate::config::OptimizerKind;
 use crate::schedule::Rates;
+
+/// The optimizer of a run, with its state.
+#[derive(Debug)]
+pub enum Optimizer {
+    /// [`Sgd`]
+    Sgd(Sgd),
+    /// [`AdamW`]
+    AdamW(AdamW),
+}
+
+impl Optimizer {
+    /// Before its first step.
+    pub fn new(kind: OptimizerKind) -> Self {
+        match kind {
+            OptimizerKind::Sgd => Self::Sgd(Sgd::default()),
+            OptimizerKind::AdamW => Self::AdamW(AdamW::default()),
+        }
+    }
+
+    /// One step; see [`Sgd::step`] and [`AdamW::step`].
+    pub fn step<M: Module>(&mut self, module: M, gradients: Gradients, rates: Rates, decay: f64, clip: f64) -> M {
+        match self {
+            Self::Sgd(sgd) => sgd.step(module, gradients, rates, decay, clip),
+            Self::AdamW(adamw) => adamw.step(module, gradients, rates, decay, clip),
+        }
+    }
+
+    /// For a checkpoint.
+    pub fn state(&self) -> StateDict {
+        match self {
+            Self::Sgd(sgd) => sgd.state(),
+            Self::AdamW(adamw) => adamw.state(),
+        }
+    }
+
+    /// From a checkpoint.
+    pub fn restore(kind: OptimizerKind, state: &StateDict, device: &Device) -> Self {
+        match kind {
+            OptimizerKind::Sgd => Self::Sgd(Sgd::restore(state, device)),
+            OptimizerKind::AdamW => Self::AdamW(AdamW::restore(state, device)),
+        }
+    }
+}
 
 /// The optimizer's state: one velocity per parameter, by name.
 #[derive(Debug, Default)]
@@ -77,23 +124,23 @@ pub(crate) fn update<M: Module>(
     shrink: Tensor<1>,
     change: impl FnMut(String, usize, Tensor<1>, Tensor<1>) -> Tensor<1>,
 ) -> M {
-    module.map(&mut Update { gradients, shrink, change, path: Vec::new() })
+    module.map(&mut Update { gradients, shrink, change, path: Path::default() })
 }
 
 struct Update<F> {
     gradients: Gradients,
     shrink: Tensor<1>,
     change: F,
-    path: Vec<String>,
+    path: Path,
 }
 
 impl<F: FnMut(String, usize, Tensor<1>, Tensor<1>) -> Tensor<1>> ModuleMapper for Update<F> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -102,7 +149,7 @@ impl<F: FnMut(String, usize, Tensor<1>, Tensor<1>) -> Tensor<1>> ModuleMapper fo
         let weight = weight.inner();
         let shape = weight.dims();
         let gradient = gradient.flatten::<1>(0, D - 1) * self.shrink.clone();
-        let weight = (self.change)(self.path.join("."), D, weight.flatten::<1>(0, D - 1), gradient).reshape(shape);
+        let weight = (self.change)(self.path.fields(), D, weight.flatten::<1>(0, D - 1), gradient).reshape(shape);
         Param::from_mapped_value(id, Tensor::from_inner(weight).require_grad(), mapper)
     }
 }

@@ -1,11 +1,16 @@
 //! Which images an epoch shows, as a pure function of seed, stage and epoch: a resumed run sees what an unbroken one
 //! would have seen.
 
+use rand::distr::Distribution;
+use rand::distr::weighted::WeightedIndex;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::training::StageKind;
+
+/// `position` of the order of the faces without an age: no image has a place so far back.
+pub const FACES: usize = usize::MAX - 1;
 
 /// A generator of its own for everything random: `position` is an image's place in the epoch, or `None` for the order.
 pub fn generator(seed: u64, stage: StageKind, epoch: usize, position: Option<usize>) -> ChaCha8Rng {
@@ -37,6 +42,25 @@ pub fn class_balanced(ages: &[f32], generator: &mut impl Rng) -> Vec<usize> {
     (0..ages.len()).map(draw).collect()
 }
 
+/// As many images as the set has, half of the draws as likely for each image, half by the inverse root of the number of images
+/// of its age: rare ages come more often, and none of their images hundreds of times.
+pub fn root_balanced(ages: &[f32], generator: &mut impl Rng) -> Vec<usize> {
+    let mut counts = std::collections::BTreeMap::<i64, f32>::new();
+    ages.iter().for_each(|age| *counts.entry(age.round() as i64).or_default() += 1.0);
+    let rare: Vec<f32> = ages.iter().map(|age| 1.0 / counts[&(age.round() as i64)].sqrt()).collect();
+    let mean = rare.iter().sum::<f32>() / rare.len() as f32;
+    weighted(&rare.iter().map(|rare| 1.0 + rare / mean).collect::<Vec<_>>(), ages.len(), generator)
+}
+
+/// So many draws of places, each as likely as its weight says.
+///
+/// # Panics
+/// If no weight is above 0.
+pub fn weighted(weights: &[f32], draws: usize, generator: &mut impl Rng) -> Vec<usize> {
+    let distribution = WeightedIndex::new(weights).expect("some weight is above 0");
+    (0..draws).map(|_| distribution.sample(generator)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,5 +83,15 @@ mod tests {
         let rare = order.iter().filter(|i| **i >= 990).count();
         assert_eq!(order.len(), 1000);
         assert!((421..=579).contains(&rare), "{rare}");
+    }
+
+    #[test]
+    fn root_balanced_shows_rare_ages_more_often_than_they_are_and_less_than_common_ones() {
+        // 9,900 images of 30 years, 100 of 80. Roots 99.5 and 10 share the second half as the sums 99.5 : 10, so the rare age
+        // gets 0.005 + 0.5 * 0.0913 = 0.0507 of the draws: 507 of 10,000 (binomial, 5 sigma = 110).
+        let ages: Vec<f32> = (0..10_000).map(|i| if i < 9_900 { 30.0 } else { 80.0 }).collect();
+        let order = root_balanced(&ages, &mut generator(5, StageKind::Vanilla, 0, None));
+        let rare = order.iter().filter(|i| **i >= 9_900).count();
+        assert!((397..=617).contains(&rare), "{rare}");
     }
 }

@@ -8,7 +8,7 @@ pub mod origin;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use burn::module::Module;
@@ -20,11 +20,14 @@ use self::metrics::Line;
 use crate::average::Average;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::config::{RunConfig, Stage};
-use crate::data::{Set, TrainingSet};
+use crate::data::{Set, SoftFaces, TrainingSet};
 use crate::device::seeded;
 use crate::evaluation::{Scores, estimates, inference, median};
-use crate::optimizer::Sgd;
+use crate::optimizer::Optimizer;
 use crate::schedule::one_cycle;
+
+/// Time after which a checkpoint is written within an epoch: so much is done again after a crash.
+const SAVED: Duration = Duration::from_secs(300);
 
 /// Which classifier is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,10 @@ pub struct Run<'a> {
     pub folder: PathBuf,
     /// Images to learn from, with [`RunConfig::margin`] pixels around them.
     pub train: &'a TrainingSet,
+    /// Faces with a soft label only, where the configuration names some; with the same margin.
+    pub faces: Option<&'a SoftFaces>,
+    /// Weights to begin with, where the configuration names some.
+    pub start: Option<&'a StateDict>,
     /// Images to choose on.
     pub val: &'a Set,
     /// Where to compute, at least one: the first holds the network, the others help with a step's batches.
@@ -71,12 +78,16 @@ impl Run<'_> {
         self.check_devices()?;
         let training = self.device().clone().autodiff();
         let mut net = seeded(self.device(), self.config.seed, || AgeNet::new(&self.config.network, &training));
-        let (mut sgd, mut at) = (Sgd::default(), Progress::default());
+        if let (Some(start), None) = (self.start, &resumed) {
+            net = start.load_into(net).context("the weights to begin with are of another network")?;
+        }
+        let fresh = || Optimizer::new(self.config.optimizer);
+        let (mut optimizer, mut at) = (fresh(), Progress::default());
         let mut average = self.config.ema.map(Average::new);
         if let Some(checkpoint) = resumed {
             net = checkpoint.network.load_into(net)?;
             average = self.config.ema.map(|decay| Average::restore(decay, &checkpoint.average, self.device()));
-            sgd = Sgd::restore(&checkpoint.optimizer, self.device());
+            optimizer = Optimizer::restore(self.config.optimizer, &checkpoint.optimizer, self.device());
             at = checkpoint.progress;
         }
         while at.stage < 2 {
@@ -85,7 +96,7 @@ impl Run<'_> {
                 _ => (StageKind::Balanced, &self.config.stage2),
             };
             let images = stage.images_per_step(self.train.ids.len());
-            let per_epoch = self.train.ids.len() / images;
+            let per_epoch = self.train.ids.len() / self.step_size(stage).labelled;
             let steps = per_epoch * stage.epochs;
             let mut copies = self.copies(&net);
             let mut dashboard = Dashboard::new(kind, stage.epochs, per_epoch, images, &metrics::read(&self.folder));
@@ -93,6 +104,7 @@ impl Run<'_> {
                 dashboard.begin(at);
                 let (mut sum, mut rate) = (0.0, 0.0);
                 let first = at.step;
+                let mut saved = Instant::now();
                 std::thread::scope(|scope| -> Result<()> {
                     let batches = self.batches(scope, kind, stage, at, per_epoch);
                     while let Ok(batch) = dashboard.waiting(|| batches.recv()) {
@@ -100,11 +112,16 @@ impl Run<'_> {
                         let step = at.epoch * per_epoch + at.step;
                         let rates = one_cycle(step, steps, stage.learning_rate, stage.warmup);
                         let loss;
-                        (net, loss) = self.step(net.clone(), &mut copies, &mut sgd, (kind, stage), rates, batch)?;
+                        (net, loss) =
+                            self.step(net.clone(), &mut copies, &mut optimizer, (kind, stage), rates, batch)?;
                         if let Some(average) = &mut average {
                             average.update(&net.valid(), step);
                         }
                         at.step += 1;
+                        if saved.elapsed() > SAVED && at.step < per_epoch {
+                            self.checkpoint(&net, &optimizer, average.as_ref(), at)?.write(&self.folder)?;
+                            saved = Instant::now();
+                        }
                         (sum, rate) = (sum + loss, rates.learning_rate);
                         dashboard.step(began.elapsed(), sum / (at.step - first) as f64, rate);
                         if self.stop.load(Ordering::Relaxed) {
@@ -114,12 +131,12 @@ impl Run<'_> {
                     Ok(())
                 })?;
                 if at.step < per_epoch {
-                    self.checkpoint(&net, &sgd, average.as_ref(), at)?.write(&self.folder)?;
+                    self.checkpoint(&net, &optimizer, average.as_ref(), at)?.write(&self.folder)?;
                     return Ok(Outcome::Stopped(at));
                 }
                 let loss = sum / (at.step - first).max(1) as f64;
                 at = Progress { epoch: at.epoch + 1, step: 0, ..at };
-                let checkpoint = self.checkpoint(&net, &sgd, average.as_ref(), at)?;
+                let checkpoint = self.checkpoint(&net, &optimizer, average.as_ref(), at)?;
                 // First the line, then the checkpoint: killed in between, the epoch is done again and its line replaced.
                 let line = self.validate(kind, at.epoch, loss, rate, checkpoint.answering())?;
                 metrics::add(&self.folder, &line)?;
@@ -134,13 +151,13 @@ impl Run<'_> {
                 net = done.load_into(net)?;
             }
             average = self.config.ema.map(Average::new);
-            (sgd, at) = (Sgd::default(), Progress { stage: at.stage + 1, epoch: 0, step: 0 });
+            (optimizer, at) = (fresh(), Progress { stage: at.stage + 1, epoch: 0, step: 0 });
             if at.stage == 1 {
                 // The balanced classifier starts from its own fresh initialisation, made with the network above.
-                self.checkpoint(&net, &sgd, None, at)?.write(&self.folder)?;
+                self.checkpoint(&net, &optimizer, None, at)?.write(&self.folder)?;
             }
         }
-        let checkpoint = self.checkpoint(&net, &sgd, None, at)?;
+        let checkpoint = self.checkpoint(&net, &optimizer, None, at)?;
         checkpoint.write(&self.folder)?;
         Ok(Outcome::Finished(Box::new(checkpoint)))
     }
@@ -151,13 +168,19 @@ impl Run<'_> {
         format!("lower `learning_rate` in the configuration; the last checkpoint in {folder} is good")
     }
 
-    fn checkpoint(&self, net: &AgeNet, sgd: &Sgd, average: Option<&Average>, at: Progress) -> Result<Checkpoint> {
+    fn checkpoint(
+        &self,
+        net: &AgeNet,
+        optimizer: &Optimizer,
+        average: Option<&Average>,
+        at: Progress,
+    ) -> Result<Checkpoint> {
         let network = StateDict::of(&net.valid());
         // A last step's gradient may be broken although its loss was not: such weights replace no good checkpoint.
         let finite = network.0.values().flat_map(|array| &array.values).all(|value| value.is_finite());
         ensure!(finite, "the weights are no longer finite: {}", self.advice());
         let average = average.map_or_else(StateDict::default, Average::state);
-        Ok(Checkpoint { network, average, optimizer: sgd.state(), progress: at })
+        Ok(Checkpoint { network, average, optimizer: optimizer.state(), progress: at })
     }
 
     /// Scores the validation split.
@@ -174,7 +197,16 @@ impl Run<'_> {
             .with_context(|| format!("the validation images have no answers: {}", self.advice()))?;
         let scores = Scores::new(&answers, &self.val.ages, median(&self.train.ages))?;
         let own = if kind == StageKind::Vanilla { &scores.vanilla } else { &scores.balanced };
+        let val_faces = match self.faces.map(|faces| &faces.held_out).filter(|set| !set.ids.is_empty()) {
+            Some(set) => {
+                let answers = estimates(&inference, &set.crops, |_| {})?;
+                let scores = Scores::new(&answers, &set.ages, median(&self.train.ages))?;
+                Some(if kind == StageKind::Vanilla { scores.vanilla.mae } else { scores.balanced.mae })
+            }
+            None => None,
+        };
         Ok(Line {
+            val_faces,
             stage: kind as usize + 1,
             epoch,
             loss,

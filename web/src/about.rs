@@ -8,7 +8,9 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Response;
 
+use crate::browser::within;
 use crate::engine::Engine;
+use crate::inference::protocol::FETCH_SECONDS;
 
 /// Route `/about`.
 #[component]
@@ -26,8 +28,9 @@ pub fn AboutPage() -> impl IntoView {
             <p>
                 "Photos and the camera's pictures are looked at on this device, and forgotten when you close the page. Nothing
                 is uploaded, nothing is counted, there are no cookies. The page fetches only itself and the networks'
-                weights; the browser keeps the weights, so the next visit starts sooner. The camera runs only while you see
-                its picture here, and is released when you stop it or leave the tab."
+                weights; the browser keeps the weights, so the next visit starts sooner, and how fast your graphics adapter
+                was. The camera runs only while you see its picture here, and is released when you stop it or leave the
+                tab."
             </p>
 
             <h2>"How it decides"</h2>
@@ -58,6 +61,10 @@ pub fn AboutPage() -> impl IntoView {
             <h2>"Limits"</h2>
             <ul>
                 <li>"It sees one picture, not a person. Being wrong by several years is normal."</li>
+                <li>
+                    "JPEG, PNG and WebP are decoded by this page, alike everywhere. Other formats are decoded by your browser, where
+                    it can; then another browser may see other pixels."
+                </li>
                 <li>"Light, make-up, glasses, blur and an unusual angle move the answer."</li>
                 <li>"Faces that were rare in the training photos are estimated worse."</li>
                 <li>"What is found may be a drawing, a statue or no face at all; a square marked by hand is never questioned."</li>
@@ -163,7 +170,8 @@ async fn manifests(wanted: Option<String>) -> Option<(Weighed, Errors, Weighed)>
 }
 
 async fn json<T: DeserializeOwned>(url: &str) -> Option<T> {
-    let response: Response = JsFuture::from(window().fetch_with_str(url)).await.ok()?.unchecked_into();
-    let value = JsFuture::from(response.ok().then(|| response.json())?.ok()?).await.ok()?;
+    let response = within(FETCH_SECONDS, JsFuture::from(window().fetch_with_str(url))).await?;
+    let response: Response = response.ok()?.unchecked_into();
+    let value = within(FETCH_SECONDS, JsFuture::from(response.ok().then(|| response.json())?.ok()?)).await?.ok()?;
     serde_wasm_bindgen::from_value(value).ok()
 }

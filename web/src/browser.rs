@@ -1,5 +1,9 @@
-//! The few things that workers ask of the browser.
+//! The few things that the page and its workers ask of the browser.
 
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
+use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Function, Promise, Reflect};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
@@ -16,6 +20,22 @@ pub(crate) fn post(reply: &impl Serialize) {
     let message = serde_wasm_bindgen::to_value(reply).expect("every reply is plain data");
     // Posting fails only for values that cannot be cloned, and these are plain data.
     let _ = scope().post_message(&Array::of1(&message));
+}
+
+/// Sends a reply of the worker's protocol with a buffer, which is given away.
+pub(crate) fn post_with(reply: &impl Serialize, buffer: &JsValue) {
+    let message = serde_wasm_bindgen::to_value(reply).expect("every reply is plain data");
+    let _ = scope().post_message_with_transfer(&Array::of2(&message, buffer), &Array::of1(buffer));
+}
+
+/// What `answer` gives, or `None` if it takes longer than `seconds`. For everything that may never answer: a device, a
+/// server, another worker.
+pub(crate) async fn within<T>(seconds: u32, answer: impl Future<Output = T>) -> Option<T> {
+    let limit = TimeoutFuture::new(seconds.saturating_mul(1000));
+    match select(pin!(answer), limit).await {
+        Either::Left((answer, _)) => Some(answer),
+        Either::Right(_) => None,
+    }
 }
 
 /// Milliseconds since the worker began.

@@ -37,6 +37,6 @@ pub(crate) fn scoring(project: &Project, steps: &mut Steps) -> Result<()> {
     test::build(project, steps)?;
     let site = page::build(project, steps, Quality::Quick)?;
     steps.run("browser", "the same number of rows in the page's worker", || {
-        stage.play(project, &site, &["a_million_rows"])
+        stage.play(project, &site, &["a_million_rows"], None)
     })
 }

@@ -20,8 +20,9 @@ impl Stage {
         Ok(Self { browser, axe })
     }
 
-    /// Plays the journeys whose names contain `filter` on the page built in `site`.
-    pub(crate) fn play(&self, project: &Project, site: &Path, filter: &[&str]) -> Result<()> {
+    /// Plays the journeys whose names contain `filter` on the page built in `site`; `walk` says how many actions the random
+    /// one has, and from which seed, as in `2000,7`.
+    pub(crate) fn play(&self, project: &Project, site: &Path, filter: &[&str], walk: Option<&str>) -> Result<()> {
         let artifacts = project.target.join("artifacts");
         std::fs::create_dir_all(&artifacts)?;
         let words = [["test"].as_slice(), &ALL, &["--test", "browser", "--"], filter].concat();
@@ -34,6 +35,10 @@ impl Stage {
             .env("GLAE_ARTIFACTS", &artifacts)
             .env("CHROMIUM", &self.browser.chromium)
             .env("CHROMEDRIVER", &self.browser.driver);
+        match walk {
+            Some(walk) => command.env("GLAE_WALK", walk),
+            None => command.env_remove("GLAE_WALK"),
+        };
         if let Some(script) = &self.axe {
             command.env("GLAE_AXE", script);
         }

@@ -10,6 +10,7 @@ mod fuzz;
 mod journeys;
 mod offline;
 mod page;
+mod pretrained;
 mod project;
 mod serve;
 mod step;
@@ -28,6 +29,7 @@ cargo xtask COMMAND: each command does its own set-up and says what it does and 
   serve [--listen ADDR]   builds the page and serves it (ADDR: 127.0.0.1:8080)
   test                    all tests: native, then in a real headless Chromium
   check                   everything that must pass, cheapest first: format, clippy, docs, dependencies, test
+  soak [ACTIONS]          a long random walk through the page in a real browser (default 2000 actions)
   bench scoring           a million predictions: natively, in the browser, and with pandas and scikit-learn
   bench detector [PART]   finding faces: ours beside onnxruntime, OpenCV and onnxruntime-web, written into
                           docs/performance.md (PART: native or browser, else both)
@@ -36,6 +38,7 @@ cargo xtask COMMAND: each command does its own set-up and says what it does and 
   bench training          a step of training and an estimate: ours beside PyTorch and onnxruntime, written into
                           docs/performance.md
   fuzz [MINUTES]          hostile input for the parser and for the server, this long each (default 5)
+  pretrained              published weights that training can begin with, from the npm registry
   dist                    the static site and the server's program, for publishing, into dist/
   help                    this text
 
@@ -63,7 +66,12 @@ fn main() -> Result<()> {
         ("serve", []) => serve::run(&project, &mut steps, "127.0.0.1:8080"),
         ("serve", ["--listen", address]) => serve::run(&project, &mut steps, address),
         ("test", []) => test::run(&project, &mut steps).inspect(|()| steps.summary()),
+        ("soak", []) => test::soak(&project, &mut steps, 2000).inspect(|()| steps.summary()),
+        ("soak", [actions]) if actions.parse::<u32>().is_ok_and(|actions| actions > 0) => {
+            test::soak(&project, &mut steps, actions.parse()?).inspect(|()| steps.summary())
+        }
         ("check", []) => check::run(&project, &mut steps).inspect(|()| steps.summary()),
+        ("pretrained", []) => pretrained::run(&project, &mut steps),
         ("dist", []) => dist::run(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["scoring"]) => bench::scoring(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["detector"]) => bench::detector(&project, &mut steps, Part::Both).inspect(|()| steps.summary()),
@@ -82,7 +90,7 @@ fn main() -> Result<()> {
             };
             fuzz::run(&project, &mut steps, minutes).inspect(|()| steps.summary())
         }
-        ("serve" | "test" | "check" | "bench" | "fuzz" | "dist", rest) => {
+        ("serve" | "test" | "check" | "bench" | "fuzz" | "pretrained" | "dist", rest) => {
             bail!("`cargo xtask {command}` does not know `{}`: see `cargo xtask help`", rest.join(" "))
         }
         (unknown, _) => bail!("there is no `cargo xtask {unknown}`: see `cargo xtask help`"),

@@ -1,5 +1,7 @@
 //! `cargo xtask test`: the native tests, then the journeys in a real browser.
 
+use std::time::SystemTime;
+
 use anyhow::Result;
 
 use crate::{
@@ -28,7 +30,19 @@ pub(crate) fn run(project: &Project, steps: &mut Steps) -> Result<()> {
     })?;
     let site = page::build(project, steps, Quality::Quick)?;
     steps.run("browser tests", "the page as a visitor sees it, on WebGPU and on the CPU", || {
-        stage.play(project, &site, &[])
+        stage.play(project, &site, &[], None)
+    })
+}
+
+/// Walks through the page at random for many actions, from a seed that changes from day to day.
+pub(crate) fn soak(project: &Project, steps: &mut Steps, actions: u32) -> Result<()> {
+    tools::install(project, steps)?;
+    let stage = Stage::set_up(project, steps)?;
+    build(project, steps)?;
+    let site = page::build(project, steps, Quality::Quick)?;
+    let day = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs() / 86_400;
+    steps.run("soak", "clicks at random, with lists, crops and a camera half done, until something breaks", || {
+        stage.play(project, &site, &["a_random_walk"], Some(&format!("{actions},{day}")))
     })
 }
 

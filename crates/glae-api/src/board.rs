@@ -1,7 +1,10 @@
 //! Boards: what is compared, and how.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::contest::{ContestPage, Phase, Standing, TruthVersion};
 use crate::row::{Row, Scores};
 
 /// A board: one test set, one protocol, one ranking. The files `public/boards/*.toml` hold exactly this, with the
@@ -86,7 +89,7 @@ pub enum Unpredicted {
 }
 
 /// A column of the table: one number of [`Scores`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Column {
@@ -169,6 +172,25 @@ impl Column {
         }
     }
 
+    /// The scores with another number in this column.
+    #[must_use]
+    pub fn with(self, mut scores: Scores, number: Option<f64>) -> Scores {
+        *match self {
+            Column::Cmae => &mut scores.cmae,
+            Column::CmaeYoung => &mut scores.cmae_young,
+            Column::CmaeMiddle => &mut scores.cmae_middle,
+            Column::CmaeOld => &mut scores.cmae_old,
+            Column::Mae => &mut scores.mae,
+            Column::MaeYoung => &mut scores.mae_young,
+            Column::MaeMiddle => &mut scores.mae_middle,
+            Column::MaeOld => &mut scores.mae_old,
+            Column::Cs5 => &mut scores.cs5,
+            Column::Epsilon => &mut scores.epsilon,
+            Column::Aar => &mut scores.aar,
+        } = number;
+        scores
+    }
+
     /// Orders two rows by this column, best first, rows without a number last.
     pub fn compare(self, a: &Scores, b: &Scores) -> std::cmp::Ordering {
         match (self.of(a), self.of(b)) {
@@ -197,6 +219,9 @@ pub struct BoardSummary {
     pub rows: u32,
     /// The best known number in the primary column.
     pub best: Option<f64>,
+    /// Where the board is a contest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contest: Option<Phase>,
 }
 
 /// A board with everything that the asker may see: `GET boards/{id}`.
@@ -207,6 +232,21 @@ pub struct BoardPage {
     pub board: Board,
     /// Number of test images at each age from 0; empty where no truth is on the server or it is hidden.
     pub test_counts: Vec<u32>,
+    /// Where a part of the ranking was asked for: how many rows there are in all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<u32>,
+    /// Where a part of the ranking was asked for with a token: the best place of the team's own submissions, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_rank: Option<u32>,
+    /// Where the board is a contest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contest: Option<ContestPage>,
+    /// What there is to say about single rows beside their numbers, by their ids.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub standings: BTreeMap<String, Standing>,
+    /// What the submitted rows were scored with; absent where no truth is on the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truth_version: Option<TruthVersion>,
 }
 
 #[cfg(test)]
@@ -237,6 +277,9 @@ mod tests {
         let scores: Scores = serde_json::from_str(&format!("{{{json}}}")).unwrap();
         for (number, column) in Column::ALL.into_iter().enumerate() {
             assert_eq!(column.of(&scores), Some(number as f64), "{column:?}");
+            let other = column.with(scores, Some(-1.0));
+            assert!(Column::ALL.into_iter().all(|of| of.of(&other) == Some(-1.0) || of.of(&other) == of.of(&scores)));
+            assert_eq!(column.of(&other), Some(-1.0), "{column:?}");
         }
     }
 }

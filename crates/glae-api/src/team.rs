@@ -43,4 +43,7 @@ pub struct Quota {
     pub failed_left: u32,
     /// When both start anew: the next midnight UTC, in seconds since 1970.
     pub resets: i64,
+    /// Scored submissions left until the contest closes; absent where they are not limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_in_all: Option<u32>,
 }

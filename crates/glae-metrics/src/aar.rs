@@ -34,7 +34,7 @@ impl Aar {
     /// `[GLAE] eq. (15)-(16)`: AAR = max(0, 7 - MAE) + max(0, 3 - sigma), where
     /// sigma = sqrt(1/n sum_j (MAE_j - MAE)^2) over the n groups that have samples, around the overall MAE.
     ///
-    /// The contest has nobody below one year; age 0 joins the first group.
+    /// The contest's groups begin at one year; age 0 joins the first.
     pub(crate) fn new(by_age: &ByAge) -> Self {
         let mae = by_age.mae(|_| true).unwrap_or_default();
         let report = |(number, label): (usize, &&str)| {

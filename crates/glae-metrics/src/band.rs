@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_group_averages_its_own_ages_and_an_empty_one_is_absent() {
-        // Young: age 10 errors 2, 4 (mean 3), age 17 error 5: MAE 11/3, CMAE 4. Nobody is middle-aged. Old: 1.
+        // Young: age 10 errors 2, 4 (mean 3), age 17 error 5: MAE 11/3, CMAE 4. Middle: no samples. Old: 1.
         let rows = [(10.0, 12.0), (10.0, 6.0), (17.0, 22.0), (66.0, 65.0)];
         let bands = bands(&ByAge::new(&rows.map(|(age, prediction)| Sample { age, prediction })));
         assert_eq!(

@@ -110,7 +110,7 @@ impl Resampler {
 
     /// The mean over ages of the mean of each age, each resampled within itself.
     pub(crate) fn class_means(&self, bootstrap: Bootstrap) -> Vec<f64> {
-        // Not the numbers that `means` draws: the two answers shall not share their luck.
+        // Another stream than that of `means`: the two intervals then err independently of each other.
         let mut random = Random::new(!bootstrap.seed);
         let mut mean = |_| {
             let sum: f64 = self.classes.iter().map(|c| resampled_mean(&self.values[c.clone()], &mut random)).sum();

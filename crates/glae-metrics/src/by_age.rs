@@ -48,7 +48,7 @@ impl ByAge {
         Self { classes }
     }
 
-    /// The ages that occur and are wanted, youngest first.
+    /// The ages that occur and that `wanted` accepts, youngest first.
     pub(crate) fn ages(&self, wanted: impl Fn(usize) -> bool) -> impl Iterator<Item = (usize, &Class)> {
         self.classes.iter().enumerate().filter(move |(age, class)| class.samples > 0 && wanted(*age))
     }

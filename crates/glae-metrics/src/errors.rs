@@ -32,7 +32,7 @@ pub(crate) fn rmse(samples: &[Sample]) -> f64 {
     mean(samples, |sample| sample.error() * sample.error()).sqrt()
 }
 
-/// Mean of prediction minus truth, in years: above 0, people are taken for older than they are.
+/// Mean of prediction minus truth, in years: above 0, predictions are too old.
 pub(crate) fn bias(samples: &[Sample]) -> f64 {
     mean(samples, |sample| sample.prediction - sample.age)
 }

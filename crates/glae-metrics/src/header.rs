@@ -11,7 +11,7 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// The header on a line, or a problem. `room` is room to work in.
+    /// The header on a line, or a problem. `room` is a scratch buffer.
     pub(crate) fn read<R: Rows>(line: &str, number: u64, room: &mut String, problems: &mut Problems) -> Option<Self> {
         for separator in [b',', b';', b'\t'] {
             let (mut columns, mut names) = (Vec::new(), Vec::new());

@@ -34,8 +34,8 @@ impl Ids {
 
 /// Finds the row of an id.
 ///
-/// Strangers choose the ids. SipHash with the standard library's random key keeps them from choosing ids that all fall
-/// into one place; browsers give no random key, but there a stranger only slows down a page of their own.
+/// Ids come from uploaded files. SipHash with the standard library's random key prevents ids that are chosen to fall into
+/// one place; browsers give no random key, but there a file slows down only the page it was given to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     /// Row and half of its id's hash, so that growing hashes nothing again and other ids are seldom looked at.

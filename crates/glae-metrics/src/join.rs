@@ -29,9 +29,12 @@ impl Join {
             problems.add(ProblemKind::OtherIds, || repair.sentence());
         }
         if unpredicted == Unpredicted::Refused {
-            for (row, _) in join.rows.iter().enumerate().filter(|(_, prediction)| **prediction == NONE) {
-                let sentence = || format!("no prediction for the id {}", quoted(truth.id_of(row)));
-                problems.add(ProblemKind::MissingId, sentence);
+            let missing = join.rows.iter().enumerate().filter(|(_, prediction)| **prediction == NONE);
+            let mut missing: Vec<&str> = missing.map(|(row, _)| truth.id_of(row)).collect();
+            // In the order of the ids: a truth that is sorted by age would otherwise tell that order.
+            missing.sort_unstable();
+            for id in missing {
+                problems.add(ProblemKind::MissingId, || format!("no prediction for the id {}", quoted(id)));
             }
         }
         problems.none_or(join)
@@ -93,7 +96,8 @@ impl Join {
             // The reader has reported rows without an id.
             if !id.is_empty() {
                 problems.add(ProblemKind::UnknownId, || {
-                    let like = quoted(truth.id_of(0));
+                    // The first by its letters, which tells nothing about the truth's order.
+                    let like = quoted((0..truth.len()).map(|row| truth.id_of(row)).min().unwrap_or_default());
                     format!("line {line}: the id {} is not in the truth, which has ids like {like}", quoted(id))
                 });
             }

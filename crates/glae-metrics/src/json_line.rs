@@ -10,7 +10,8 @@ pub(crate) enum Value<'a> {
 }
 
 /// Reads one object and calls `each` with every key and value. Numbers stay text, so that they are read as in CSV and
-/// ids may be whole numbers; `NaN` and `Infinity`, which Python writes, are words. `unescaped` is room to work in.
+/// ids may be whole numbers; `NaN` and `Infinity`, which Python writes, are words. `unescaped` is a
+/// scratch buffer.
 ///
 /// # Errors
 /// What is wrong, as the end of a sentence.
@@ -115,7 +116,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Goes past a list or an object, without recursion: depth costs a stranger nothing.
+    /// Skips a list or an object without recursion, so that a deeply nested line cannot exhaust the stack.
     fn skip_nested(&mut self) -> Result<(), &'static str> {
         let mut depth = 0_usize;
         loop {

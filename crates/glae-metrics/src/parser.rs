@@ -76,8 +76,8 @@ const ALL_BINS: u128 = ((1 << BINS) - 1) << FIRST_BIN;
 /// An id of more bytes is no id: the longest path that common file systems allow is four times this.
 const LONGEST_ID: usize = 1024;
 
-/// Rows as they come. Those with problems stay, without id or with an age that is no number, so that the ids after them
-/// can be checked as well; nobody sees them, because a file with problems is not given out.
+/// Rows in the order of the file. A row with a problem stays, without id or with an age that is no number, so that the ids
+/// after it are checked as well; a file with problems is never returned.
 #[derive(Debug, Default)]
 struct PredictionRows {
     predictions: Predictions,
@@ -107,10 +107,12 @@ impl Rows for PredictionRows {
             ID => push_id(&mut self.predictions.ids, text, line, problems),
             AGE => self.age = accept(years(text), "age", line, problems).unwrap_or(f64::NAN),
             ROUTE => {
-                self.route =
-                    [Route::Vanilla, Route::Balanced].into_iter().find(|r| text.eq_ignore_ascii_case(r.label()));
+                self.route = [Route::Vanilla, Route::Balanced, Route::Both]
+                    .into_iter()
+                    .find(|r| text.eq_ignore_ascii_case(r.label()));
                 if self.route.is_none() {
-                    let sentence = || format!("line {line}: route {} is neither vanilla nor balanced", quoted(text));
+                    let sentence =
+                        || format!("line {line}: route {} is none of vanilla, balanced and both", quoted(text));
                     problems.add(ProblemKind::Route, sentence);
                 }
             }

@@ -23,6 +23,8 @@ pub enum Route {
     Vanilla,
     /// That of stage 2.
     Balanced,
+    /// A mixture of both.
+    Both,
 }
 
 impl Route {
@@ -31,6 +33,7 @@ impl Route {
         match self {
             Route::Vanilla => "vanilla",
             Route::Balanced => "balanced",
+            Route::Both => "both",
         }
     }
 }

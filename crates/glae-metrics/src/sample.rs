@@ -33,7 +33,7 @@ pub enum MetricsError {
         /// The offending number.
         value: f64,
     },
-    /// A true age that nobody has.
+    /// A true age outside 0..=120 years.
     #[error("sample {index} (counted from 0) has a true age of {age} years, which is outside 0..=120")]
     OutOfRange {
         /// Position of the sample, from 0.

@@ -40,19 +40,43 @@ pub enum Unpredicted {
 /// # Errors
 /// Ids that are missing, unknown or predicted twice: all of them. Or nothing to average over.
 pub fn score(truth: &Truth, predictions: &Predictions, options: &Options) -> Result<Report, Problems> {
+    score_part(truth, predictions, options, |_| true)
+}
+
+/// Scores predictions on a part of the truth: the rows that `part` holds, in the order of the truth. Ids are checked
+/// against the whole truth.
+///
+/// ```
+/// # use glae_metrics::{Options, Predictions, Truth, score_part};
+/// let truth = Truth::parse(b"id,age\na,30\nb,30\nc,70\n").unwrap();
+/// let predictions = Predictions::parse(b"id,age\na,31\nb,30\nc,60\n").unwrap();
+/// let report = score_part(&truth, &predictions, &Options::default(), |row| row < 2).unwrap();
+/// assert_eq!((report.samples, report.mae), (2, 0.5));
+/// ```
+///
+/// # Errors
+/// As [`score`].
+pub fn score_part(
+    truth: &Truth,
+    predictions: &Predictions,
+    options: &Options,
+    part: impl Fn(usize) -> bool,
+) -> Result<Report, Problems> {
     let join = Join::new(truth, predictions, options.unpredicted)?;
-    let samples: Vec<Sample> = join.samples(truth, predictions).map(|(_, sample)| sample).collect();
+    let inside = || join.samples(truth, predictions).filter(|(row, _)| part(*row));
+    let samples: Vec<Sample> = inside().map(|(_, sample)| sample).collect();
     let mut report = Report::new(&samples).map_err(|error| Problems::one(ProblemKind::Empty, error.to_string()))?;
-    report.samples = truth.len();
+    report.samples = (0..truth.len()).filter(|row| part(*row)).count();
     report.epsilon = truth.has_sigma().then(|| {
-        let with_sigma = join.samples(truth, predictions).map(|(row, sample)| (sample, truth.sigma_of(row)));
-        epsilon_error(with_sigma, truth.len() - samples.len())
+        let with_sigma = inside().map(|(row, sample)| (sample, truth.sigma_of(row)));
+        epsilon_error(with_sigma, report.samples - samples.len())
     });
     if !options.training_counts.is_empty() {
         report.shots = Some(Shots::new(&ByAge::new(&samples), &options.training_counts));
     }
     report.intervals = options.intervals.map(|bootstrap| Intervals::new(&samples, bootstrap));
-    let predicted = || join.pairs().map(|(row, prediction)| (truth.age_of(row), prediction));
+    let pairs = || join.pairs().filter(|(row, _)| part(*row));
+    let predicted = || pairs().map(|(row, prediction)| (truth.age_of(row), prediction));
     report.calibration =
         Calibration::new(predicted().filter_map(|(age, row)| Some((age, predictions.distribution(row)?))));
     let routes: Vec<_> = predicted().filter_map(|(age, row)| Some((age, predictions.route(row)?))).collect();

@@ -32,7 +32,7 @@ pub struct TruthRow<'a> {
     pub age: f64,
     /// How far annotators' answers spread, as a standard deviation in years.
     pub sigma: Option<f64>,
-    /// Whatever the file groups by.
+    /// The column `group`, as it is written.
     pub group: Option<&'a str>,
     /// The part of the data set, as in "test".
     pub split: Option<&'a str>,
@@ -124,7 +124,7 @@ impl Truth {
         csv
     }
 
-    /// Whether the truth says how far annotators agreed.
+    /// Whether each row has the standard deviation of its annotators.
     pub fn has_sigma(&self) -> bool {
         !self.sigmas.is_empty()
     }

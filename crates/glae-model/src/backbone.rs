@@ -1,4 +1,4 @@
-//! ResNet-18 and ResNet-50 without their last layer.
+//! The network before the classifiers: ResNet-18 and ResNet-50 without their last layer, or MobileNet-v1.
 //!
 //! Field names are torchvision's (`conv1`, `bn1`, `layer1.0.conv1`, ...), so that a state dict of either loads by name;
 //! `weights` maps the few names that differ (`bn1.gamma` is `bn1.weight`, `downsample.conv` is `downsample.0`).
@@ -8,10 +8,48 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
-use crate::config::{self, NetworkConfig};
+use crate::config::{NetworkConfig, Residual};
 use crate::layers::{Burn, Layers, Pool};
+use crate::mobilenet::MobileNet;
 
-/// The backbone f^b.
+/// The backbone f^b. In a state dict the variant is no part of a name: see [`crate::weights::Path`].
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a network has one, and it lives as long as the network")]
+pub enum Backbone {
+    /// ResNet-18 or ResNet-50.
+    ResNet(ResNet),
+    /// MobileNet-v1.
+    MobileNet(MobileNet),
+}
+
+impl Backbone {
+    /// A freshly initialised backbone.
+    pub fn new(config: &NetworkConfig, device: &Device) -> Self {
+        match config.backbone.residual() {
+            Some(residual) => Self::ResNet(ResNet::new(residual, config.width, device)),
+            None => Self::MobileNet(MobileNet::new(config.width, device)),
+        }
+    }
+
+    /// Normalised pixels to the last feature map F.
+    ///
+    /// # Shapes
+    /// - `input`: `[batch, 3, size, size]`
+    /// - output: `[batch, channels, side, side]`, [`NetworkConfig::channels`] and [`NetworkConfig::feature_side`]
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        self.forward_with(input, &Burn)
+    }
+
+    /// [`Self::forward`] with another way to compute its layers, for training.
+    pub fn forward_with(&self, input: Tensor<4>, layers: &dyn Layers) -> Tensor<4> {
+        match self {
+            Self::ResNet(net) => net.forward_with(input, layers),
+            Self::MobileNet(net) => net.forward_with(input, layers),
+        }
+    }
+}
+
+/// A residual network.
 #[derive(Module, Debug)]
 pub struct ResNet {
     conv1: Conv2d,
@@ -23,24 +61,23 @@ pub struct ResNet {
 }
 
 impl ResNet {
-    /// A freshly initialised backbone: He-normal convolutions (fan out), as in torchvision.
-    pub fn new(config: &NetworkConfig, device: &Device) -> Self {
-        let blocks = config.backbone.blocks();
-        let mut channels = config.width;
+    /// A freshly initialised network: He-normal convolutions (fan out), as in torchvision.
+    fn new(residual: Residual, width: usize, device: &Device) -> Self {
+        let mut channels = width;
         let mut layer = |stage: usize| -> Vec<Block> {
-            let inner = config.width << stage;
-            (0..blocks[stage])
+            let inner = width << stage;
+            (0..residual.blocks[stage])
                 .map(|index| {
                     let stride = if stage > 0 && index == 0 { 2 } else { 1 };
-                    let block = Block::new(config.backbone, channels, inner, stride, device);
-                    channels = inner * config.backbone.expansion();
+                    let block = Block::new(residual, channels, inner, stride, device);
+                    channels = inner * residual.expansion();
                     block
                 })
                 .collect()
         };
         Self {
-            conv1: conv(3, config.width, 7, 2, device),
-            bn1: BatchNormConfig::new(config.width).init(device),
+            conv1: conv(3, width, 7, 2, device),
+            bn1: BatchNormConfig::new(width).init(device),
             layer1: layer(0),
             layer2: layer(1),
             layer3: layer(2),
@@ -48,17 +85,7 @@ impl ResNet {
         }
     }
 
-    /// Normalised pixels to the last feature map F.
-    ///
-    /// # Shapes
-    /// - `input`: `[batch, 3, size, size]`
-    /// - output: `[batch, channels, size/32, size/32]`
-    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        self.forward_with(input, &Burn)
-    }
-
-    /// [`Self::forward`] with another way to compute its layers, for training.
-    pub fn forward_with(&self, input: Tensor<4>, layers: &dyn Layers) -> Tensor<4> {
+    fn forward_with(&self, input: Tensor<4>, layers: &dyn Layers) -> Tensor<4> {
         let mut x = layers.normalise(&self.bn1, layers.convolve(&self.conv1, input), true);
         x = layers.max_pool(x, STEM_POOL);
         for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten() {
@@ -91,18 +118,17 @@ pub struct Downsample {
 }
 
 impl Block {
-    fn new(kind: config::Backbone, channels: usize, inner: usize, stride: usize, device: &Device) -> Self {
+    fn new(residual: Residual, channels: usize, inner: usize, stride: usize, device: &Device) -> Self {
         let norm = |channels| BatchNormConfig::new(channels).init(device);
-        let out = inner * kind.expansion();
-        let (conv1, conv2, conv3) = match kind {
-            config::Backbone::ResNet18 => {
-                (conv(channels, inner, 3, stride, device), conv(inner, inner, 3, 1, device), None)
-            }
-            config::Backbone::ResNet50 => (
+        let out = inner * residual.expansion();
+        let (conv1, conv2, conv3) = if residual.bottleneck {
+            (
                 conv(channels, inner, 1, 1, device),
                 conv(inner, inner, 3, stride, device),
                 Some(conv(inner, out, 1, 1, device)),
-            ),
+            )
+        } else {
+            (conv(channels, inner, 3, stride, device), conv(inner, inner, 3, 1, device), None)
         };
         Self {
             conv1,

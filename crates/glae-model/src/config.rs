@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
-    /// The residual network.
+    /// The convolutional network before the classifiers.
     pub backbone: Backbone,
-    /// Channels of the first stage; torchvision's networks have 64. Smaller is quicker.
+    /// Channels behind the first convolution: torchvision's ResNets have 64, MobileNet-v1 has 32. Smaller is quicker.
     #[serde(default = "default_width")]
     pub width: usize,
     /// Side of the square input in pixels.
@@ -19,9 +19,14 @@ pub struct NetworkConfig {
     /// From a map of logits to one vector of logits.
     #[serde(default)]
     pub projection: Projection,
+    /// Features of a hidden layer in each classifier: the rearrangement's convolution then writes this many features in place
+    /// of 101 logits, the projection pools them, and ReLU and one dense layer behind make logits, for both branches alike.
+    /// The paper has none; published age networks have one, and with it a run can begin from theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<usize>,
 }
 
-/// Depth of the residual network.
+/// The kind of convolutional network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Backbone {
     /// 2, 2, 2, 2 basic blocks.
@@ -30,22 +35,48 @@ pub enum Backbone {
     /// 3, 4, 6, 3 bottleneck blocks, stride on the 3x3 convolution.
     #[serde(rename = "resnet50")]
     ResNet50,
+    /// MobileNet-v1 (Howard et al. 2017) without batch normalisation: see [`crate::mobilenet`].
+    #[serde(rename = "mobilenet-v1")]
+    MobileNetV1,
+}
+
+/// What a residual network is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Residual {
+    /// Blocks in each of the four stages.
+    pub blocks: [usize; 4],
+    /// Whether a block is 1x1, 3x3, 1x1 in place of two 3x3.
+    pub bottleneck: bool,
+}
+
+impl Residual {
+    /// Output channels of a block per inner channel.
+    pub fn expansion(self) -> usize {
+        if self.bottleneck { 4 } else { 1 }
+    }
 }
 
 impl Backbone {
-    /// Blocks in each of the four stages.
-    pub fn blocks(self) -> [usize; 4] {
+    /// What it is called in a sentence.
+    pub fn title(self) -> &'static str {
         match self {
-            Backbone::ResNet18 => [2, 2, 2, 2],
-            Backbone::ResNet50 => [3, 4, 6, 3],
+            Backbone::ResNet18 => "ResNet-18",
+            Backbone::ResNet50 => "ResNet-50",
+            Backbone::MobileNetV1 => "MobileNet-v1",
         }
     }
 
-    /// Output channels of a block per inner channel.
-    pub fn expansion(self) -> usize {
+    /// The width that was published.
+    pub fn published_width(self) -> usize {
+        if self == Backbone::MobileNetV1 { 32 } else { 64 }
+    }
+
+    /// The residual network of this name; `None` for MobileNet.
+    pub fn residual(self) -> Option<Residual> {
         match self {
-            Backbone::ResNet18 => 1,
-            Backbone::ResNet50 => 4,
+            Backbone::ResNet18 => Some(Residual { blocks: [2, 2, 2, 2], bottleneck: false }),
+            Backbone::ResNet50 => Some(Residual { blocks: [3, 4, 6, 3], bottleneck: true }),
+            Backbone::MobileNetV1 => None,
         }
     }
 }
@@ -114,12 +145,18 @@ impl NetworkConfig {
             input_size: 224,
             rearrange: Rearrange::default(),
             projection: Projection::default(),
+            hidden: None,
         }
     }
 
     /// Channels of the backbone's last feature map.
     pub fn channels(&self) -> usize {
-        self.width * 8 * self.backbone.expansion()
+        self.backbone.residual().map_or(self.width * 32, |residual| self.width * 8 * residual.expansion())
+    }
+
+    /// Numbers that the rearrangement's convolution writes per place: hidden features, or logits.
+    pub fn outputs(&self) -> usize {
+        self.hidden.unwrap_or(crate::AGES)
     }
 
     /// Side of the backbone's last feature map: five halvings, each rounded up.
@@ -150,6 +187,10 @@ impl NetworkConfig {
             Some(format!("kernel {kernel} is larger than the rearranged map: raise `input_size`"))
         } else if matches!(&self.projection, Projection::Flatten { hidden } if hidden.contains(&0)) {
             Some("a hidden layer of `projection` has width 0".to_owned())
+        } else if self.hidden == Some(0) {
+            Some("`hidden` has width 0: leave it out for a classifier without hidden layer".to_owned())
+        } else if self.hidden.is_some() && matches!(self.projection, Projection::Flatten { .. }) {
+            Some("`hidden` needs a `projection` that pools: `pool` or `average`, not `flatten`".to_owned())
         } else {
             None
         };
@@ -172,11 +213,23 @@ mod tests {
     }
 
     #[test]
+    fn mobilenet_ends_with_1024_channels_on_4_by_4_places_at_112_pixels() {
+        let config = NetworkConfig { width: 32, input_size: 112, ..NetworkConfig::paper(Backbone::MobileNetV1) };
+        config.check().unwrap();
+        assert_eq!((config.channels(), config.feature_side(), config.map_side()), (1024, 4, 4));
+    }
+
+    #[test]
     fn parts_that_do_not_fit_are_named() {
         let mut config = NetworkConfig::paper(Backbone::ResNet18);
         config.width = 24;
         assert!(config.check().unwrap_err().to_string().contains("`width`"));
         config.width = 64;
+        config.hidden = Some(256);
+        config.check().unwrap();
+        config.projection = Projection::Flatten { hidden: vec![8] };
+        assert!(config.check().unwrap_err().to_string().contains("`hidden`"));
+        config.projection = Projection::Pool;
         config.rearrange.stride = 5;
         assert!(config.check().unwrap_err().to_string().contains("Table III"));
     }

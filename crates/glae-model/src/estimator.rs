@@ -7,17 +7,20 @@ use crate::AGES;
 use crate::config::NetworkConfig;
 use crate::fold::FoldedNet;
 use crate::golden::{self, GoldenError, GoldenOutcome};
+use crate::layers::DeviceError;
 use crate::manifest::{Input, Manifest};
-use crate::routing::{Answer, Pair, Route, Routing};
+use crate::routing::{Answer, Pair, Route, Rules, Temperatures};
 use crate::weights::{StateDict, WeightsError};
 
 /// What the network says of one face.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// The answer of the classifier that was routed to, in years.
+    /// The answer that is shown, in years.
     pub years: f32,
-    /// That classifier.
+    /// The classifiers it is of.
     pub route: Route,
+    /// Share of the vanilla classifier in it, 0 to 1.
+    pub vanilla_share: f32,
     /// Divergence of the vanilla classifier between image and mirror image, in nats (`[GLAE] eq. (11)`).
     pub kl_vanilla: f32,
     /// The same of the balanced classifier.
@@ -26,24 +29,45 @@ pub struct Estimate {
     pub vanilla: Answer,
     /// The balanced classifier's answer.
     pub balanced: Answer,
-    /// The routed classifier's distribution, ages 0 to 100.
+    /// Its distribution, ages 0 to 100.
     pub distribution: Vec<f32>,
 }
 
+/// Both classifiers' logits for one face, 101 each: of the image, then of its mirror image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heads {
+    /// Of the vanilla classifier.
+    pub vanilla: [Vec<f32>; 2],
+    /// Of the balanced classifier.
+    pub balanced: [Vec<f32>; 2],
+}
+
+impl Heads {
+    /// One answer by these rules.
+    pub fn estimate(&self, rules: Rules) -> Estimate {
+        let pair = |[image, mirror]: &[Vec<f32>; 2], temperature| Pair::from_logits(image, mirror, temperature);
+        let Temperatures { vanilla, balanced } = rules.temperatures;
+        Estimate::new(&pair(&self.vanilla, vanilla), &pair(&self.balanced, balanced), rules)
+    }
+}
+
 impl Estimate {
-    /// Routes between two classifiers' answers.
-    pub fn new(vanilla: &Pair, balanced: &Pair, routing: Routing) -> Self {
-        let route = routing.pick(vanilla, balanced);
-        let answers = (vanilla.answer(), balanced.answer());
-        let chosen = if route == Route::Vanilla { &answers.0 } else { &answers.1 };
+    /// One answer out of both classifiers', which have been divided by their temperatures.
+    pub fn new(vanilla: &Pair, balanced: &Pair, rules: Rules) -> Self {
+        let Rules { routing, readout, .. } = rules;
+        let share = routing.vanilla_share(vanilla, balanced);
+        let (a, b) = (vanilla.mean(), balanced.mean());
+        let shown: Vec<f64> = a.iter().zip(&b).map(|(a, b)| share * a + (1.0 - share) * b).collect();
+        let shown = Answer::new(&shown, readout);
         Self {
-            years: chosen.years,
-            route,
+            years: shown.years,
+            route: routing.route(share),
+            vanilla_share: share as f32,
             kl_vanilla: vanilla.divergence() as f32,
             kl_balanced: balanced.divergence() as f32,
-            distribution: chosen.distribution.clone(),
-            vanilla: answers.0,
-            balanced: answers.1,
+            distribution: shown.distribution,
+            vanilla: Answer::new(&a, readout),
+            balanced: Answer::new(&b, readout),
         }
     }
 }
@@ -59,12 +83,9 @@ pub enum EstimateError {
         /// What was given.
         found: usize,
     },
-    /// The device failed, or was lost.
-    #[error("the device stopped computing: {0}")]
-    Device(String),
-    /// The device gave NaN or infinity.
-    #[error("the device gave numbers that are not finite")]
-    NotFinite,
+    /// The device gave no numbers.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
 }
 
 /// A folded network on a device, ready for faces.
@@ -72,7 +93,7 @@ pub enum EstimateError {
 pub struct Inference {
     net: FoldedNet,
     input: Input,
-    routing: Routing,
+    rules: Rules,
 }
 
 impl Inference {
@@ -84,10 +105,10 @@ impl Inference {
         network: &NetworkConfig,
         state: &StateDict,
         input: Input,
-        routing: Routing,
+        rules: Rules,
         device: &Device,
     ) -> Result<Self, WeightsError> {
-        Ok(Self { net: FoldedNet::new(network, state, device)?, input, routing })
+        Ok(Self { net: FoldedNet::new(network, state, device)?, input, rules })
     }
 
     /// Estimates the age of each crop (RGB8, row-major, `size * size * 3` bytes), all in one backbone pass on
@@ -96,6 +117,14 @@ impl Inference {
     /// # Errors
     /// A crop of the wrong size, or a device that fails.
     pub async fn estimate(&self, crops: &[&[u8]]) -> Result<Vec<Estimate>, EstimateError> {
+        Ok(self.heads(crops).await?.iter().map(|heads| heads.estimate(self.rules)).collect())
+    }
+
+    /// The same, but for the rules that make one answer of both classifiers'.
+    ///
+    /// # Errors
+    /// As [`Self::estimate`].
+    pub async fn heads(&self, crops: &[&[u8]]) -> Result<Vec<Heads>, EstimateError> {
         if crops.is_empty() {
             return Ok(Vec::new());
         }
@@ -103,7 +132,7 @@ impl Inference {
         let mut planes = self.planes(crops, false)?;
         planes.append(&mut self.planes(crops, true)?);
         let logits = self.logits(&planes).await?;
-        Ok(self.routed(count, |head, index, mirrored| {
+        Ok(heads(count, |head, index, mirrored| {
             &logits[(head * rows + index + if mirrored { count } else { 0 }) * AGES..][..AGES]
         }))
     }
@@ -126,11 +155,13 @@ impl Inference {
         let own = self.logits(&self.planes(crops, false)?).await?;
         let logits = [own, mirrored.await?];
         if logits[1].len() != logits[0].len() {
-            return Err(EstimateError::Device("the other half of the answer has another size".into()));
+            let sizes = format!("{} logits of the mirror images, {} of the images", logits[1].len(), logits[0].len());
+            return Err(DeviceError::Garbled(sizes).into());
         }
-        Ok(self.routed(count, |head, index, mirrored| {
+        let all = heads(count, |head, index, mirrored| {
             &logits[usize::from(mirrored)][(head * count + index) * AGES..][..AGES]
-        }))
+        });
+        Ok(all.iter().map(|heads| heads.estimate(self.rules)).collect())
     }
 
     /// The vanilla and the balanced classifier's answers to a crop without its mirror image.
@@ -140,7 +171,9 @@ impl Inference {
     pub async fn answers(&self, crop: &[u8]) -> Result<[Answer; 2], EstimateError> {
         let logits = self.logits(&self.planes(&[crop], false)?).await?;
         let (vanilla, balanced) = logits.split_at(AGES);
-        Ok([vanilla, balanced].map(|logits| Pair::from_logits(logits, logits).answer()))
+        let Rules { readout, temperatures: Temperatures { vanilla: hot, balanced: other }, .. } = self.rules;
+        let answer = |logits, temperature| Answer::new(&Pair::from_logits(logits, logits, temperature).mean(), readout);
+        Ok([answer(vanilla, hot), answer(balanced, other)])
     }
 
     /// What the network sees of crops: `[crops, 3, size, size]`, normalised.
@@ -171,18 +204,14 @@ impl Inference {
             return Err(EstimateError::CropSize { expected, found: planes.len() });
         }
         let shape = [planes.len() / expected, 3, size, size];
-        let logits = self.net.forward(planes, shape).await.map_err(EstimateError::Device)?;
-        if logits.iter().any(|logit| !logit.is_finite()) {
-            return Err(EstimateError::NotFinite);
-        }
-        Ok(logits)
+        Ok(DeviceError::finite(self.net.forward(planes, shape).await?)?)
     }
+}
 
-    /// Estimates from logits, found by classifier, crop, and whether the mirror image's are meant.
-    fn routed<'a>(&self, crops: usize, logits: impl Fn(usize, usize, bool) -> &'a [f32]) -> Vec<Estimate> {
-        let pair = |head, crop| Pair::from_logits(logits(head, crop, false), logits(head, crop, true));
-        (0..crops).map(|crop| Estimate::new(&pair(0, crop), &pair(1, crop), self.routing)).collect()
-    }
+/// Logits by face, found by classifier, crop, and whether the mirror image's are meant.
+fn heads<'a>(crops: usize, logits: impl Fn(usize, usize, bool) -> &'a [f32]) -> Vec<Heads> {
+    let both = |head, crop| [false, true].map(|mirrored| logits(head, crop, mirrored).to_vec());
+    (0..crops).map(|crop| Heads { vanilla: both(0, crop), balanced: both(1, crop) }).collect()
 }
 
 /// Weights with their manifest on a device.
@@ -207,7 +236,7 @@ impl Estimator {
     /// # Errors
     /// Another architecture.
     pub fn new(manifest: Manifest, state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
-        let inference = Inference::new(&manifest.network, state, manifest.input, manifest.routing, device)?;
+        let inference = Inference::new(&manifest.network, state, manifest.input, manifest.rules(), device)?;
         Ok(Self { manifest, inference })
     }
 
@@ -235,9 +264,6 @@ impl Estimator {
     /// The device fails or computes something else.
     pub async fn golden_check(&self) -> Result<GoldenOutcome, GoldenError> {
         let Manifest { input, golden, .. } = &self.manifest;
-        match self.inference.answers(&golden::picture(input.size, golden.seed)).await {
-            Ok(found) => golden.compare(&found),
-            Err(_) => Err(GoldenError { probability_error: f32::INFINITY, years_error: f32::INFINITY }),
-        }
+        golden.compare(&self.inference.answers(&golden::picture(input.size, golden.seed)).await?)
     }
 }

@@ -4,12 +4,13 @@ use burn::tensor::Device;
 
 use crate::AGES;
 use crate::backbone::STEM_POOL;
-use crate::config::{Backbone, NetworkConfig, Projection, Rearrange};
+use crate::config::{NetworkConfig, Projection, Rearrange, Residual};
 #[cfg(feature = "cpu")]
 use crate::cpu;
 #[cfg(all(feature = "gpu", target_family = "wasm"))]
 use crate::gpu;
-use crate::layers::Kit;
+use crate::layers::{Activation, DeviceError, Kit, Step};
+use crate::mobilenet::{PAIRS, STEM_STRIDE};
 #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
 use crate::tensors::Tensors;
 use crate::weights::{StateDict, WeightsError};
@@ -24,7 +25,7 @@ pub struct FoldedNet {
     heads: [Head; 2],
 }
 
-/// The backbone, computed by whoever is quickest on the device.
+/// The backbone on the fastest engine: WebGPU kernels, CPU kernels, or Burn tensors.
 #[derive(Clone, Debug)]
 enum Trunk {
     #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
@@ -50,8 +51,8 @@ impl FoldedNet {
     /// shape.
     ///
     /// # Errors
-    /// A device that fails, with its reason.
-    pub async fn forward(&self, pixels: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, String> {
+    /// A device that fails.
+    pub async fn forward(&self, pixels: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, DeviceError> {
         let features = match &self.trunk {
             #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
             Trunk::Tensors(layers) => layers.forward(pixels, shape).await?,
@@ -72,7 +73,8 @@ pub fn rehearse(config: &NetworkConfig, device: &Device) {
     const SIDE: usize = 32;
     let kit = gpu::Graphics::new(device);
     let config = NetworkConfig { width: 4, input_size: SIDE, ..config.clone() };
-    let zeros = |_: [&str; 2], shape: [usize; 4]| Ok((vec![0.0; shape.iter().product()], vec![0.0; shape[0]]));
+    let zeros =
+        |_: &str, _: Option<&str>, shape: [usize; 4]| Ok((vec![0.0; shape.iter().product()], vec![0.0; shape[0]]));
     if let Ok(layers) = Layers::with(&config, kit.clone(), zeros) {
         layers.map(&[0.0; 3 * SIDE * SIDE], [1, 3, SIDE, SIDE]);
         kit.flush();
@@ -103,7 +105,16 @@ impl Trunk {
 struct Layers<K: Kit> {
     kit: K,
     stem: K::Conv,
-    blocks: Vec<Block<K>>,
+    blocks: Blocks<K>,
+}
+
+/// What is behind the stem.
+#[derive(Clone, Debug)]
+enum Blocks<K: Kit> {
+    /// Pooling, then residual blocks.
+    Residual(Vec<Block<K>>),
+    /// Pairs of a depthwise and a 1x1 convolution.
+    Separable(Vec<(K::Depthwise, K::Conv)>),
 }
 
 #[derive(Clone, Debug)]
@@ -112,32 +123,48 @@ struct Block<K: Kit> {
     downsample: Option<K::Conv>,
 }
 
+/// Kernel and bias of a convolution.
+type Folded = Result<(Vec<f32>, Vec<f32>), WeightsError>;
+
 impl<K: Kit> Layers<K> {
     fn new(config: &NetworkConfig, state: &StateDict, kit: K) -> Result<Self, WeightsError> {
-        Self::with(config, kit, |names, shape| {
-            let [conv, norm] = names.map(|name| format!("backbone.{name}"));
-            state.folded(&conv, Some(&norm), shape)
+        Self::with(config, kit, |conv, norm, shape| {
+            let norm = norm.map(|name| format!("backbone.{name}"));
+            state.folded(&format!("backbone.{conv}"), norm.as_deref(), shape)
         })
     }
 
-    /// With `weights` giving kernel and bias of the convolution and BatchNorm of these names, of this shape.
+    /// With `weights` giving kernel and bias of the convolution of this name, of this shape, with the BatchNorm of that name
+    /// folded in.
     fn with(
         config: &NetworkConfig,
         kit: K,
-        weights: impl Fn([&str; 2], [usize; 4]) -> Result<(Vec<f32>, Vec<f32>), WeightsError>,
+        weights: impl Fn(&str, Option<&str>, [usize; 4]) -> Folded,
+    ) -> Result<Self, WeightsError> {
+        match config.backbone.residual() {
+            Some(residual) => Self::residual(config, residual, kit, weights),
+            None => Self::separable(config, kit, weights),
+        }
+    }
+
+    fn residual(
+        config: &NetworkConfig,
+        residual: Residual,
+        kit: K,
+        weights: impl Fn(&str, Option<&str>, [usize; 4]) -> Folded,
     ) -> Result<Self, WeightsError> {
         let conv = |names: [&str; 2], shape: [usize; 4], stride, map| {
-            let (weight, bias) = weights(names, shape)?;
-            Ok::<_, WeightsError>(kit.conv(&weight, bias, shape, stride, map))
+            let (weight, bias) = weights(names[0], Some(names[1]), shape)?;
+            Ok::<_, WeightsError>(kit.conv(&weight, bias, shape, Step::half(stride), map))
         };
         let (mut from, width) = (config.width, config.width);
         let stem = conv(["conv1", "bn1"], [width, 3, 7, 7], 2, config.input_size)?;
         // Behind stem and pooling.
         let mut side = config.input_size / 4;
         let mut blocks = Vec::new();
-        for (stage, count) in config.backbone.blocks().into_iter().enumerate() {
+        for (stage, count) in residual.blocks.into_iter().enumerate() {
             let inner = width << stage;
-            let out = inner * config.backbone.expansion();
+            let out = inner * residual.expansion();
             for index in 0..count {
                 let stride = if stage > 0 && index == 0 { 2 } else { 1 };
                 let small = side / stride;
@@ -145,16 +172,14 @@ impl<K: Kit> Layers<K> {
                 let numbered = |index: usize, shape, stride, map| {
                     conv([&format!("{name}.conv{index}"), &format!("{name}.bn{index}")], shape, stride, map)
                 };
-                let convs = match config.backbone {
-                    Backbone::ResNet18 => vec![
-                        numbered(1, [inner, from, 3, 3], stride, side)?,
-                        numbered(2, [inner, inner, 3, 3], 1, small)?,
-                    ],
-                    Backbone::ResNet50 => vec![
+                let convs = if residual.bottleneck {
+                    vec![
                         numbered(1, [inner, from, 1, 1], 1, side)?,
                         numbered(2, [inner, inner, 3, 3], stride, side)?,
                         numbered(3, [out, inner, 1, 1], 1, small)?,
-                    ],
+                    ]
+                } else {
+                    vec![numbered(1, [inner, from, 3, 3], stride, side)?, numbered(2, [inner, inner, 3, 3], 1, small)?]
                 };
                 let names = [&format!("{name}.downsample.0"), &format!("{name}.downsample.1")];
                 let downsample = (stride != 1 || from != out)
@@ -164,26 +189,60 @@ impl<K: Kit> Layers<K> {
                 (from, side) = (out, small);
             }
         }
-        Ok(Self { stem, blocks, kit })
+        Ok(Self { stem, blocks: Blocks::Residual(blocks), kit })
+    }
+
+    fn separable(
+        config: &NetworkConfig,
+        kit: K,
+        weights: impl Fn(&str, Option<&str>, [usize; 4]) -> Folded,
+    ) -> Result<Self, WeightsError> {
+        let conv = |name: &str, shape: [usize; 4], stride| {
+            let (weight, bias) = weights(name, None, shape)?;
+            Ok::<_, WeightsError>(kit.conv(&weight, bias, shape, Step::same(stride), 0))
+        };
+        let stem = conv("conv1", [config.width, 3, 3, 3], STEM_STRIDE)?;
+        let mut from = config.width;
+        let pairs = PAIRS.iter().enumerate().map(|(index, &(factor, stride))| {
+            let to = config.width * factor;
+            let (weight, bias) = weights(&format!("pairs.{index}.depth"), None, [from, 1, 3, 3])?;
+            let point = conv(&format!("pairs.{index}.point"), [to, from, 1, 1], 1)?;
+            from = to;
+            Ok((kit.depthwise(&weight, bias, stride), point))
+        });
+        let pairs = pairs.collect::<Result<_, WeightsError>>()?;
+        Ok(Self { stem, blocks: Blocks::Separable(pairs), kit })
     }
 
     /// The last map's values, `[batch, side, side, channels]`.
-    async fn forward(&self, pixels: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, String> {
+    async fn forward(&self, pixels: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, DeviceError> {
         Ok(self.kit.read(vec![self.map(pixels, shape)]).await?.remove(0))
     }
 
     fn map(&self, pixels: &[f32], shape: [usize; 4]) -> K::Map {
         let kit = &self.kit;
-        let mut x = kit.max_pool(&kit.convolve(&self.stem, &kit.map(pixels, shape), None, true), STEM_POOL);
-        for Block { convs, downsample } in &self.blocks {
-            let down = downsample.as_ref().map(|conv| kit.convolve(conv, &x, None, false));
-            let (last, first) = convs.split_last().expect("a block has convolutions");
-            let inner = first.iter().fold(None, |inner: Option<K::Map>, conv| {
-                Some(kit.convolve(conv, inner.as_ref().unwrap_or(&x), None, true))
-            });
-            x = kit.convolve(last, inner.as_ref().unwrap_or(&x), Some(down.as_ref().unwrap_or(&x)), true);
+        let planes = kit.map(pixels, shape);
+        match &self.blocks {
+            Blocks::Separable(pairs) => {
+                let then = Activation::Relu6;
+                pairs.iter().fold(kit.convolve(&self.stem, &planes, None, then), |x, (depth, point)| {
+                    kit.convolve(point, &kit.convolve_depthwise(depth, &x, then), None, then)
+                })
+            }
+            Blocks::Residual(blocks) => {
+                let then = Activation::Relu;
+                let mut x = kit.max_pool(&kit.convolve(&self.stem, &planes, None, then), STEM_POOL);
+                for Block { convs, downsample } in blocks {
+                    let down = downsample.as_ref().map(|conv| kit.convolve(conv, &x, None, Activation::Linear));
+                    let (last, first) = convs.split_last().expect("a block has convolutions");
+                    let inner = first.iter().fold(None, |inner: Option<K::Map>, conv| {
+                        Some(kit.convolve(conv, inner.as_ref().unwrap_or(&x), None, then))
+                    });
+                    x = kit.convolve(last, inner.as_ref().unwrap_or(&x), Some(down.as_ref().unwrap_or(&x)), then);
+                }
+                x
+            }
         }
-        x
     }
 }
 
@@ -192,9 +251,11 @@ impl<K: Kit> Layers<K> {
 struct Head {
     /// Where the rearrangement has to be done; `None` where it is inside the 1x1 convolution.
     windows: Option<Windows>,
-    /// 101 logits from what one place of F' sees.
+    /// 101 logits, or hidden features, from what one place of F' sees.
     conv: Dense,
     projection: Project,
+    /// From hidden features, ReLU before it, to 101 logits; `None` where there are none.
+    last: Option<Dense>,
 }
 
 #[derive(Clone, Debug)]
@@ -209,7 +270,8 @@ impl Head {
     fn new(config: &NetworkConfig, state: &StateDict, name: &str) -> Result<Self, WeightsError> {
         let setting = config.rearrange;
         let (depth, places) = (config.channels() / (setting.r * setting.r), config.map_side().pow(2));
-        let shape = [AGES, depth, setting.kernel, setting.kernel];
+        let outputs = config.outputs();
+        let shape = [outputs, depth, setting.kernel, setting.kernel];
         let (weight, bias) = state.folded(&format!("{name}.rearranged.conv"), None, shape)?;
         // With kernel = stride = r, each place of F' reads exactly one patch, and a patch is r^2 neighbouring channels of one
         // pixel of F in row order: the weights [101, C/r^2, r, r] already lie in memory as [101, C].
@@ -218,6 +280,8 @@ impl Head {
             side: config.feature_side(),
             channels: config.channels(),
         });
+        let last =
+            config.hidden.map(|hidden| Dense::new(state, &format!("{name}.last"), None, [hidden, AGES])).transpose()?;
         let name = format!("{name}.projection");
         let projection = match &config.projection {
             Projection::Average => Project::Pool { share: vec![1.0 / places as f32; places], offset: 0.0 },
@@ -237,7 +301,7 @@ impl Head {
                 Project::Flatten(layers)
             }
         };
-        Ok(Self { windows, conv: Dense { weight: turned(&weight, AGES), bias }, projection })
+        Ok(Self { windows, conv: Dense { weight: turned(&weight, outputs), bias }, projection, last })
     }
 
     /// 101 logits from one image's features, `[side, side, channels]`.
@@ -254,16 +318,17 @@ impl Head {
                 let whole: f32 = share.iter().sum();
                 let mut logits: Vec<f32> = self.conv.bias.iter().map(|bias| bias * whole + offset).collect();
                 self.conv.add_products(&sum, &mut logits);
-                logits
+                match &self.last {
+                    Some(last) => last.forward(&relu(logits)),
+                    None => logits,
+                }
             }
             Project::Flatten(layers) => {
                 let map = turned(&self.conv.forward(seen), seen.len() / self.conv.inputs());
-                layers.iter().enumerate().fold(map, |mut x, (index, layer)| {
-                    if index > 0 {
-                        x.iter_mut().for_each(|value| *value = value.max(0.0));
-                    }
-                    layer.forward(&x)
-                })
+                layers
+                    .iter()
+                    .enumerate()
+                    .fold(map, |x, (index, layer)| layer.forward(&if index > 0 { relu(x) } else { x }))
             }
         }
     }
@@ -339,6 +404,12 @@ impl Dense {
     }
 }
 
+/// max(x, 0)
+fn relu(mut values: Vec<f32>) -> Vec<f32> {
+    values.iter_mut().for_each(|value| *value = value.max(0.0));
+    values
+}
+
 /// sums += factor * values
 fn add(sums: &mut [f32], factor: f32, values: &[f32]) {
     sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += factor * value);
@@ -403,7 +474,7 @@ impl StateDict {
 mod tests {
     use super::*;
     use crate::AgeNet;
-    use crate::config::Rearrange;
+    use crate::config::Backbone;
     use burn::module::Module;
     use burn::tensor::{Distribution, Tensor};
 
@@ -426,15 +497,18 @@ mod tests {
         let device = Device::flex();
         device.seed(7);
         let flatten = Projection::Flatten { hidden: vec![12, 9] };
-        for (backbone, r, kernel, stride, projection) in [
-            (Backbone::ResNet18, 4, 4, 4, Projection::Pool),
-            (Backbone::ResNet50, 4, 4, 2, Projection::Pool),
-            (Backbone::ResNet18, 4, 8, 4, flatten.clone()),
-            (Backbone::ResNet18, 4, 8, 2, flatten),
-            (Backbone::ResNet18, 1, 1, 1, Projection::Average),
+        for (backbone, r, kernel, stride, projection, hidden) in [
+            (Backbone::ResNet18, 4, 4, 4, Projection::Pool, None),
+            (Backbone::ResNet50, 4, 4, 2, Projection::Pool, None),
+            (Backbone::ResNet18, 4, 8, 4, flatten.clone(), None),
+            (Backbone::ResNet18, 4, 8, 2, flatten, None),
+            (Backbone::ResNet18, 1, 1, 1, Projection::Average, None),
+            (Backbone::MobileNetV1, 4, 4, 4, Projection::Pool, Some(12)),
+            (Backbone::MobileNetV1, 4, 8, 4, Projection::Average, Some(12)),
+            (Backbone::MobileNetV1, 4, 4, 4, Projection::Pool, None),
         ] {
             let rearrange = Rearrange { r, kernel, stride };
-            let config = NetworkConfig { backbone, width: 8, input_size: 64, rearrange, projection };
+            let config = NetworkConfig { backbone, width: 8, input_size: 64, rearrange, projection, hidden };
             let net = used_network(&config, &device);
             let folded = FoldedNet::new(&config, &StateDict::of(&net), &device).unwrap();
             let x = Tensor::random([3, 3, 64, 64], Distribution::Normal(0.0, 1.0), &device);

@@ -7,12 +7,19 @@ use burn::nn::pool::MaxPool2dConfig;
 use burn::nn::{BatchNorm, PaddingConfig2d};
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
+use burn::tensor::ops::PadMode;
 
 /// Computes the layers of a network. Training has quicker ways for some devices.
 pub trait Layers {
     /// `conv.forward(x)`.
     fn convolve(&self, conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
         conv.forward(x)
+    }
+
+    /// A convolution without padding of its own behind TensorFlow's ([`same_padding`]), and ReLU6 behind it.
+    fn convolve_relu6(&self, conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+        let [.., side, _] = conv.weight.dims();
+        conv.forward(same_padded(x, side, conv.stride[0])).clamp(0.0, 6.0)
     }
 
     /// `norm.forward(x)`, and ReLU behind it if `activated`.
@@ -26,7 +33,7 @@ pub trait Layers {
         relu(x + shortcut)
     }
 
-    /// The largest of each square; outside of the map nothing is large.
+    /// The largest of each square; padding is -inf, so it never wins the maximum.
     fn max_pool(&self, x: Tensor<4>, pool: Pool) -> Tensor<4> {
         pool.forward(x)
     }
@@ -42,25 +49,27 @@ pub trait Kit: Clone + Debug {
     type Depthwise: Clone + Debug;
 
     /// # Shapes
-    /// - `weight`: `[out, channels, side, side]` in row-major order, padded by half a side; `bias`: `[out]`
+    /// - `weight`: `[out, channels, side, side]` in row-major order; `bias`: `[out]`
     ///
-    /// `map` is the smaller side of the maps that come, 0 where nobody knows it.
-    fn conv(&self, weight: &[f32], bias: Vec<f32>, shape: [usize; 4], stride: usize, map: usize) -> Self::Conv;
+    /// `map` is the smaller side of the maps that come, 0 if unknown.
+    fn conv(&self, weight: &[f32], bias: Vec<f32>, shape: [usize; 4], step: Step, map: usize) -> Self::Conv;
 
+    /// A 3x3 convolution that keeps channels apart, with [`Padding::Same`], which is one pixel all round at stride 1.
+    ///
     /// # Shapes
-    /// - `weight`: `[channels, 1, 3, 3]` in row-major order, padded by one; `bias`: `[channels]`
-    fn depthwise(&self, weight: &[f32], bias: Vec<f32>) -> Self::Depthwise;
+    /// - `weight`: `[channels, 1, 3, 3]` in row-major order; `bias`: `[channels]`
+    fn depthwise(&self, weight: &[f32], bias: Vec<f32>, stride: usize) -> Self::Depthwise;
 
     /// From planes, `[batch, channels, height, width]` of this shape.
     fn map(&self, planes: &[f32], shape: [usize; 4]) -> Self::Map;
 
-    /// With shortcut and ReLU behind it where asked.
-    fn convolve(&self, conv: &Self::Conv, x: &Self::Map, shortcut: Option<&Self::Map>, activated: bool) -> Self::Map;
+    /// The convolution, then the shortcut added, then the activation.
+    fn convolve(&self, conv: &Self::Conv, x: &Self::Map, shortcut: Option<&Self::Map>, then: Activation) -> Self::Map;
 
-    /// With ReLU behind it where asked.
-    fn convolve_depthwise(&self, conv: &Self::Depthwise, x: &Self::Map, activated: bool) -> Self::Map;
+    /// The convolution, then the activation.
+    fn convolve_depthwise(&self, conv: &Self::Depthwise, x: &Self::Map, then: Activation) -> Self::Map;
 
-    /// The largest of each square; outside of the map nothing is large.
+    /// The largest of each square; padding is -inf, so it never wins the maximum.
     fn max_pool(&self, x: &Self::Map, pool: Pool) -> Self::Map;
 
     /// The sum of a map and of one of half its size, whose pixels count four times each.
@@ -69,8 +78,123 @@ pub trait Kit: Clone + Debug {
     /// The numbers of maps, `[batch, height, width, channels]` each, all with one wait for the device.
     ///
     /// # Errors
-    /// A device that fails, with its reason.
-    fn read(&self, maps: Vec<Self::Map>) -> impl Future<Output = Result<Vec<Vec<f32>>, String>>;
+    /// A device that fails.
+    fn read(&self, maps: Vec<Self::Map>) -> impl Future<Output = Result<Vec<Vec<f32>>, DeviceError>>;
+}
+
+/// Why a device gave no numbers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceError {
+    /// What it was sent failed, or it was lost: the backend's own words.
+    #[error("the device stopped computing: {0}")]
+    Stopped(String),
+    /// It gave numbers of another kind or another number of them: whose fault, and what was expected.
+    #[error("the device gave something else than asked for: {0}")]
+    Garbled(String),
+    /// It gave NaN or infinity.
+    #[error("the device gave numbers that are not finite")]
+    NotFinite,
+}
+
+impl DeviceError {
+    /// Numbers that are all finite.
+    ///
+    /// # Errors
+    /// [`Self::NotFinite`]
+    pub fn finite(numbers: Vec<f32>) -> Result<Vec<f32>, Self> {
+        if numbers.iter().all(|number| number.is_finite()) { Ok(numbers) } else { Err(Self::NotFinite) }
+    }
+}
+
+/// What follows a convolution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing: the sums as they are.
+    #[default]
+    Linear,
+    /// max(x, 0)
+    Relu,
+    /// min(max(x, 0), 6)
+    Relu6,
+}
+
+impl Activation {
+    /// Smallest and largest value it lets through.
+    pub fn range(self) -> [f32; 2] {
+        match self {
+            Self::Linear => [f32::NEG_INFINITY, f32::INFINITY],
+            Self::Relu => [0.0, f32::INFINITY],
+            Self::Relu6 => [0.0, 6.0],
+        }
+    }
+}
+
+/// How a convolution moves over a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Pixels between two places of the kernel.
+    pub stride: usize,
+    /// Zeros around the map.
+    pub padding: Padding,
+}
+
+impl Step {
+    /// Padded by half the kernel's side.
+    pub fn half(stride: usize) -> Self {
+        Self { stride, padding: Padding::Half }
+    }
+
+    /// Padded as TensorFlow pads.
+    pub fn same(stride: usize) -> Self {
+        Self { stride, padding: Padding::Same }
+    }
+
+    /// Zeros before a map of this length, and places of the kernel on it.
+    pub fn fit(self, length: usize, side: usize) -> Fit {
+        let Self { stride, padding } = self;
+        match padding {
+            Padding::Half => Fit { before: side / 2, places: (length + side / 2 * 2 - side) / stride + 1 },
+            Padding::Same => {
+                let [before, _] = same_padding(length, side, stride);
+                Fit { before, places: length.div_ceil(stride) }
+            }
+        }
+    }
+}
+
+/// How a convolution lies on a map, in one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fit {
+    /// Zeros before the map's first pixel.
+    pub before: usize,
+    /// Length of the output.
+    pub places: usize,
+}
+
+/// Zeros around a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// Half the kernel's side, rounded down, on each side.
+    Half,
+    /// TensorFlow's "SAME": [`same_padding`].
+    Same,
+}
+
+/// TensorFlow's "SAME": the output has a `stride`-th of the length, rounded up, and the zeros that this takes, p = max(0,
+/// (ceil(length / stride) - 1) stride + side - length), lie half before the map and half behind it, an odd one behind.
+pub fn same_padding(length: usize, side: usize, stride: usize) -> [usize; 2] {
+    let all = ((length.div_ceil(stride) - 1) * stride + side).saturating_sub(length);
+    [all / 2, all - all / 2]
+}
+
+/// A map with TensorFlow's zeros around it.
+///
+/// # Shapes
+/// - `x`: `[batch, channels, height, width]`
+pub fn same_padded(x: Tensor<4>, side: usize, stride: usize) -> Tensor<4> {
+    let [.., height, width] = x.dims();
+    let ([top, bottom], [left, right]) = (same_padding(height, side, stride), same_padding(width, side, stride));
+    if top + bottom + left + right == 0 { x } else { x.pad((left, right, top, bottom), PadMode::Constant(0.0)) }
 }
 
 /// Each pixel four times: nearest neighbour, twice as large.
@@ -143,6 +267,17 @@ pub(crate) fn by_place(weight: &[f32], [out, channels, side, _]: [usize; 4]) -> 
 mod tests {
     use super::*;
     use burn::tensor::Device;
+
+    #[test]
+    fn tensorflow_pads_behind_first() {
+        // Side 3: stride 2 on 112 and 1 on 7 as in the documentation of tf.nn; stride 2 on 7 pads both sides.
+        assert_eq!(same_padding(112, 3, 2), [0, 1]);
+        assert_eq!(same_padding(7, 3, 2), [1, 1]);
+        assert_eq!(same_padding(7, 3, 1), [1, 1]);
+        assert_eq!(same_padding(7, 1, 1), [0, 0]);
+        assert_eq!(Step::same(2).fit(112, 3), Fit { before: 0, places: 56 });
+        assert_eq!(Step::half(2).fit(112, 7), Fit { before: 3, places: 56 });
+    }
 
     #[test]
     fn a_doubled_map_repeats_its_neighbours() {

@@ -1,10 +1,8 @@
-//! The GLAE network: pixels in, a distribution over the ages 0 to 100 out.
-//!
-//! Source: "General vs. Long-Tailed Age Estimation", cited as `[GLAE] eq. (n)`.
+#![doc = include_str!("../README.md")]
 //!
 //! | step | where |
 //! |---|---|
-//! | ResNet-18/50 with torchvision's names and shapes | [`backbone`] |
+//! | ResNet-18/50 with torchvision's names and shapes, MobileNet-v1 | [`backbone`], [`mobilenet`] |
 //! | feature rearrangement + convolution (III-B) | [`rearrange`] |
 //! | holistic projection, eq. 8 | [`projection`] |
 //! | vanilla and balanced classifiers on one backbone | [`network`] |
@@ -30,6 +28,7 @@ pub mod layers;
 #[cfg(feature = "loss")]
 pub mod loss;
 pub mod manifest;
+pub mod mobilenet;
 pub mod network;
 pub mod projection;
 pub mod rearrange;
@@ -39,11 +38,11 @@ pub mod tensors;
 pub mod weights;
 
 pub use config::NetworkConfig;
-pub use estimator::{Estimate, EstimateError, Estimator, Inference};
+pub use estimator::{Estimate, EstimateError, Estimator, Heads, Inference};
 pub use golden::{GoldenError, GoldenOutcome};
 pub use manifest::Manifest;
 pub use network::AgeNet;
-pub use routing::{Answer, Route, Routing};
+pub use routing::{Answer, Readout, Route, Routing, Rules, Temperatures};
 pub use weights::{StateDict, WeightsError};
 
 /// Number of age classes: 0, 1, ..., 100 years.

@@ -46,6 +46,23 @@ impl Labels {
         }
     }
 
+    /// Uploads targets that are given as distributions, one row of 101 probabilities per image. Their expectations stand for
+    /// the ages, so that the L1 terms and eq. (2) pull towards the same place.
+    ///
+    /// # Panics
+    /// If there is no whole number of rows.
+    pub fn soft(targets: &[f32], device: &Device) -> Self {
+        assert!(targets.len().is_multiple_of(AGES), "a target has {AGES} probabilities");
+        let rows = targets.len() / AGES;
+        let age = |row: &[f32]| row.iter().enumerate().map(|(age, p)| age as f32 * p).sum::<f32>();
+        let ages: Vec<f32> = targets.chunks_exact(AGES).map(age).collect();
+        Self {
+            ages: Tensor::from_data(TensorData::new(ages, [rows, 1]), device),
+            distributions: Tensor::from_data(TensorData::new(targets.to_vec(), [rows, AGES]), device),
+            weights: None,
+        }
+    }
+
     /// Rows that count more or less than others: one weight for each, 1 on average over the training set.
     pub fn weighted(mut self, weights: &[f32]) -> Self {
         let data = TensorData::new(weights.to_vec(), [weights.len(), 1]);
@@ -86,9 +103,9 @@ impl Loss {
         Self { local: base(local, &repeated, l1), holistic: base(logits.holistic, labels, l1) }
     }
 
-    /// `[GLAE] eq. (10)`: local + holistic, weights 1:1. `[1]`
-    pub fn total(self) -> Tensor<1> {
-        self.local + self.holistic
+    /// `[GLAE] eq. (10)`: the local branch times its weight, 1 in the paper, and the holistic one. `[1]`
+    pub fn total(self, local: f64) -> Tensor<1> {
+        self.local.mul_scalar(local) + self.holistic
     }
 }
 
@@ -191,6 +208,23 @@ mod tests {
     }
 
     #[test]
+    fn a_soft_target_stands_for_its_expectation() {
+        let device = Device::flex();
+        // Half on 20, half on 60: the answer 40 is no year off.
+        let mut target = vec![0f32; AGES];
+        (target[20], target[60]) = (0.5, 0.5);
+        let soft = Labels::soft(&target, &device);
+        assert_eq!(value(soft.ages.clone().sum()), 40.0);
+        // Uniform logits: KL = ln 101 - ln 2, and their expectation is 50.
+        let loss = value(base(Tensor::zeros([1, AGES], &device), &soft, 1.0));
+        assert!((loss - (4.615_121 - 0.693_147) - 10.0).abs() < 1e-4, "{loss}");
+        // A label's own distribution as a target is the label.
+        let label = Labels::soft(&label_distribution(50.0, 1.0), &device);
+        let loss = value(base(Tensor::zeros([1, AGES], &device), &label, 1.0));
+        assert!((loss - 3.196_182).abs() < 1e-3, "{loss}");
+    }
+
+    #[test]
     fn eq_5_is_the_sum_of_both() {
         let device = Device::flex();
         let labels = Labels::new(&[50.0], 1.0, &device);
@@ -221,7 +255,8 @@ mod tests {
         let expected = (flat(40) + flat(60)) / 2.0;
         assert!((value(loss.local.clone()) - expected).abs() < 1e-3);
         assert!(expected > 10.0);
+        assert!((value(loss.clone().total(0.5)) - expected / 2.0 - 3.196_182).abs() < 1e-3);
         // eq. (10): 1:1.
-        assert!((value(loss.total()) - expected - 3.196_182).abs() < 1e-3);
+        assert!((value(loss.clone().total(1.0)) - expected - 3.196_182).abs() < 1e-3);
     }
 }

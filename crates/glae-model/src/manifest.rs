@@ -5,14 +5,14 @@ use sha2::{Digest, Sha256};
 
 use crate::config::NetworkConfig;
 use crate::golden::Golden;
-use crate::routing::Routing;
+use crate::routing::{Readout, Routing, Rules, Temperatures};
 use crate::weights::WeightsError;
 
 /// Everything one needs to know to use weights: architecture, input, where they come from, how good they are, and a
 /// known answer. Normalisation and crop stand nowhere else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Version of this format: 1.
+    /// Version of this format: 1, or 2 where there is a mean per channel, a read-out, temperatures, a mixture or an origin.
     pub format: u32,
     /// Name of the folder.
     pub name: String,
@@ -26,10 +26,19 @@ pub struct Manifest {
     pub network: NetworkConfig,
     /// How a photograph becomes an input.
     pub input: Input,
-    /// Rule that picks the classifier.
+    /// Rule that picks the classifier, or weighs both.
     pub routing: Routing,
+    /// How an age is read out of a distribution.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub readout: Readout,
+    /// What the classifiers' logits are divided by.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub temperatures: Temperatures,
     /// Data the weights were trained on.
     pub trained_on: String,
+    /// Published weights that training began with, and their terms; empty where it began at random.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub began_with: String,
     /// Terms of the weights.
     pub licence: String,
     /// SHA-256 of the resolved configuration of the run.
@@ -43,13 +52,21 @@ pub struct Manifest {
     pub golden: Golden,
 }
 
+/// Formats that are read.
+const FORMATS: std::ops::RangeInclusive<u32> = 1..=2;
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// How a photograph becomes an input.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Input {
     /// Side of the square crop in pixels.
     pub size: usize,
-    /// Subtracted from each channel (0..=255).
-    pub mean: f32,
+    /// Subtracted from red, green and blue (0..=255). Format 1 has one number for all three.
+    #[serde(with = "mean")]
+    pub mean: [f32; 3],
     /// Divides the difference.
     pub std: f32,
     /// Which part of the photograph is looked at.
@@ -88,15 +105,29 @@ impl Manifest {
     /// # Errors
     /// Not JSON, a field is missing, or a format of the future.
     pub fn parse(json: &str) -> Result<Self, WeightsError> {
-        let manifest: Self = serde_json::from_str(json).map_err(|error| WeightsError::Manifest(error.to_string()))?;
-        if manifest.format != 1 {
-            let text = format!("it has format {}, this version reads format 1", manifest.format);
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let wrong = |error: serde_json::Error| WeightsError::Manifest(error.to_string());
+        // First of all: a format of the future may lack fields, or have others.
+        let Head { format } = serde_json::from_str(json).map_err(wrong)?;
+        if !FORMATS.contains(&format) {
+            let text = format!(
+                "it has format {format}, this version reads the formats 1 and 2: update the page or the trainer"
+            );
             return Err(WeightsError::Manifest(text));
         }
+        let manifest: Self = serde_json::from_str(json).map_err(wrong)?;
         if manifest.input.size != manifest.network.input_size {
             return Err(WeightsError::Manifest("`input.size` and `network.input_size` differ".to_owned()));
         }
         Ok(manifest)
+    }
+
+    /// What comes between logits and an age.
+    pub fn rules(&self) -> Rules {
+        Rules { routing: self.routing, readout: self.readout, temperatures: self.temperatures }
     }
 
     /// Checks that the bytes are those the manifest speaks of.
@@ -115,14 +146,14 @@ impl Manifest {
 impl Input {
     /// (p - 127.5) / 128, as in the paper.
     pub fn paper(size: usize) -> Self {
-        Self { size, mean: 127.5, std: 128.0, crop: Crop::Square }
+        Self { size, mean: [127.5; 3], std: 128.0, crop: Crop::Square }
     }
 
     /// RGB8 pixels, row by row, to planes: `[3, size, size]`, normalised; mirrored left to right on request.
     pub fn normalise(&self, rgb: &[u8], mirrored: bool, planes: &mut Vec<f32>) {
         for channel in 0..3 {
             for row in rgb.chunks_exact(self.size * 3) {
-                let value = |pixel: &[u8]| (f32::from(pixel[channel]) - self.mean) / self.std;
+                let value = |pixel: &[u8]| (f32::from(pixel[channel]) - self.mean[channel]) / self.std;
                 if mirrored {
                     planes.extend(row.chunks_exact(3).rev().map(value));
                 } else {
@@ -130,6 +161,31 @@ impl Input {
                 }
             }
         }
+    }
+}
+
+/// One number where the three are equal, as in format 1; otherwise red, green and blue.
+mod mean {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        One(f32),
+        Each([f32; 3]),
+    }
+
+    pub(super) fn serialize<S: Serializer>(mean: &[f32; 3], serializer: S) -> Result<S::Ok, S::Error> {
+        let [red, green, blue] = *mean;
+        let written = if red == green && green == blue { Written::One(red) } else { Written::Each(*mean) };
+        written.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f32; 3], D::Error> {
+        Ok(match Written::deserialize(deserializer)? {
+            Written::One(mean) => [mean; 3],
+            Written::Each(mean) => mean,
+        })
     }
 }
 
@@ -154,6 +210,21 @@ mod tests {
         assert_eq!(red(&plain), [0.0, 1.0, 2.0, 3.0]);
         assert_eq!(red(&mirrored), [1.0, 0.0, 3.0, 2.0]);
         assert_eq!(plain[0], -127.5 / 128.0);
+    }
+
+    #[test]
+    fn a_mean_is_one_number_or_three() {
+        let written = |input: &Input| serde_json::to_value(input).unwrap();
+        let paper = Input::paper(2);
+        assert_eq!(written(&paper)["mean"], 127.5);
+        let each = Input { mean: [1.0, 2.0, 3.0], std: 1.0, ..paper };
+        assert_eq!(written(&each)["mean"], serde_json::json!([1.0, 2.0, 3.0]));
+        for input in [paper, each] {
+            assert_eq!(serde_json::from_value::<Input>(written(&input)).unwrap(), input);
+        }
+        let mut planes = Vec::new();
+        each.normalise(&[1, 2, 3, 11, 12, 13, 1, 2, 3, 1, 2, 3], false, &mut planes);
+        assert_eq!(planes, [0.0, 10.0, 0.0, 0.0, 0.0, 10.0, 0.0, 0.0, 0.0, 10.0, 0.0, 0.0]);
     }
 
     #[test]

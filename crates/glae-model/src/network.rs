@@ -1,9 +1,12 @@
 //! One backbone, two classifiers.
 
 use burn::module::Module;
+use burn::nn::{Linear, LinearConfig};
+use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use crate::backbone::ResNet;
+use crate::AGES;
+use crate::backbone::Backbone;
 use crate::config::NetworkConfig;
 use crate::projection::Projection;
 use crate::rearrange::Rearranged;
@@ -12,7 +15,7 @@ use crate::rearrange::Rearranged;
 #[derive(Module, Debug)]
 pub struct AgeNet {
     /// f^b, trained in stage 1, frozen in stage 2.
-    pub backbone: ResNet,
+    pub backbone: Backbone,
     /// Classifier of stage 1 (instance-balanced sampling).
     pub vanilla: Classifier,
     /// Classifier of stage 2 (class-balanced sampling).
@@ -23,7 +26,7 @@ impl AgeNet {
     /// A freshly initialised network. Seed the device first for repeatable weights.
     pub fn new(config: &NetworkConfig, device: &Device) -> Self {
         Self {
-            backbone: ResNet::new(config, device),
+            backbone: Backbone::new(config, device),
             vanilla: Classifier::new(config, device),
             balanced: Classifier::new(config, device),
         }
@@ -35,6 +38,8 @@ impl AgeNet {
 pub struct Classifier {
     rearranged: Rearranged,
     projection: Projection,
+    /// From hidden features to logits; `None` where the rearrangement's convolution writes logits.
+    last: Option<Linear>,
 }
 
 /// What a classifier says before softmax.
@@ -48,21 +53,33 @@ pub struct Logits {
 impl Classifier {
     /// Freshly initialised.
     pub fn new(config: &NetworkConfig, device: &Device) -> Self {
-        Self { rearranged: Rearranged::new(config, device), projection: Projection::new(config, device) }
+        Self {
+            rearranged: Rearranged::new(config, device),
+            projection: Projection::new(config, device),
+            last: config.hidden.map(|hidden| LinearConfig::new(hidden, AGES).init(device)),
+        }
     }
 
     /// # Shapes
     /// - `features`: `[batch, channels, h, w]`
     pub fn forward(&self, features: Tensor<4>) -> Logits {
         let local = self.rearranged.forward(features);
-        Logits { holistic: self.projection.forward(local.clone()), local }
+        let holistic = self.projection.forward(local.clone());
+        let Some(last) = &self.last else { return Logits { local, holistic } };
+        let [batch, hidden, height, width] = local.dims();
+        let places = relu(local).permute([0, 2, 3, 1]).reshape([batch * height * width, hidden]);
+        Logits {
+            local: last.forward(places).reshape([batch, height, width, AGES]).permute([0, 3, 1, 2]),
+            holistic: last.forward(relu(holistic)),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Backbone, Projection, Rearrange};
+    use crate::config::{Projection, Rearrange};
+    use crate::{backbone, config::Backbone};
 
     fn parameters(module: &impl Module, buffers: usize) -> usize {
         module.num_params() - buffers
@@ -72,10 +89,31 @@ mod tests {
     fn backbones_have_their_published_sizes() {
         // num_params counts BatchNorm's running mean and variance too: 2 per channel of every BatchNorm.
         let device = Device::flex();
-        let resnet18 = ResNet::new(&NetworkConfig::paper(Backbone::ResNet18), &device);
+        let resnet18 = backbone::Backbone::new(&NetworkConfig::paper(Backbone::ResNet18), &device);
         assert_eq!(parameters(&resnet18, 2 * 4_800), 11_176_512);
-        let resnet50 = ResNet::new(&NetworkConfig::paper(Backbone::ResNet50), &device);
+        let resnet50 = backbone::Backbone::new(&NetworkConfig::paper(Backbone::ResNet50), &device);
         assert_eq!(parameters(&resnet50, 2 * 26_560), 23_508_032);
+        // 3,185,088 weights of kernels (Howard et al. 2017 count 4.2 million with the dense layer behind) and a bias per channel.
+        let config = NetworkConfig { width: 32, input_size: 112, ..NetworkConfig::paper(Backbone::MobileNetV1) };
+        assert_eq!(backbone::Backbone::new(&config, &device).num_params(), 3_196_032);
+    }
+
+    #[test]
+    fn a_hidden_layer_with_pooling_is_the_usual_head_of_two_dense_layers() {
+        let device = Device::flex();
+        let mut config = NetworkConfig { width: 8, ..NetworkConfig::paper(Backbone::MobileNetV1) };
+        config.hidden = Some(12);
+        config.check().unwrap();
+        let classifier = Classifier::new(&config, &device);
+        let features = Tensor::<4>::random([2, 256, 7, 7], burn::tensor::Distribution::Default, &device);
+        let logits = classifier.forward(features.clone());
+        assert_eq!((logits.local.dims(), logits.holistic.dims()), ([2, AGES, 7, 7], [2, AGES]));
+        // The mean over all places through both layers.
+        let pooled = features.mean_dims(&[2, 3]);
+        let hidden = relu(classifier.rearranged.forward(pooled)).reshape([2, 12]);
+        let expected = classifier.last.as_ref().unwrap().forward(hidden);
+        let off: f32 = (logits.holistic - expected).abs().max().into_scalar();
+        assert!(off < 1e-4, "{off}");
     }
 
     #[test]

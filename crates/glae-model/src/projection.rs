@@ -51,8 +51,8 @@ impl Projection {
     }
 
     /// # Shapes
-    /// - `map`: F', `[batch, 101, h', w']`
-    /// - output: logits `[batch, 101]`
+    /// - `map`: F', `[batch, outputs, h', w']`, [`NetworkConfig::outputs`]
+    /// - output: `[batch, outputs]`
     pub fn forward(&self, map: Tensor<4>) -> Tensor<2> {
         if let Some(pool) = &self.pool {
             return pool.forward(map.flatten::<3>(2, 3)).squeeze_dim(2);

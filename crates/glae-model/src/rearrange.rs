@@ -5,7 +5,6 @@ use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::{Device, Tensor};
 
-use crate::AGES;
 use crate::config::NetworkConfig;
 
 /// r^2 neighbouring channels become one r x r patch, row by row: `out[c, h*r+i, w*r+j] = in[c*r^2 + i*r + j, h, w]`.
@@ -23,7 +22,7 @@ pub fn rearrange(features: Tensor<4>, r: usize) -> Tensor<4> {
     ])
 }
 
-/// Rearrangement and the convolution that reads the patches: 101 logits per pixel of the map F'.
+/// Rearrangement and the convolution that reads the patches: 101 logits, or hidden features, per pixel of the map F'.
 #[derive(Module, Debug)]
 pub struct Rearranged {
     conv: Conv2d,
@@ -34,7 +33,7 @@ impl Rearranged {
     /// Freshly initialised; no padding, with bias.
     pub fn new(config: &NetworkConfig, device: &Device) -> Self {
         let setting = config.rearrange;
-        let conv = Conv2dConfig::new([config.channels() / setting.r.pow(2), AGES], [setting.kernel; 2])
+        let conv = Conv2dConfig::new([config.channels() / setting.r.pow(2), config.outputs()], [setting.kernel; 2])
             .with_stride([setting.stride; 2])
             .with_padding(PaddingConfig2d::Valid)
             .init(device);
@@ -43,7 +42,7 @@ impl Rearranged {
 
     /// # Shapes
     /// - `features`: `[batch, channels, h, w]`
-    /// - output F': `[batch, 101, h', w']`
+    /// - output F': `[batch, outputs, h', w']`, [`NetworkConfig::outputs`]
     pub fn forward(&self, features: Tensor<4>) -> Tensor<4> {
         self.conv.forward(rearrange(features, self.r))
     }

@@ -5,7 +5,7 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::layers::{Kit, Pool, doubled};
+use crate::layers::{Activation, DeviceError, Kit, Padding, Pool, Step, doubled, same_padded};
 
 /// These layers, to be used through [`Kit`]. Maps are `[batch, channels, height, width]`.
 #[derive(Clone, Debug)]
@@ -29,14 +29,19 @@ impl Tensors {
 pub struct Conv {
     weight: Tensor<4>,
     bias: Tensor<1>,
-    stride: usize,
+    step: Step,
     groups: usize,
 }
 
 impl Conv {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [.., side] = self.weight.dims();
-        let options = ConvOptions::new([self.stride; 2], [side / 2; 2], [1, 1], self.groups);
+        let Step { stride, padding } = self.step;
+        let (x, padding) = match padding {
+            Padding::Half => (x, side / 2),
+            Padding::Same => (same_padded(x, side, stride), 0),
+        };
+        let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], self.groups);
         conv2d(x, self.weight.clone(), Some(self.bias.clone()), options)
     }
 }
@@ -46,31 +51,35 @@ impl Kit for Tensors {
     type Conv = Conv;
     type Depthwise = Conv;
 
-    fn conv(&self, weight: &[f32], bias: Vec<f32>, shape: [usize; 4], stride: usize, _map: usize) -> Conv {
+    fn conv(&self, weight: &[f32], bias: Vec<f32>, shape: [usize; 4], step: Step, _map: usize) -> Conv {
         let out = bias.len();
-        Conv { weight: self.upload(weight.to_vec(), shape), bias: self.upload(bias, [out]), stride, groups: 1 }
+        Conv { weight: self.upload(weight.to_vec(), shape), bias: self.upload(bias, [out]), step, groups: 1 }
     }
 
-    fn depthwise(&self, weight: &[f32], bias: Vec<f32>) -> Conv {
+    fn depthwise(&self, weight: &[f32], bias: Vec<f32>, stride: usize) -> Conv {
         let channels = bias.len();
-        Conv { groups: channels, ..self.conv(weight, bias, [channels, 1, 3, 3], 1, 0) }
+        Conv { groups: channels, ..self.conv(weight, bias, [channels, 1, 3, 3], Step::same(stride), 0) }
     }
 
     fn map(&self, planes: &[f32], shape: [usize; 4]) -> Tensor<4> {
         self.upload(planes.to_vec(), shape)
     }
 
-    fn convolve(&self, conv: &Conv, x: &Tensor<4>, shortcut: Option<&Tensor<4>>, activated: bool) -> Tensor<4> {
+    fn convolve(&self, conv: &Conv, x: &Tensor<4>, shortcut: Option<&Tensor<4>>, then: Activation) -> Tensor<4> {
         let x = conv.forward(x.clone());
         let x = match shortcut {
             Some(shortcut) => x + shortcut.clone(),
             None => x,
         };
-        if activated { relu(x) } else { x }
+        match then {
+            Activation::Linear => x,
+            Activation::Relu => relu(x),
+            Activation::Relu6 => x.clamp(0.0, 6.0),
+        }
     }
 
-    fn convolve_depthwise(&self, conv: &Conv, x: &Tensor<4>, activated: bool) -> Tensor<4> {
-        self.convolve(conv, x, None, activated)
+    fn convolve_depthwise(&self, conv: &Conv, x: &Tensor<4>, then: Activation) -> Tensor<4> {
+        self.convolve(conv, x, None, then)
     }
 
     fn max_pool(&self, x: &Tensor<4>, pool: Pool) -> Tensor<4> {
@@ -81,11 +90,15 @@ impl Kit for Tensors {
         x + doubled(half.clone())
     }
 
-    async fn read(&self, maps: Vec<Tensor<4>>) -> Result<Vec<Vec<f32>>, String> {
+    async fn read(&self, maps: Vec<Tensor<4>>) -> Result<Vec<Vec<f32>>, DeviceError> {
         let mut all = Vec::new();
         for map in maps {
-            let data = map.permute([0, 2, 3, 1]).into_data_async().await.map_err(|error| format!("{error:?}"))?;
-            all.push(data.try_into_vec().map_err(|error| format!("{error:?}"))?);
+            let data = map
+                .permute([0, 2, 3, 1])
+                .into_data_async()
+                .await
+                .map_err(|error| DeviceError::Stopped(format!("{error:?}")))?;
+            all.push(data.try_into_vec().map_err(|error| DeviceError::Garbled(format!("{error:?}")))?);
         }
         Ok(all)
     }

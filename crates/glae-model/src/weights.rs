@@ -66,7 +66,7 @@ impl StateDict {
     /// # Errors
     /// A tensor is missing or has another shape. Tensors that the module does not have are ignored.
     pub fn load_into<M: Module>(&self, module: M) -> Result<M, WeightsError> {
-        let mut writer = Writer { state: self, path: Vec::new(), problem: None };
+        let mut writer = Writer { state: self, path: Path::default(), problem: None };
         let module = module.map(&mut writer);
         writer.problem.map_or(Ok(module), Err)
     }
@@ -153,55 +153,86 @@ fn is_norm(name: &str) -> bool {
     name.contains(".bn") || name.contains("downsample.1") || name.contains("running_")
 }
 
-/// Burn's path of field names to torchvision's name, which a [`StateDict`] uses.
-pub fn torch_name(path: &[String]) -> String {
-    path.join(".")
-        .replace("downsample.conv", "downsample.0")
-        .replace("downsample.bn", "downsample.1")
-        .replace(".gamma", ".weight")
-        .replace(".beta", ".bias")
+/// The fields on the way from a module to a parameter, for visitors and mappers. Variants of enums are no part of it, so that
+/// a parameter has the same name whether its module is a field or a variant of one.
+#[derive(Clone, Debug, Default)]
+pub struct Path(Vec<String>);
+
+impl Path {
+    /// For `enter_module`.
+    pub fn enter(&mut self, name: &str, container: &str) {
+        if !is_enum(container) {
+            self.0.push(name.to_owned());
+        }
+    }
+
+    /// For `exit_module`.
+    pub fn exit(&mut self, container: &str) {
+        if !is_enum(container) {
+            self.0.pop();
+        }
+    }
+
+    /// Field names, joined by dots.
+    pub fn fields(&self) -> String {
+        self.0.join(".")
+    }
+
+    /// Torchvision's name, which a [`StateDict`] uses.
+    pub fn torch_name(&self) -> String {
+        self.fields()
+            .replace("downsample.conv", "downsample.0")
+            .replace("downsample.bn", "downsample.1")
+            .replace(".gamma", ".weight")
+            .replace(".beta", ".bias")
+    }
+}
+
+/// Burn names the container of a variant "Enum:" and the enum.
+fn is_enum(container: &str) -> bool {
+    container.starts_with("Enum:")
 }
 
 #[derive(Default)]
 struct Reader {
     state: StateDict,
-    path: Vec<String>,
+    path: Path,
 }
 
 impl ModuleVisitor for Reader {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let tensor = param.val();
         let shape = tensor.dims().to_vec();
         let values = tensor.into_data().convert::<f32>().try_to_vec().expect("converted to f32 above");
-        self.state.0.insert(torch_name(&self.path), Array { shape, values });
+        self.state.0.insert(self.path.torch_name(), Array { shape, values });
     }
 }
 
 struct Writer<'a> {
     state: &'a StateDict,
-    path: Vec<String>,
+    path: Path,
     problem: Option<WeightsError>,
 }
 
 impl ModuleMapper for Writer<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = torch_name(&self.path);
+        let name = self.path.torch_name();
         let expected = param.lazy_shape().to_vec();
         match self.state.get(&name) {
             Ok(array) if array.shape == expected => {
@@ -231,7 +262,7 @@ mod tests {
 
     #[test]
     fn resnet18_has_torchvisions_names_and_shapes() {
-        let backbone = crate::backbone::ResNet::new(&NetworkConfig::paper(Backbone::ResNet18), &Device::flex());
+        let backbone = crate::backbone::Backbone::new(&NetworkConfig::paper(Backbone::ResNet18), &Device::flex());
         let state = StateDict::of(&backbone);
         // torchvision's resnet18 has 122 entries, of which 20 are num_batches_tracked and 2 are fc.
         assert_eq!(state.0.len(), 100);

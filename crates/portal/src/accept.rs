@@ -1,26 +1,30 @@
 //! How a submission comes to stand on a board, or not at all.
 //!
-//! The file is stored first; then one transaction counts it, inserts the submission with its scores and remembers the
-//! answer. It is acknowledged after the commit. A process killed in between leaves at most a file that no submission
-//! names, which [`sweep`] removes.
+//! The file is announced to the database and stored; then one transaction counts it, inserts the submission with its
+//! scores and remembers the answer. It is acknowledged after the commit. A process killed in between leaves at most a
+//! file that was announced and that no submission names, which [`leftovers::sweep`] removes.
 
 use std::sync::Arc;
 
-use glae_api::{Metadata, Submitted};
+use glae_api::{Metadata, Scores, Submitted};
 use glae_metrics::{Report, SCORER};
 use sqlx::Row;
 
 use crate::{
     board::Loaded,
     clock::DAY,
+    contest::{self, ladder},
     database::Transaction,
+    leftovers,
     metrics::Outcome,
     problem::{ApiError, ApiResult, Kind},
     quota::{Allowance, Charge},
-    scoring::{self, Scored},
+    rankings,
+    scoring::Scored,
     state::Portal,
-    submission::Submission,
+    submission::{Mark, Submission},
     token::Caller,
+    versions,
 };
 
 /// How long answers to requests with an Idempotency-Key are remembered, in seconds.
@@ -29,14 +33,16 @@ const REMEMBERED: i64 = 7 * DAY;
 /// A request to submit.
 #[derive(Debug)]
 pub struct Attempt {
-    /// Who.
+    /// The team, by its token.
     pub caller: Caller,
-    /// Where.
+    /// The board that the path names.
     pub board: Arc<Loaded>,
-    /// What they say about it.
+    /// The text of the submission.
     pub metadata: Metadata,
-    /// What they may send.
+    /// What the team may still send to this board today.
     pub allowance: Allowance,
+    /// The contest, if the board is one.
+    pub contest: Option<contest::Now>,
     /// The request's Idempotency-Key.
     pub key: Option<String>,
 }
@@ -62,9 +68,13 @@ impl Attempt {
             return Ok(answer);
         }
         let (answer, outcome) = match &scored.outcome {
-            Ok(report) => {
-                portal.store.put(&scored.hash, &scored.compressed).await.map_err(ApiError::internal)?;
-                let scores = scoring::scores(report);
+            Ok(evaluation) => {
+                leftovers::announce(portal, &scored.hash).await?;
+                let stored = portal.store.put(&scored.hash, &scored.compressed).await;
+                if let Err(error) = stored {
+                    leftovers::give_up(portal, &scored.hash).await;
+                    return Err(ApiError::internal(error));
+                }
                 let submission = Submission {
                     id: Submission::new_id(),
                     board: self.board.board.id.clone(),
@@ -72,11 +82,24 @@ impl Attempt {
                     team_name: self.caller.name.clone(),
                     metadata: self.metadata.clone(),
                     predictions: scored.hash.clone(),
-                    scores,
+                    scores: evaluation.scores,
                     scorer: SCORER.to_owned(),
                     created: self.allowance.now,
+                    truth: self.board.fingerprint.clone(),
+                    predicted: evaluation.report.predicted as i64,
+                    samples: evaluation.report.samples as i64,
+                    mark: if evaluation.equals_truth { Mark::EqualsTruth } else { Mark::None },
+                    reason: String::new(),
+                    sealed: evaluation.sealed,
+                    banned: false,
                 };
-                (self.store(portal, &scored.compressed, report, submission, &fingerprint).await?, Outcome::Scored)
+                match self.store(portal, &evaluation.report, submission, &fingerprint).await {
+                    Ok(Some(answer)) => (Some(answer), Outcome::Scored),
+                    other => {
+                        leftovers::give_up(portal, &scored.hash).await;
+                        (other?, Outcome::Scored)
+                    }
+                }
             }
             Err(problem) => (self.fail(portal, problem, &fingerprint).await?, Outcome::Failed),
         };
@@ -85,7 +108,7 @@ impl Attempt {
                 portal.metrics.submission(outcome);
                 Ok(answer)
             }
-            // The same request at the same moment was faster.
+            // A concurrent request with the same key was faster.
             None => self.earlier(portal, &fingerprint).await?.ok_or_else(|| ApiError::internal("the answer is gone")),
         }
     }
@@ -93,20 +116,24 @@ impl Attempt {
     async fn store(
         &self,
         portal: &Portal,
-        compressed: &[u8],
         report: &Report,
-        submission: Submission,
+        mut submission: Submission,
         fingerprint: &str,
     ) -> ApiResult<Option<Answer>> {
-        let rank = self.rank(portal, &submission).await?;
+        let phase = self.contest.as_ref().map(|contest| contest.phase);
         let report = serde_json::to_string(report)?;
         let mut transaction = portal.database.begin().await?;
-        lock_file(&mut transaction, &submission.predictions, self.allowance.now).await?;
-        // A sweep may have taken the file between storing it and this lock; now nobody can.
-        portal.store.put(&submission.predictions, compressed).await.map_err(ApiError::internal)?;
-        let quota = self.allowance.charge(&mut transaction, Charge::Submission).await?;
-        submission.insert(&mut transaction, &report).await?;
-        let row = submission.row(&self.board, Some(&self.caller.team));
+        versions::require(&portal.database, &mut transaction, &self.board).await?;
+        leftovers::settle(&mut transaction, &submission.predictions).await?;
+        let mut quota = self.allowance.charge(&mut transaction, Charge::Submission).await?;
+        if let Some(sealed) = submission.sealed {
+            let (told, left) = self.tell(portal, &mut transaction, &sealed.public).await?;
+            submission.scores = told;
+            quota.left_in_all = Some(left);
+        }
+        submission.insert(&mut transaction, &self.board, &report).await?;
+        let row = submission.row(&self.board, Some(&self.caller.team), phase);
+        let rank = self.rank(portal, submission.key(&self.board)).await?;
         let answer = Answer { status: 201, body: serde_json::to_string(&Submitted { row, rank, quota })? };
         if !self.remember(&mut transaction, fingerprint, &answer).await? {
             return Ok(None);
@@ -127,14 +154,47 @@ impl Attempt {
         Ok(Some(answer))
     }
 
+    /// What the team is told of a contest's submission, and how many more it may send. The team's row is held until the
+    /// transaction ends, so that two submissions at once are not both compared with the same best.
+    async fn tell(&self, portal: &Portal, transaction: &mut Transaction, public: &Scores) -> ApiResult<(Scores, u32)> {
+        let board = &self.board.board;
+        let row = sqlx::query(
+            "INSERT INTO ladders (board, team, told, taken) VALUES ($1, $2, '', 0) \
+             ON CONFLICT (board, team) DO UPDATE SET taken = ladders.taken RETURNING told, taken",
+        )
+        .bind(&board.id)
+        .bind(&self.caller.team)
+        .fetch_one(&mut **transaction)
+        .await?;
+        let (before, taken): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let most = i64::from(self.allowance.in_all.unwrap_or(u32::MAX));
+        if taken >= most {
+            return Err(self.allowance.used_up_in_all());
+        }
+        let best: Option<Scores> =
+            Some(before.as_str()).filter(|text| !text.is_empty()).map(serde_json::from_str).transpose()?;
+        let steps = portal.hidden.get(&board.id).map(|hidden| &hidden.steps);
+        let told = steps.and_then(|steps| ladder::told(board.primary, steps, best.as_ref(), public));
+        let kept = match &told {
+            Some(told) => serde_json::to_string(told)?,
+            None => before,
+        };
+        sqlx::query("UPDATE ladders SET told = $1, taken = $2 WHERE board = $3 AND team = $4")
+            .bind(kept)
+            .bind(taken + 1)
+            .bind(&board.id)
+            .bind(&self.caller.team)
+            .execute(&mut **transaction)
+            .await?;
+        Ok((told.unwrap_or_default(), u32::try_from(most - taken - 1).unwrap_or(0)))
+    }
+
     /// The place among the rows that the team sees.
-    async fn rank(&self, portal: &Portal, submission: &Submission) -> ApiResult<u32> {
-        let primary = self.board.board.primary;
-        let others = Submission::on_board(&portal.database, &submission.board, Some(&self.caller.team)).await?;
-        let others = others.iter().map(|other| &other.scores);
-        let better = |scores: &&glae_api::Scores| primary.compare(scores, &submission.scores).is_lt();
-        let ahead = self.board.board.rows.iter().map(|row| &row.scores).chain(others).filter(better).count();
-        Ok(u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(1))
+    async fn rank(&self, portal: &Portal, key: f64) -> ApiResult<u32> {
+        let team = Some(self.caller.team.as_str());
+        let submitted = rankings::ahead(&portal.database, &self.board.board.id, team, key).await?;
+        let of_file = rankings::of_file(&self.board).filter(|(other, _)| *other < key).count();
+        Ok(u32::try_from(of_file).unwrap_or(u32::MAX).saturating_add(submitted).saturating_add(1))
     }
 
     /// What makes two requests the same: board, metadata and file.
@@ -154,7 +214,20 @@ impl Attempt {
             return Err(ApiError::new(Kind::KEY_REUSED, "This key was sent before with another file or text."));
         }
         let status: i64 = row.try_get(1)?;
+        self.require_kept(portal, status, row.try_get(2)?).await?;
         Ok(Some(Answer { status: u16::try_from(status).unwrap_or(500), body: row.try_get(2)? }))
+    }
+
+    /// 410 if the submission of an earlier answer has been withdrawn since: repeating the request does not bring it back.
+    async fn require_kept(&self, portal: &Portal, status: i64, body: &str) -> ApiResult<()> {
+        if status != 201 {
+            return Ok(());
+        }
+        let earlier: Submitted = serde_json::from_str(body)?;
+        match Submission::find(&portal.database, &earlier.row.id).await? {
+            Some(_) => Ok(()),
+            None => Err(ApiError::new(Kind::WITHDRAWN, "The submission of this key was withdrawn; use a new key.")),
+        }
     }
 
     /// False if another request with the same key was faster.
@@ -193,50 +266,4 @@ pub async fn is_repeated(portal: &Portal, caller: &Caller, key: Option<&str>) ->
         .fetch_optional(portal.database.read())
         .await?;
     Ok(found.is_some())
-}
-
-/// Removes files that no submission names: those of withdrawn submissions, and those whose process was killed before
-/// the transaction. Returns how many.
-///
-/// # Errors
-/// If the database or the store fails.
-pub async fn sweep(portal: &Portal) -> ApiResult<u64> {
-    let mut removed = 0;
-    for hash in portal.store.list().await.map_err(ApiError::internal)? {
-        removed += u64::from(sweep_file(portal, &hash).await?);
-    }
-    Ok(removed)
-}
-
-/// Removes the file if no submission names it. The lock excludes a submission that is just about to.
-///
-/// # Errors
-/// If the database or the store fails.
-pub async fn sweep_file(portal: &Portal, hash: &str) -> ApiResult<bool> {
-    let used = "SELECT id FROM submissions WHERE predictions = $1 LIMIT 1";
-    // Most files are in use; only the others are worth a lock.
-    if sqlx::query(used).bind(hash).fetch_optional(portal.database.read()).await?.is_some() {
-        return Ok(false);
-    }
-    let mut transaction = portal.database.begin().await?;
-    lock_file(&mut transaction, hash, portal.now()).await?;
-    if sqlx::query(used).bind(hash).fetch_optional(&mut *transaction).await?.is_some() {
-        return Ok(false);
-    }
-    portal.store.remove(hash).await.map_err(ApiError::internal)?;
-    sqlx::query("DELETE FROM files WHERE hash = $1").bind(hash).execute(&mut *transaction).await?;
-    transaction.commit().await?;
-    Ok(true)
-}
-
-/// Holds the file's row until the transaction ends. (SQLite has one writer anyway.)
-async fn lock_file(transaction: &mut Transaction, hash: &str, now: i64) -> ApiResult<()> {
-    sqlx::query(
-        "INSERT INTO files (hash, stored) VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET stored = excluded.stored",
-    )
-    .bind(hash)
-    .bind(now)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
 }

@@ -22,9 +22,9 @@ use crate::{
 /// Builds the whole application: the site, and the leaderboard's API where there is one.
 ///
 /// The order in which a path is looked up: `/healthz`; the API's routes; a file of the built page; a file of `public/`;
-/// then a page path such as `/leaderboard` gets `index.html` (the page routes itself), and anything else is 404. A file
-/// `x.br` beside `x` is sent in its place to browsers that accept Brotli. `index.html` is read once, for the hashes of
-/// its inline scripts: start the server again after building the page anew.
+/// then a page path such as `/leaderboard` gets `index.html` (the page routes itself; the status is 404 where it has no
+/// such route), and anything else is 404. A file `x.br` beside `x` is sent in its place to browsers that accept Brotli.
+/// `index.html` is read once, for the hashes of its inline scripts: start the server again after building the page anew.
 ///
 /// # Errors
 /// [`SiteError::Unreadable`] if `index.html` cannot be read as text.
@@ -47,12 +47,27 @@ pub fn router(folders: &Folders, portal: Option<Portal>) -> Result<Router, SiteE
         .layer(middleware::from_fn_with_state(headers, finish)))
 }
 
-/// Lets page paths through to `index.html` and answers 404 to the rest.
+/// Lets page paths through to `index.html`, which says so itself where there is no such page, with the status 404; answers
+/// 404 to the rest.
 async fn only_page_paths(request: Request, next: Next) -> Response {
-    if is_page_path(request.uri().path()) {
-        return next.run(request).await;
+    let path = request.uri().path();
+    if !is_page_path(path) {
+        return (StatusCode::NOT_FOUND, "There is no such file here.\n").into_response();
     }
-    (StatusCode::NOT_FOUND, "There is no such file here.\n").into_response()
+    let known = is_page(path);
+    let mut response = next.run(request).await;
+    if !known && response.status().is_success() {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
+}
+
+/// Whether the page has a route for a path (`web/src/app.rs`).
+fn is_page(path: &str) -> bool {
+    match path.trim_matches('/').split_once('/') {
+        None => matches!(path.trim_matches('/'), "" | "about" | "leaderboard"),
+        Some((first, board)) => first == "leaderboard" && !board.contains('/'),
+    }
 }
 
 /// Whether a path can be one of the page's own: words of letters, digits, `-` and `_`, outside `/weights`.
@@ -80,7 +95,17 @@ async fn finish(State(security): State<Arc<HeaderMap>>, request: Request, next: 
 
 #[cfg(test)]
 mod tests {
-    use super::is_page_path;
+    use super::{is_page, is_page_path};
+
+    #[test]
+    fn only_routes_of_the_page_are_pages() {
+        for path in ["/", "/about", "/about/", "/leaderboard", "/leaderboard/utkface-lt"] {
+            assert!(is_page(path), "{path}");
+        }
+        for path in ["/nonsense", "/about/us", "/leaderboard/a/b", "/board/utkface-test"] {
+            assert!(!is_page(path), "{path}");
+        }
+    }
 
     #[test]
     fn page_paths_are_plain_words() {

@@ -11,13 +11,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use glae_api::{Board, BoardSummary, Column, Origin, ROOT, Row, Truth, Unpredicted};
+use glae_api::{Board, BoardSummary, Column, Contest, Origin, ROOT, Row, Truth, Unpredicted};
 use glae_metrics::{Bootstrap, Options, Predictions, Problems, Report, SCORER, score};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{random, scoring};
+use crate::{contest, random, scoring};
 
 /// All boards, by id.
 pub type Boards = BTreeMap<String, Arc<Loaded>>;
@@ -29,6 +29,8 @@ pub struct Loaded {
     pub board: Board,
     /// The truth, if the server has it.
     pub truth: Option<Arc<glae_metrics::Truth>>,
+    /// Its rules as a contest, if it is one.
+    pub contest: Option<Contest>,
     /// Changes whenever scores of the same predictions would: it names the truth and the board's rules.
     pub fingerprint: String,
     shipped: BTreeMap<String, Shipped>,
@@ -54,7 +56,13 @@ pub fn load(public: &Path, data: &Path) -> Result<Boards> {
     let mut boards = Boards::new();
     for folder in [&public, &data] {
         for path in board_files(folder)? {
-            let board = read(&path)?;
+            let (board, contest) = read(&path)?;
+            if !counts_missing(&board) {
+                tracing::warn!(
+                    board = board.id,
+                    "missing images are counted, but not by the number that ranks: rows that lack some are not ranked"
+                );
+            }
             let truth = match board.truth {
                 Truth::Yours => None,
                 Truth::Public => Some(folder.join(truth_name(&board.id))),
@@ -71,7 +79,7 @@ pub fn load(public: &Path, data: &Path) -> Result<Boards> {
                     Some(data.join(truth_name(&board.id))).filter(|path| path.exists())
                 }
             };
-            let loaded = Loaded::new(board, truth.as_deref(), folder)
+            let loaded = Loaded::new(board, contest, truth.as_deref(), folder)
                 .with_context(|| format!("cannot use the board {}", path.display()))?;
             boards.insert(loaded.board.id.clone(), Arc::new(loaded));
         }
@@ -83,11 +91,30 @@ pub fn load(public: &Path, data: &Path) -> Result<Boards> {
 ///
 /// # Errors
 /// Says what is wrong with it.
-pub fn read(path: &Path) -> Result<Board> {
+pub fn read(path: &Path) -> Result<(Board, Option<Contest>)> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let board: Board = toml::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))?;
-    check(&board, path).with_context(|| format!("{} is not a valid board", path.display()))?;
-    Ok(board)
+    let understand = || format!("cannot understand {}", path.display());
+    // Without a contest the text itself is read, so that messages name lines.
+    let table: toml::Table = toml::from_str(&text).with_context(understand)?;
+    let (board, contest) = match table.get("contest").cloned() {
+        None => (toml::from_str(&text).with_context(understand)?, None),
+        Some(rules) => {
+            let rest: toml::Table = table.into_iter().filter(|(name, _)| name != "contest").collect();
+            let board: Board = rest.try_into().with_context(understand)?;
+            (board, Some(contest::read(rules).with_context(understand)?))
+        }
+    };
+    let invalid = || format!("{} is not a valid board", path.display());
+    check(&board, path).with_context(invalid)?;
+    if contest.is_some() {
+        contest::check(&board).with_context(invalid)?;
+    }
+    Ok((board, contest))
+}
+
+/// Whether the number that ranks counts missing images, where files may lack some.
+pub fn counts_missing(board: &Board) -> bool {
+    board.unpredicted == Unpredicted::Refused || board.primary == Column::Epsilon
 }
 
 /// The name of a board's truth file.
@@ -101,7 +128,7 @@ pub fn file_problems(path: &Path, problems: &Problems) -> anyhow::Error {
 }
 
 impl Loaded {
-    fn new(mut board: Board, truth_path: Option<&Path>, folder: &Path) -> Result<Self> {
+    fn new(mut board: Board, contest: Option<Contest>, truth_path: Option<&Path>, folder: &Path) -> Result<Self> {
         let (truth, truth_bytes) = match truth_path {
             Some(path) => {
                 let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -110,7 +137,10 @@ impl Loaded {
             }
             None => (None, Vec::new()),
         };
-        let rules = format!("{:?} {:?}", board.unpredicted, board.training_counts);
+        let mut rules = format!("{:?} {:?}", board.unpredicted, board.training_counts);
+        if let Some(contest) = &contest {
+            rules.push_str(&format!(" {}", contest.private_share));
+        }
         let fingerprint = random::encode(&Sha256::new().chain_update(truth_bytes).chain_update(rules).finalize());
         let mut shipped = BTreeMap::new();
         for row in &mut board.rows {
@@ -128,12 +158,22 @@ impl Loaded {
             shipped
                 .insert(row.id.clone(), Shipped { hash, predictions: Arc::new(predictions), report: Arc::new(report) });
         }
-        Ok(Self { board, truth, fingerprint, shipped })
+        Ok(Self { board, contest, truth, fingerprint, shipped })
     }
 
     /// How predictions are scored on this board.
     pub fn options(&self, intervals: Option<Bootstrap>) -> Options {
         options(self.board.unpredicted, &self.board.training_counts, intervals)
+    }
+
+    /// What the board does with submissions, in two words.
+    pub fn kind(&self) -> &'static str {
+        match (self.board.truth, &self.truth) {
+            (_, Some(_)) if self.contest.is_some() => "contest",
+            (Truth::Public, Some(_)) => "public truth",
+            (Truth::Hidden, Some(_)) => "hidden truth",
+            _ => "no truth",
+        }
     }
 
     /// Whether everybody may read the truth.
@@ -201,6 +241,7 @@ impl Loaded {
             measures: ranked.measures,
             truth: ranked.truth,
             primary: ranked.primary,
+            contest: None,
         }
     }
 }

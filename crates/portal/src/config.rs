@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::{clock::Clock, database::Source, store::Location};
+use anyhow::{Result, ensure};
+
+use crate::{address::Proxies, clock::Clock, database::Source, store::Location};
 
 /// Everything that the leaderboard's server needs to know.
 #[derive(Clone, Debug)]
@@ -15,13 +17,13 @@ pub struct Config {
     pub database: Source,
     /// Where predictions are stored.
     pub store: Location,
-    /// What is taken from whom.
+    /// How many requests, files and bytes are accepted.
     pub limits: Limits,
     /// Where the time comes from.
     pub clock: Clock,
 }
 
-/// What is taken from whom.
+/// How many requests, files and bytes are accepted, and how long they may take.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Bytes of a submission's body as it is sent.
@@ -44,8 +46,14 @@ pub struct Limits {
     pub upload_seconds: u64,
     /// Days until a token ends.
     pub token_days: u32,
-    /// Whether `X-Forwarded-For` is believed: only behind a proxy that sets it.
-    pub trust_proxy: bool,
+    /// Uploads of one team that are read and scored at once; the next wait.
+    pub team_uploads: usize,
+    /// The same from one address.
+    pub address_uploads: usize,
+    /// Seconds without a byte of a body until it is given up.
+    pub stall_seconds: u64,
+    /// The proxies in front of the server.
+    pub proxies: Proxies,
 }
 
 impl Default for Limits {
@@ -61,30 +69,60 @@ impl Default for Limits {
             request_seconds: 30,
             upload_seconds: 120,
             token_days: 365,
-            trust_proxy: false,
+            team_uploads: 4,
+            address_uploads: 8,
+            stall_seconds: 20,
+            proxies: Proxies::default(),
         }
     }
 }
 
 impl Config {
-    /// The configuration over two folders, with database and store from the environment (`DATABASE_URL`,
+    /// The configuration over two folders, with database and store from the environment (`GLAE_DATABASE_URL`,
     /// `GLAE_STORE`) or else in `data`.
-    pub fn from_environment(data: impl Into<PathBuf>, public: impl Into<PathBuf>) -> Self {
-        let data = data.into();
+    ///
+    /// # Errors
+    /// If only `DATABASE_URL` is set: falling back to SQLite would silently start an empty leaderboard.
+    pub fn from_environment(data: impl Into<PathBuf>, public: impl Into<PathBuf>) -> Result<Self> {
         let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        Self {
-            database: match set("DATABASE_URL") {
-                Some(url) => Source::Postgres(url),
-                None => Source::Sqlite(data.join("portal.sqlite")),
-            },
+        Self::with(data.into(), public.into(), set)
+    }
+
+    fn with(data: PathBuf, public: PathBuf, set: impl Fn(&'static str) -> Option<String>) -> Result<Self> {
+        let url = set("GLAE_DATABASE_URL");
+        ensure!(
+            url.is_some() || set("DATABASE_URL").is_none(),
+            "DATABASE_URL is set and no longer read: call it GLAE_DATABASE_URL, or remove it to use SQLite in {}",
+            data.display()
+        );
+        Ok(Self {
+            database: url.map_or_else(|| Source::Sqlite(data.join("portal.sqlite")), Source::Postgres),
             store: match set("GLAE_STORE") {
                 Some(url) => Location::Url(url),
                 None => Location::Folder(data.join("predictions")),
             },
-            public: public.into(),
+            public,
             limits: Limits::default(),
             clock: Clock::System,
             data,
-        }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_general_name_of_the_database_alone_stops_the_start() {
+        let with = |known: &'static [(&str, &str)]| {
+            let find = move |name| known.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            Config::with("data".into(), "public".into(), find)
+        };
+        let said = with(&[("DATABASE_URL", "postgres://a/b")]).unwrap_err().to_string();
+        assert!(said.contains("GLAE_DATABASE_URL"), "{said}");
+        let both = with(&[("DATABASE_URL", "postgres://a/b"), ("GLAE_DATABASE_URL", "postgres://c/d")]).unwrap();
+        assert!(matches!(both.database, Source::Postgres(url) if url == "postgres://c/d"));
+        assert!(matches!(with(&[]).unwrap().database, Source::Sqlite(_)));
     }
 }

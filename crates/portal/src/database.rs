@@ -1,26 +1,37 @@
 //! SQLite or PostgreSQL behind one SQL text.
 //!
-//! `sqlx::Any` takes `$1` for both, and the schema keeps to TEXT and BIGINT, so each statement exists once. Two things
-//! differ: how a writing transaction starts, and how the schema is locked while it is brought up to date.
+//! `sqlx::Any` takes `$1` for both, and the schema keeps to TEXT, BIGINT and DOUBLE PRECISION, so each statement exists
+//! once. Three things differ: how a writing transaction starts, how the schema is locked while it is brought up to date,
+//! and how one finds out whether a database is there at all.
 
 use std::{path::PathBuf, time::Duration};
 
 use sqlx::{AnyPool, Executor, Row, any::AnyPoolOptions};
 use thiserror::Error;
 
+use crate::random;
+
 /// A writing transaction. Dropped without `commit`, it leaves nothing behind.
 pub type Transaction = sqlx::Transaction<'static, sqlx::Any>;
 
 /// The schema's steps, oldest first. Published steps are never edited: the next change is a new file.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_identity.sql"),
+    include_str!("../migrations/0003_contests.sql"),
+];
 
 /// How long a writer waits for another process to finish its transaction.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Connections to PostgreSQL for statements that only read.
+const READERS: u32 = 12;
+/// Connections to PostgreSQL for transactions that write: a crowd of readers leaves them free.
+const WRITERS: u32 = 6;
 
 /// Which database.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// A SQLite file; made if it is not there.
+    /// A SQLite file.
     Sqlite(PathBuf),
     /// The address of a PostgreSQL database, `postgres://...`.
     Postgres(String),
@@ -36,6 +47,14 @@ pub enum DatabaseError {
         name: String,
         /// What it said.
         source: sqlx::Error,
+    },
+    /// The folder of a new SQLite file cannot be made.
+    #[error("cannot make the folder {path}: {source}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
     },
     /// The schema could not be brought up to date; nothing was changed.
     #[error("cannot bring the database's schema up to date: {0}")]
@@ -56,22 +75,121 @@ pub struct Database {
     read: AnyPool,
     write: AnyPool,
     begin: &'static str,
+    postgres: bool,
 }
 
 impl Database {
-    /// Opens it and brings its schema up to date.
+    /// Opens the database if there is one, and changes nothing in it.
+    ///
+    /// A SQLite file without content and a PostgreSQL database without a portal's tables are none.
     ///
     /// # Errors
-    /// See [`DatabaseError`].
-    pub async fn open(source: &Source) -> Result<Self, DatabaseError> {
-        sqlx::any::install_default_drivers();
-        let opened = match source {
-            Source::Sqlite(_) => Self::open_sqlite(source).await,
-            Source::Postgres(url) => Self::open_postgres(url).await,
-        };
-        let database = opened.map_err(|error| DatabaseError::Open { name: source.name(), source: error })?;
-        database.migrate(matches!(source, Source::Postgres(_))).await?;
+    /// If the file or server does not answer, or a later portal wrote it.
+    pub async fn find(source: &Source) -> Result<Option<Self>, DatabaseError> {
+        if let Source::Sqlite(path) = source
+            && !std::fs::metadata(path).is_ok_and(|file| file.len() > 0)
+        {
+            return Ok(None);
+        }
+        let database = Self::connect(source).await?;
+        let found = database.schema().await.map_err(|error| source.unusable(error))?;
+        let known = MIGRATIONS.len() as i64;
+        match found {
+            0 => {
+                database.close().await;
+                Ok(None)
+            }
+            found if found > known => Err(DatabaseError::TooNew { found, known }),
+            _ => Ok(Some(database)),
+        }
+    }
+
+    /// Makes a database with an identity, in an empty file or an empty PostgreSQL database.
+    ///
+    /// # Errors
+    /// If the file or server does not answer, or refuses.
+    pub async fn make(source: &Source) -> Result<Self, DatabaseError> {
+        if let Source::Sqlite(path) = source
+            && let Some(folder) = path.parent()
+        {
+            let refused = |source| DatabaseError::Folder { path: folder.to_path_buf(), source };
+            std::fs::create_dir_all(folder).map_err(refused)?;
+        }
+        let database = Self::connect(source).await?;
+        database.upgrade(&random::hexadecimal(16)).await?;
         Ok(database)
+    }
+
+    /// Brings the schema up to date; a database that has no identity yet gets `identity`.
+    ///
+    /// # Errors
+    /// If a step fails; then nothing is changed.
+    pub async fn upgrade(&self, identity: &str) -> Result<(), DatabaseError> {
+        let mut transaction = self.begin().await.map_err(DatabaseError::Migrate)?;
+        self.upgrade_within(&mut transaction).await?;
+        // The seed decides which images of a contest are private; it never changes and never leaves the server.
+        for (name, value) in [("identity", identity), ("seed", &random::hexadecimal(32))] {
+            sqlx::query("INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
+                .bind(name)
+                .bind(value)
+                .execute(&mut *transaction)
+                .await
+                .map_err(DatabaseError::Migrate)?;
+        }
+        transaction.commit().await.map_err(DatabaseError::Migrate)
+    }
+
+    /// Applies the steps of the schema that are missing, as part of a transaction.
+    ///
+    /// # Errors
+    /// If a step fails, or a later portal wrote the database.
+    pub async fn upgrade_within(&self, transaction: &mut Transaction) -> Result<(), DatabaseError> {
+        let known = MIGRATIONS.len() as i64;
+        if self.postgres {
+            // Portals that start together would create the same tables; SQLite's BEGIN IMMEDIATE already excludes that.
+            let lock = sqlx::raw_sql("SELECT pg_advisory_xact_lock(71762769)");
+            transaction.execute(lock).await.map_err(DatabaseError::Migrate)?;
+        }
+        let create = "CREATE TABLE IF NOT EXISTS schema_steps (step BIGINT PRIMARY KEY)";
+        transaction.execute(sqlx::raw_sql(create)).await.map_err(DatabaseError::Migrate)?;
+        let count = sqlx::query("SELECT COUNT(*) FROM schema_steps").fetch_one(&mut **transaction).await;
+        let found: i64 = count.and_then(|row| row.try_get(0)).map_err(DatabaseError::Migrate)?;
+        if found > known {
+            return Err(DatabaseError::TooNew { found, known });
+        }
+        for (step, text) in (1..).zip(MIGRATIONS).skip(found as usize) {
+            let outcome = async {
+                transaction.execute(sqlx::raw_sql(text)).await?;
+                sqlx::query("INSERT INTO schema_steps (step) VALUES ($1)").bind(step).execute(&mut **transaction).await
+            };
+            outcome.await.map_err(DatabaseError::Migrate)?;
+        }
+        Ok(())
+    }
+
+    /// What the database calls itself; nothing before the schema has identities.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn identity(&self) -> Result<Option<String>, sqlx::Error> {
+        if self.schema().await? < 2 {
+            return Ok(None);
+        }
+        let row = sqlx::query("SELECT value FROM facts WHERE name = 'identity'").fetch_optional(&self.read).await?;
+        row.map(|row| row.try_get(0)).transpose()
+    }
+
+    /// The secret from which the divisions of contests follow.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn seed(&self) -> Result<String, sqlx::Error> {
+        sqlx::query("SELECT value FROM facts WHERE name = 'seed'").fetch_one(&self.read).await?.try_get(0)
+    }
+
+    /// Whether it is PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        self.postgres
     }
 
     /// For statements that only read.
@@ -88,6 +206,17 @@ impl Database {
     /// If the database does not answer in time.
     pub async fn begin(&self) -> Result<Transaction, sqlx::Error> {
         self.write.begin_with(self.begin).await
+    }
+
+    /// Starts a transaction that sees one moment of the database, whatever others write meanwhile.
+    ///
+    /// # Errors
+    /// If the database does not answer in time.
+    pub async fn moment(&self) -> Result<Transaction, sqlx::Error> {
+        match self.postgres {
+            true => self.read.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await,
+            false => self.read.begin_with("BEGIN").await,
+        }
     }
 
     /// Whether the database answers.
@@ -107,10 +236,34 @@ impl Database {
         sqlx::query("VACUUM INTO $1").bind(path).execute(&self.write).await.map(|_| ())
     }
 
+    /// Moves everything that a SQLite database has written beside its file into it, and closes the connections.
+    ///
+    /// # Errors
+    /// If another process uses the file.
+    pub async fn settle_into_one_file(&self) -> Result<(), sqlx::Error> {
+        self.read.close().await;
+        self.write.execute(sqlx::raw_sql("PRAGMA journal_mode = DELETE")).await?;
+        self.write.close().await;
+        Ok(())
+    }
+
     /// Waits for statements under way and closes the connections.
     pub async fn close(&self) {
         self.read.close().await;
         self.write.close().await;
+    }
+
+    /// Opens the database as it is, whatever is in it.
+    ///
+    /// # Errors
+    /// If the file or server does not answer.
+    pub async fn connect(source: &Source) -> Result<Self, DatabaseError> {
+        sqlx::any::install_default_drivers();
+        let opened = match source {
+            Source::Sqlite(_) => Self::open_sqlite(source).await,
+            Source::Postgres(url) => Self::open_postgres(url).await,
+        };
+        opened.map_err(|error| source.unusable(error))
     }
 
     async fn open_sqlite(source: &Source) -> Result<Self, sqlx::Error> {
@@ -135,55 +288,46 @@ impl Database {
             })
             .connect(&url)
             .await?;
-        Ok(Self { read, write, begin: "BEGIN IMMEDIATE" })
+        Ok(Self { read, write, begin: "BEGIN IMMEDIATE", postgres: false })
     }
 
     async fn open_postgres(url: &str) -> Result<Self, sqlx::Error> {
-        let pool = AnyPoolOptions::new().max_connections(16).acquire_timeout(PATIENCE).connect(url).await?;
-        Ok(Self { read: pool.clone(), write: pool, begin: "BEGIN" })
+        let pool = |most| AnyPoolOptions::new().max_connections(most).acquire_timeout(PATIENCE);
+        let read = pool(READERS).connect(url).await?;
+        Ok(Self { read, write: pool(WRITERS).connect_lazy(url)?, begin: "BEGIN", postgres: true })
     }
 
-    /// Applies the steps that are missing, in one transaction.
-    async fn migrate(&self, postgres: bool) -> Result<(), DatabaseError> {
-        let known = MIGRATIONS.len() as i64;
-        let mut transaction = self.begin().await.map_err(DatabaseError::Migrate)?;
-        let found = Self::schema(&mut transaction, postgres).await.map_err(DatabaseError::Migrate)?;
-        if found > known {
-            return Err(DatabaseError::TooNew { found, known });
+    /// The number of steps already applied; 0 where a portal's tables are not there.
+    async fn schema(&self) -> Result<i64, sqlx::Error> {
+        let table = match self.postgres {
+            true => {
+                "SELECT COUNT(*) FROM information_schema.tables \
+                 WHERE table_schema = current_schema() AND table_name = 'schema_steps'"
+            }
+            false => "SELECT COUNT(*) FROM sqlite_master WHERE name = 'schema_steps'",
+        };
+        let there: i64 = sqlx::query(table).fetch_one(&self.read).await?.try_get(0)?;
+        if there == 0 {
+            return Ok(0);
         }
-        for (step, text) in (1..).zip(MIGRATIONS).skip(found as usize) {
-            let outcome = async {
-                transaction.execute(sqlx::raw_sql(text)).await?;
-                sqlx::query("INSERT INTO schema_steps (step) VALUES ($1)").bind(step).execute(&mut *transaction).await
-            };
-            outcome.await.map_err(DatabaseError::Migrate)?;
-        }
-        transaction.commit().await.map_err(DatabaseError::Migrate)
-    }
-
-    /// The number of steps already applied.
-    async fn schema(transaction: &mut Transaction, postgres: bool) -> Result<i64, sqlx::Error> {
-        if postgres {
-            // Portals that start together would create the same tables; SQLite's BEGIN IMMEDIATE already excludes that.
-            transaction.execute(sqlx::raw_sql("SELECT pg_advisory_xact_lock(71762769)")).await?;
-        }
-        let create = "CREATE TABLE IF NOT EXISTS schema_steps (step BIGINT PRIMARY KEY)";
-        transaction.execute(sqlx::raw_sql(create)).await?;
-        let row = sqlx::query("SELECT COUNT(*) FROM schema_steps").fetch_one(&mut **transaction).await?;
-        row.try_get(0)
+        sqlx::query("SELECT COUNT(*) FROM schema_steps").fetch_one(&self.read).await?.try_get(0)
     }
 }
 
 impl Source {
     /// What to call it in messages: never with a password.
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         match self {
             Source::Sqlite(path) => path.display().to_string(),
             Source::Postgres(url) => match url::Url::parse(url) {
                 Ok(url) => format!("{}{}", url.host_str().unwrap_or("(local)"), url.path()),
-                Err(_) => "of DATABASE_URL (its address cannot be read)".to_owned(),
+                Err(_) => "of GLAE_DATABASE_URL (its address cannot be read)".to_owned(),
             },
         }
+    }
+
+    fn unusable(&self, source: sqlx::Error) -> DatabaseError {
+        DatabaseError::Open { name: self.name(), source }
     }
 
     fn url(&self) -> String {

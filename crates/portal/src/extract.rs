@@ -1,17 +1,17 @@
 //! What handlers take out of a request. Every refusal is a problem document, and ownership is checked in one place.
 
-use std::{net::IpAddr, net::SocketAddr, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::{
-        ConnectInfo, FromRequest, FromRequestParts, OptionalFromRequestParts, RawPathParams, Request,
-        rejection::JsonRejection,
+        FromRequest, FromRequestParts, OptionalFromRequestParts, RawPathParams, Request, rejection::JsonRejection,
     },
     http::{StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
 
 use crate::{
+    address::Address,
     board::Loaded,
     problem::{ApiError, ApiResult, Kind},
     state::Portal,
@@ -39,22 +39,18 @@ pub struct RowId(pub String);
 #[derive(Debug)]
 pub struct ProblemKind(pub Kind);
 
-/// The submission that the path names, which the asker may see: it is published, or theirs.
+/// The submission that the path names, which the request may see: it is published, or its own team's.
 #[derive(Debug)]
 pub struct Visible {
     /// The submission.
     pub submission: Submission,
-    /// The asker's team, if they showed a token.
+    /// The team of the request, if it carries a token.
     pub viewer: Option<Caller>,
 }
 
-/// The submission that the path names, which belongs to the asker.
+/// The submission that the path names, which belongs to the request's team.
 #[derive(Debug)]
 pub struct Owned(pub Submission);
-
-/// Where the request came from, as far as is known.
-#[derive(Clone, Copy, Debug)]
-pub struct Address(pub IpAddr);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
@@ -99,7 +95,7 @@ impl FromRequestParts<Portal> for Caller {
 impl OptionalFromRequestParts<Portal> for Caller {
     type Rejection = ApiError;
 
-    /// No header is nobody; a header that is not valid is an error even where none is needed.
+    /// `None` without the header; a header that is not valid is an error even where no token is needed.
     async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Option<Self>> {
         let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
         let Some(value) = values.next() else { return Ok(None) };
@@ -111,7 +107,7 @@ impl OptionalFromRequestParts<Portal> for Caller {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(bearer());
         }
-        let caller = token::verify(&portal.database, &portal.verified, token.trim(), portal.now()).await?;
+        let caller = token::verify(&portal.database, &portal.old_hashes, token.trim(), portal.now()).await?;
         portal.by_token.take(caller.token.clone(), Instant::now()).map_err(ApiError::rate)?;
         Ok(Some(caller))
     }
@@ -161,7 +157,7 @@ impl FromRequestParts<Portal> for Owned {
         let caller = <Caller as FromRequestParts<Portal>>::from_request_parts(parts, portal).await?;
         let id = path_value(parts, portal, "id").await?;
         let found = Submission::find(&portal.database, &id).await?;
-        // Someone else's published submission is 404 here as well: what may be changed is only what is one's own.
+        // Another team's published submission is 404 here as well: only its own team may change it.
         let own = found.filter(|submission| submission.team == caller.team);
         own.map(Self).ok_or_else(|| ApiError::not_found("submission"))
     }
@@ -171,31 +167,14 @@ impl FromRequestParts<Portal> for Address {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Self> {
-        Ok(Self::of(parts, portal.config.limits.trust_proxy))
-    }
-}
-
-impl Address {
-    /// The address that requests are counted by. IPv6 networks of one customer (/64) count as one.
-    pub fn of(parts: &Parts, trust_proxy: bool) -> Self {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        // The last entry is the one that our own proxy added; those before it are whatever the client wrote.
-        let forwarded = || {
-            let header = parts.headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
-            header.rsplit(',').next()?.trim().parse().ok()
-        };
-        let address = trust_proxy.then(forwarded).flatten().or(peer).unwrap_or(IpAddr::from([0, 0, 0, 0]));
-        Self(match address.to_canonical() {
-            IpAddr::V6(address) => IpAddr::from((u128::from(address) >> 64 << 64).to_be_bytes()),
-            address => address,
-        })
+        Ok(Self::of(parts, portal.config.limits.proxies))
     }
 }
 
 /// The submission with this id, if `viewer` may see it.
 ///
 /// # Errors
-/// 404 if there is none or it is someone else's.
+/// 404 if there is none or `viewer` may not see it.
 pub async fn visible(portal: &Portal, id: &str, viewer: Option<&Caller>) -> ApiResult<Submission> {
     let found = Submission::find(&portal.database, id).await?;
     found

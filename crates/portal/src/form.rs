@@ -1,21 +1,31 @@
 //! The two-part form of a submission, read as a stream: small files stay in memory, large ones go to a temporary file.
+//!
+//! The form's parser keeps what it has not understood, and looks at all of it again with every piece that comes. So the
+//! stream in front of it, [`guard`], gives it pieces of some size, ends a part's head that does not end, and gives up on
+//! a body that stalls.
 
 use std::{
-    io::{Seek, Write},
+    io::{Error, ErrorKind, Seek, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use axum::{
-    body::HttpBody,
+    body::{Body, BodyDataStream, Bytes, HttpBody},
     extract::{FromRequest, Multipart, Request, multipart::Field},
     http::{StatusCode, header},
 };
+use futures_util::{Stream, StreamExt, stream};
 use glae_api::Metadata;
 use tempfile::SpooledTempFile;
 
 use crate::{
     config::Limits,
     problem::{ApiError, ApiResult, Kind},
+    state::Portal,
 };
 
 /// Bytes of the metadata.
@@ -24,6 +34,10 @@ const METADATA_BYTES: usize = 64 << 10;
 const SPOOL_BYTES: usize = 4 << 20;
 /// How long the rest of a refused body is read, so that its sender hears the reason.
 const DRAIN: Duration = Duration::from_secs(10);
+/// Bytes before a part begins: its boundary and its headers, which are some hundred bytes.
+const HEAD_BYTES: usize = 64 << 10;
+/// Smaller pieces of a body are put together to this size before the parser sees them.
+const PIECE_BYTES: usize = 8 << 10;
 /// What a predictions file may call itself. Windows calls CSV a spreadsheet; browsers say octet-stream when unsure.
 const FILE_TYPES: [&str; 13] = [
     "text/csv",
@@ -43,7 +57,10 @@ const FILE_TYPES: [&str; 13] = [
 
 /// A form that has not been read yet.
 #[derive(Debug)]
-pub struct Form(Multipart);
+pub struct Form {
+    parts: Multipart,
+    allowance: Arc<AtomicUsize>,
+}
 
 /// What a form holds.
 #[derive(Debug)]
@@ -54,10 +71,10 @@ pub struct Parts {
     pub predictions: SpooledTempFile,
 }
 
-impl<S: Send + Sync> FromRequest<S> for Form {
+impl FromRequest<Portal> for Form {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> ApiResult<Self> {
+    async fn from_request(request: Request, portal: &Portal) -> ApiResult<Self> {
         let needed = || {
             ApiError::new(
                 Kind::MEDIA_TYPE,
@@ -74,7 +91,11 @@ impl<S: Send + Sync> FromRequest<S> for Form {
         if request.body().size_hint().exact() == Some(0) {
             return Err(ApiError::malformed("The request has no body."));
         }
-        Multipart::from_request(request, state).await.map(Self).map_err(|_| needed())
+        let allowance = Arc::new(AtomicUsize::new(usize::MAX));
+        let stall = Duration::from_secs(portal.config.limits.stall_seconds);
+        let guarded = |body: Body| Body::from_stream(guard(body.into_data_stream(), allowance.clone(), stall));
+        let parts = Multipart::from_request(request.map(guarded), portal).await.map_err(|_| needed())?;
+        Ok(Self { parts, allowance })
     }
 }
 
@@ -85,7 +106,11 @@ impl Form {
     /// If a part is missing, there twice or unknown, too large, or of a kind that is not taken.
     pub async fn read(mut self, limits: &Limits) -> ApiResult<Parts> {
         let (mut metadata, mut predictions) = (None, None);
-        while let Some(mut field) = self.0.next_field().await.map_err(|error| broken(&error, limits))? {
+        loop {
+            self.allowance.store(HEAD_BYTES, Ordering::Relaxed);
+            let next = self.parts.next_field().await.map_err(|error| broken(&error, limits))?;
+            self.allowance.store(usize::MAX, Ordering::Relaxed);
+            let Some(mut field) = next else { break };
             match field.name() {
                 Some("metadata") if metadata.is_none() => metadata = Some(read_metadata(&mut field, limits).await?),
                 Some("predictions") if predictions.is_none() => {
@@ -109,7 +134,7 @@ impl Form {
     /// Reads and forgets the body, for a while.
     pub async fn drain(mut self) {
         let rest = async {
-            while let Ok(Some(mut field)) = self.0.next_field().await {
+            while let Ok(Some(mut field)) = self.parts.next_field().await {
                 while let Ok(Some(_)) = field.chunk().await {}
             }
         };
@@ -157,5 +182,48 @@ fn broken(error: &axum::extract::multipart::MultipartError, limits: &Limits) -> 
         let mebibytes = limits.body_bytes >> 20;
         return ApiError::new(Kind::TOO_LARGE, format!("A submission may have {mebibytes} MiB at most; use gzip."));
     }
+    match stopped(error) {
+        Some(ErrorKind::TimedOut) => return ApiError::new(Kind::TIMEOUT, "The form stopped arriving."),
+        Some(ErrorKind::InvalidData) => return ApiError::malformed("The head of a part of the form does not end."),
+        _ => {}
+    }
     ApiError::malformed(format!("The form cannot be read: {}.", error.body_text()))
+}
+
+/// The body in pieces of some size. It ends with an error when `allowance` bytes have come, or none for `stall`.
+fn guard(
+    body: BodyDataStream,
+    allowance: Arc<AtomicUsize>,
+    stall: Duration,
+) -> impl Stream<Item = Result<Bytes, axum::BoxError>> {
+    stream::try_unfold((body, allowance), move |(mut body, allowance)| async move {
+        let mut piece = Vec::new();
+        while piece.len() < PIECE_BYTES {
+            let stalled = |_| Error::new(ErrorKind::TimedOut, "the body stalls");
+            let Some(chunk) = tokio::time::timeout(stall, body.next()).await.map_err(stalled)? else { break };
+            let chunk = chunk.map_err(axum::Error::into_inner)?;
+            let left = allowance.load(Ordering::Relaxed);
+            if left == 0 {
+                return Err(Error::new(ErrorKind::InvalidData, "the head of a part does not end").into());
+            }
+            allowance.store(left.saturating_sub(chunk.len()), Ordering::Relaxed);
+            if piece.is_empty() && chunk.len() >= PIECE_BYTES {
+                return Ok(Some((chunk, (body, allowance))));
+            }
+            piece.extend_from_slice(&chunk);
+        }
+        Ok((!piece.is_empty()).then(|| (piece.into(), (body, allowance))))
+    })
+}
+
+/// Why the guard ended the body, if it did.
+fn stopped(error: &axum::extract::multipart::MultipartError) -> Option<ErrorKind> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(own) = error.downcast_ref::<Error>() {
+            return Some(own.kind());
+        }
+        cause = error.source();
+    }
+    None
 }

@@ -36,7 +36,7 @@ impl<K: Eq + Hash> Buckets<K> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= MOST {
             buckets.retain(|_, &mut (level, at)| self.filled(level, at, now) < self.capacity);
-            // All in use: somebody sends from very many addresses. Forgetting is kinder than refusing everyone.
+            // All are in use: requests come from very many addresses. Refusing new ones would lock all other clients out.
             if buckets.len() >= MOST {
                 buckets.clear();
             }

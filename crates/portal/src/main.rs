@@ -29,6 +29,12 @@ enum Command {
     Export(commands::export::Export),
     /// Writes database, predictions and boards to one file.
     Backup(commands::backup::Backup),
+    /// Brings a backup back, into places that hold nothing yet.
+    Restore(commands::restore::Restore),
+    /// Compares database, file store, boards and truths, and says what does not fit.
+    Doctor(commands::doctor::Doctor),
+    /// Runs contests and keeps boards clean: admits, hides, bans, closes, announces.
+    Organise(commands::organise::Organise),
     /// Makes a new token for a team; the old one ends.
     Token(commands::token::NewToken),
 }
@@ -43,6 +49,9 @@ async fn main() -> Result<()> {
         Command::Rescore(rescore) => rescore.run().await,
         Command::Export(export) => export.run().await,
         Command::Backup(backup) => backup.run().await,
+        Command::Restore(restore) => restore.run().await,
+        Command::Doctor(doctor) => doctor.run().await,
+        Command::Organise(organise) => organise.run().await,
         Command::Token(token) => token.run().await,
     }
 }

@@ -32,6 +32,8 @@ struct Counts {
     submissions: BTreeMap<Outcome, u64>,
     rows: u64,
     scoring_seconds: f64,
+    uploads: u64,
+    results: u64,
 }
 
 #[derive(Debug, Default)]
@@ -42,7 +44,7 @@ struct Latency {
 }
 
 impl Metrics {
-    /// Counts an answered request. `route` is the route's pattern, never the path, which anyone can invent.
+    /// Counts an answered request. `route` is the route's pattern, never the path, which a client can invent.
     pub fn request(&self, route: &str, method: &str, status: u16, took: Duration) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.requests.entry((route.to_owned(), method.to_owned(), status)).or_default() += 1;
@@ -65,6 +67,16 @@ impl Metrics {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.rows += rows as u64;
         counts.scoring_seconds += took.as_secs_f64();
+    }
+
+    /// Counts a form whose body is read.
+    pub fn upload(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).uploads += 1;
+    }
+
+    /// Counts a report or comparison that was computed.
+    pub fn computed(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).results += 1;
     }
 
     /// All of it in Prometheus's text format.
@@ -105,7 +117,11 @@ impl Counts {
         writeln!(out, "portal_scored_rows_total {}", self.rows)?;
         writeln!(out, "# HELP portal_scoring_seconds_total Time spent scoring.")?;
         writeln!(out, "# TYPE portal_scoring_seconds_total counter")?;
-        writeln!(out, "portal_scoring_seconds_total {}", self.scoring_seconds)
+        writeln!(out, "portal_scoring_seconds_total {}", self.scoring_seconds)?;
+        writeln!(out, "# HELP portal_uploads_read_total Submissions whose body was read.")?;
+        writeln!(out, "# TYPE portal_uploads_read_total counter\nportal_uploads_read_total {}", self.uploads)?;
+        writeln!(out, "# HELP portal_results_computed_total Reports and comparisons computed.")?;
+        writeln!(out, "# TYPE portal_results_computed_total counter\nportal_results_computed_total {}", self.results)
     }
 }
 

@@ -32,6 +32,7 @@ pub fn base() -> OpenApi {
     document.tags = Some(vec![
         tag("boards", "Test sets with their rules and rankings."),
         tag("rows", "What is known about one method on a board."),
+        tag("contests", "Boards that open and close: who takes part, and what counts."),
         tag("submissions", "A team's predictions, scored."),
         tag("teams", "A name and a token."),
         tag("about", "What the server says about itself."),
@@ -63,6 +64,7 @@ fn add_errors(operation: &mut Operation) {
     for (status, text, applies) in [
         ("400", "The request cannot be read.", true),
         ("401", "A valid token is needed.", token),
+        ("403", "Not yet, or not for this team.", token),
         ("404", "There is no such thing here, or it is not yours to see.", named),
         ("408", "The request took too long.", true),
         ("413", "The request is too large.", body),

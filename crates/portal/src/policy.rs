@@ -38,7 +38,7 @@ pub fn headers(page: &str) -> HeaderMap {
 pub fn content_security_policy(page: &str) -> String {
     let mut scripts = String::from("'self' 'wasm-unsafe-eval'");
     for script in inline_scripts(page) {
-        // The HTML parser turns CR LF and CR into LF before it hashes, so we must too.
+        // The HTML parser turns CR LF and CR into LF before it hashes, so this does too.
         let text = script.replace("\r\n", "\n").replace('\r', "\n");
         scripts.push_str(&format!(" 'sha256-{}'", STANDARD.encode(Sha256::digest(text))));
     }
@@ -51,8 +51,8 @@ pub fn content_security_policy(page: &str) -> String {
 
 /// The texts between `<script>` and `</script>` of every script element without `src`, in order.
 ///
-/// A scanner, not an HTML parser: it reads our own built page. A script inside an HTML comment counts as well, which
-/// only adds the hash of a text that never runs.
+/// A scanner, not an HTML parser: it reads the page that this project builds. A script inside an HTML comment counts as
+/// well, which only adds the hash of a text that never runs.
 fn inline_scripts(page: &str) -> Vec<&str> {
     // ASCII lower-casing keeps every byte offset, so positions found here are good in `page`.
     let lower = page.to_ascii_lowercase();

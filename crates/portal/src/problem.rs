@@ -50,6 +50,13 @@ kinds! {
         "Another team has this name, or one that looks like it. Choose another.";
     CLOSED_BOARD: "closed-board", CONFLICT, "This board takes no submissions",
         "The server has no truth for this board, so it cannot score. Score in the browser against your own copy.";
+    NOT_YET: "not-yet", FORBIDDEN, "This is told later",
+        "A contest tells its own columns while it is open, in steps, and everything else when it has closed.";
+    NOT_ADMITTED: "not-admitted", FORBIDDEN, "This team does not take part",
+        "The contest is for teams that were invited or admitted, or the organiser has refused or banned this team. The \
+         detail says which, and what to do.";
+    WITHDRAWN: "withdrawn", GONE, "The submission was withdrawn",
+        "The request with this Idempotency-Key was answered before, and its submission has been withdrawn since.";
     TOO_LARGE: "too-large", PAYLOAD_TOO_LARGE, "The request is too large",
         "The detail names the limit. Predictions may be sent compressed with gzip.";
     MEDIA_TYPE: "media-type", UNSUPPORTED_MEDIA_TYPE, "This kind of content is not taken here",
@@ -79,7 +86,7 @@ impl Kind {
     }
 }
 
-/// An error on its way to the asker.
+/// An error that becomes a response.
 #[derive(Clone, Debug)]
 pub struct ApiError {
     kind: Kind,
@@ -97,7 +104,7 @@ impl ApiError {
         Self { kind, detail: detail.into(), problems: Vec::new(), retry_after: None }
     }
 
-    /// Something is not here, or not for the asker: nothing says which.
+    /// 404: it does not exist, or the request may not see it; the answer does not say which.
     pub fn not_found(what: &str) -> Self {
         Self::new(Kind::NOT_FOUND, format!("There is no such {what}, or it is not yours to see."))
     }
@@ -147,7 +154,7 @@ impl ApiError {
         Self { retry_after: Some(seconds.max(1)), ..Self::new(Kind::RATE, detail) }
     }
 
-    /// An error of our own: logged in full, told in general.
+    /// An internal error: logged in full, answered without details.
     pub fn internal(error: impl std::fmt::Display) -> Self {
         tracing::error!(error = %format!("{error:#}"), "internal error");
         Self::new(Kind::INTERNAL, "The error has been logged.")

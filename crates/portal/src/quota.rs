@@ -20,6 +20,8 @@ pub struct Allowance {
     pub submissions: u32,
     /// Files with problems a day.
     pub failures: u32,
+    /// Scored submissions until the contest closes; nothing where they are not limited.
+    pub in_all: Option<u32>,
     /// The time of the request: it decides which day is charged, however long scoring takes.
     pub now: i64,
 }
@@ -49,7 +51,17 @@ impl Allowance {
             Some(row) => (row.try_get(0)?, row.try_get(1)?),
             None => (0, 0),
         };
-        Ok(self.quota(submissions, failures))
+        let mut quota = self.quota(submissions, failures);
+        if let Some(most) = self.in_all {
+            let row = sqlx::query("SELECT taken FROM ladders WHERE board = $1 AND team = $2")
+                .bind(&self.board)
+                .bind(&self.team)
+                .fetch_optional(database.read())
+                .await?;
+            let taken = row.map(|row| row.try_get::<i64, _>(0)).transpose()?.unwrap_or_default();
+            quota.left_in_all = Some(u32::try_from(i64::from(most) - taken).unwrap_or(0));
+        }
+        Ok(quota)
     }
 
     /// Counts one, in the transaction that stores what it was used for.
@@ -92,14 +104,27 @@ impl Allowance {
         Ok(self.quota(row.try_get(0)?, row.try_get(1)?))
     }
 
-    /// 429 unless a file may still be sent; whether it will be scored or fail is known only later.
+    /// 429 unless there is something left for each of the `uploads` under way; whether they will be scored or fail is
+    /// known only later.
     ///
     /// # Errors
-    /// 429 if either is used up.
-    pub fn require(&self, left: Quota) -> ApiResult<()> {
+    /// 429 if either is used up, or may be by the time those that came before are answered.
+    pub fn require(&self, left: Quota, uploads: u32) -> ApiResult<()> {
         match left {
+            Quota { left_in_all: Some(0), .. } => Err(self.used_up_in_all()),
             Quota { submissions_left: 0, .. } => Err(self.used_up(Charge::Submission)),
             Quota { failed_left: 0, .. } => Err(self.used_up(Charge::Failure)),
+            left if uploads > left.submissions_left.min(left.failed_left).min(left.left_in_all.unwrap_or(u32::MAX)) => {
+                Err(ApiError::quota(
+                    format!(
+                        "{} files of this team are being read for {} and no more are left today; try again when they are \
+                     answered.",
+                        uploads - 1,
+                        self.board
+                    ),
+                    1,
+                ))
+            }
             _ => Ok(()),
         }
     }
@@ -110,11 +135,19 @@ impl Allowance {
             submissions_left: left(self.submissions, submissions),
             failed_left: left(self.failures, failures),
             resets: self.resets(),
+            left_in_all: None,
         }
     }
 
     fn resets(&self) -> i64 {
         (day(self.now) + 1) * DAY
+    }
+
+    /// 429 for a team that has sent all that it may in a contest.
+    pub fn used_up_in_all(&self) -> ApiError {
+        let most = self.in_all.unwrap_or_default();
+        let detail = format!("All {most} submissions of this team to {} are used up; 0 are left.", self.board);
+        ApiError::quota(detail, self.resets() - self.now)
     }
 
     fn used_up(&self, charge: Charge) -> ApiError {

@@ -1,4 +1,4 @@
-//! Random names that nobody can guess.
+//! Random names from the operating system's generator: ids and secrets that cannot be guessed.
 
 /// `bytes` random bytes as lower-case hexadecimal digits.
 pub fn hexadecimal(bytes: usize) -> String {

@@ -2,9 +2,9 @@
 //!
 //! Scoring a submission leaves intervals out, so that it is answered at once: a thousand resamples of a hundred
 //! thousand rows take seconds. A result follows from what its key names (scorer, truth, predictions), so it never goes
-//! stale; `portal rescore` empties the table only to keep it small.
+//! stale. The table is bounded, and `portal rescore` empties it.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use glae_metrics::{Bootstrap, Comparison, Predictions, Report, SCORER, compare, score};
 use sqlx::Row;
@@ -18,6 +18,9 @@ use crate::{
     submission::Submission,
     token::Caller,
 };
+
+/// Results kept at most; the oldest go first.
+const MOST_KEPT: i64 = 2_000;
 
 /// A row whose predictions are stored.
 #[derive(Clone, Debug)]
@@ -75,7 +78,7 @@ pub async fn stored(portal: &Portal, hash: &str) -> ApiResult<Predictions> {
         let content = unpack(&compressed, &name).map_err(|reason| format!("{name}: {reason}"))?;
         Predictions::parse(&content).map_err(|problems| format!("{name}: {problems}"))
     };
-    portal.workers.run(parse).await?.map_err(ApiError::internal)
+    portal.reporters.run(parse).await?.map_err(ApiError::internal)
 }
 
 /// The full report of a row, with intervals, as JSON.
@@ -84,18 +87,19 @@ pub async fn stored(portal: &Portal, hash: &str) -> ApiResult<Predictions> {
 /// If the store or the database fails.
 pub async fn report(portal: &Portal, board: &Arc<Loaded>, rated: &Rated) -> ApiResult<String> {
     let key = format!("report {SCORER} {} {}", board.fingerprint, rated.hash());
-    if let Some(known) = find(portal, &key).await? {
-        return Ok(known);
-    }
-    let (predictions, board) = (rated.predictions(portal).await?, board.clone());
-    let work = move || -> Result<Report, String> {
-        let truth = board.truth.as_ref().ok_or("the board has no truth any more")?;
-        let report = score(truth, &predictions, &board.options(Some(Bootstrap::default())));
-        let report = report.map_err(|problems| problems.to_string())?;
-        board.disclosed(report).map_err(|error| error.to_string())
-    };
-    let report = portal.workers.run(work).await?.map_err(ApiError::internal)?;
-    keep(portal, &key, serde_json::to_string(&report)?).await
+    let (server, board, rated) = (portal.clone(), board.clone(), rated.clone());
+    once(portal, key, async move {
+        let predictions = rated.predictions(&server).await?;
+        let work = move || -> Result<Report, String> {
+            let truth = board.truth.as_ref().ok_or("the board has no truth any more")?;
+            let report = score(truth, &predictions, &board.options(Some(Bootstrap::default())));
+            let report = report.map_err(|problems| problems.to_string())?;
+            board.disclosed(report).map_err(|error| error.to_string())
+        };
+        let report = server.reporters.run(work).await?.map_err(ApiError::internal)?;
+        Ok(serde_json::to_string(&report)?)
+    })
+    .await
 }
 
 /// The comparison of two rows, as JSON.
@@ -104,18 +108,41 @@ pub async fn report(portal: &Portal, board: &Arc<Loaded>, rated: &Rated) -> ApiR
 /// If the store or the database fails.
 pub async fn comparison(portal: &Portal, board: &Arc<Loaded>, a: &Rated, b: &Rated) -> ApiResult<String> {
     let key = format!("comparison {SCORER} {} {} {}", board.fingerprint, a.hash(), b.hash());
+    let (server, board, a, b) = (portal.clone(), board.clone(), a.clone(), b.clone());
+    once(portal, key, async move {
+        let (first, second) = (a.predictions(&server).await?, b.predictions(&server).await?);
+        let work = move || -> Result<Comparison, String> {
+            let truth = board.truth.as_ref().ok_or("the board has no truth any more")?;
+            let comparison = compare(truth, &first, &second, Bootstrap::default());
+            board.rounded(&comparison.map_err(|problems| problems.to_string())?).map_err(|error| error.to_string())
+        };
+        let comparison = server.reporters.run(work).await?.map_err(ApiError::internal)?;
+        Ok(serde_json::to_string(&comparison)?)
+    })
+    .await
+}
+
+/// The known result, or a new one. Those who ask for the same at the same moment share one computation, which goes on
+/// and is kept although they leave.
+async fn once(
+    portal: &Portal,
+    key: String,
+    compute: impl Future<Output = ApiResult<String>> + Send + 'static,
+) -> ApiResult<String> {
     if let Some(known) = find(portal, &key).await? {
         return Ok(known);
     }
-    let (first, second) = (a.predictions(portal).await?, b.predictions(portal).await?);
-    let board = board.clone();
-    let work = move || -> Result<Comparison, String> {
-        let truth = board.truth.as_ref().ok_or("the board has no truth any more")?;
-        let comparison = compare(truth, &first, &second, Bootstrap::default());
-        board.rounded(&comparison.map_err(|problems| problems.to_string())?).map_err(|error| error.to_string())
-    };
-    let comparison = portal.workers.run(work).await?.map_err(ApiError::internal)?;
-    keep(portal, &key, serde_json::to_string(&comparison)?).await
+    let portal = portal.clone();
+    let computing = tokio::spawn(async move {
+        let _place = portal.computing.take(key.clone()).await;
+        if let Some(known) = find(&portal, &key).await? {
+            return Ok(known);
+        }
+        let value = compute.await?;
+        portal.metrics.computed();
+        keep(&portal, &key, value).await
+    });
+    computing.await.map_err(ApiError::internal)?
 }
 
 /// Forgets all of them.
@@ -136,11 +163,15 @@ async fn find(portal: &Portal, key: &str) -> ApiResult<Option<String>> {
 
 async fn keep(portal: &Portal, key: &str, value: String) -> ApiResult<String> {
     let mut transaction = portal.database.begin().await?;
-    // Two askers at once compute the same; the second changes nothing.
+    // Two processes may compute the same; the second changes nothing.
     sqlx::query("INSERT INTO results (key, value, computed) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING")
         .bind(key)
         .bind(&value)
         .bind(portal.now())
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query("DELETE FROM results WHERE key NOT IN (SELECT key FROM results ORDER BY computed DESC, key LIMIT $1)")
+        .bind(MOST_KEPT)
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await?;

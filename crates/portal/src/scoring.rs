@@ -8,16 +8,16 @@ use std::{
 
 use flate2::bufread::MultiGzDecoder;
 use glae_api::Scores;
-use glae_metrics::{Band, Parser, Predictions, Problems, Report, score};
+use glae_metrics::{Band, Parser, Predictions, Problems, Report, score, score_part};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::{
     board::Loaded,
-    config::Limits,
-    metrics::Metrics,
     problem::{ApiError, ApiResult, Kind},
     random,
+    state::Portal,
+    submission::Sealed,
 };
 
 /// Beyond this many at once scoring gains nothing, and each may hold a large file in memory.
@@ -32,8 +32,21 @@ pub struct Scored {
     pub hash: String,
     /// The file, compressed with zstd.
     pub compressed: Vec<u8>,
-    /// What it scored, as far as that may be told, without intervals; or why it could not be scored.
-    pub outcome: Result<Box<Report>, ApiError>,
+    /// What it scored, without intervals; or why it could not be scored.
+    pub outcome: Result<Box<Evaluation>, ApiError>,
+}
+
+/// What predictions are worth on a board.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// The report, as far as it may be told of a hidden truth.
+    pub report: Report,
+    /// The table's numbers.
+    pub scores: Scores,
+    /// In a contest: the numbers on both parts of the test set.
+    pub sealed: Option<Sealed>,
+    /// Whether the predictions equal a truth that everybody may download.
+    pub equals_truth: bool,
 }
 
 /// The threads that score: as many at once as there are processors, the others wait.
@@ -48,6 +61,11 @@ impl Default for Workers {
 }
 
 impl Workers {
+    /// A single thread.
+    pub fn one() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+
     /// Runs `work` on a blocking thread when it is its turn. It runs to its end even if the asker has gone, and keeps
     /// its place until then.
     ///
@@ -67,7 +85,8 @@ impl Workers {
 ///
 /// # Errors
 /// If it is no predictions file at all (an image, an archive); problems inside a file are part of [`Scored`].
-pub fn receive(mut file: impl Read + Seek, board: &Loaded, limits: &Limits, metrics: &Metrics) -> ApiResult<Scored> {
+pub fn receive(mut file: impl Read + Seek, portal: &Portal, board: &Loaded) -> ApiResult<Scored> {
+    let limits = &portal.config.limits;
     file.seek(SeekFrom::Start(0)).map_err(ApiError::internal)?;
     let mut file = BufReader::with_capacity(1 << 16, file);
     let start = file.fill_buf().map_err(ApiError::internal)?;
@@ -87,13 +106,13 @@ pub fn receive(mut file: impl Read + Seek, board: &Loaded, limits: &Limits, metr
             Kind::BAD_PREDICTIONS,
             format!("The file cannot be decompressed ({error}); nothing was scored. Send it again, or without gzip."),
         )),
-        Ok(()) => match parsed.and_then(|predictions| evaluate(board, &predictions)) {
-            Ok(report) => Ok(board.disclosed(report)?),
+        Ok(()) => match parsed.and_then(|predictions| evaluate(portal, board, &predictions)) {
+            Ok(evaluation) => Ok(Evaluation { report: board.disclosed(evaluation.report)?, ..evaluation }),
             Err(problems) => Err(ApiError::predictions(&problems)),
         },
     };
-    if let Ok(report) = &outcome {
-        metrics.scored(report.predicted, started.elapsed());
+    if let Ok(evaluation) = &outcome {
+        portal.metrics.scored(evaluation.report.predicted, started.elapsed());
     }
     Ok(Scored { hash, compressed, outcome: outcome.map(Box::new) })
 }
@@ -110,15 +129,36 @@ pub fn unpack(compressed: &[u8], hash: &str) -> Result<Vec<u8>, String> {
     }
 }
 
-/// The scores of predictions on a board, without intervals.
+/// What predictions are worth on a board, without intervals.
 ///
 /// # Errors
 /// The problems of the predictions.
-pub fn evaluate(board: &Loaded, predictions: &Predictions) -> Result<Report, Problems> {
-    match &board.truth {
-        Some(truth) => score(truth, predictions, &board.options(None)),
-        None => Err(Problems { groups: Vec::new() }),
-    }
+pub fn evaluate(portal: &Portal, board: &Loaded, predictions: &Predictions) -> Result<Evaluation, Problems> {
+    let Some(truth) = &board.truth else { return Err(Problems { groups: Vec::new() }) };
+    let options = board.options(None);
+    let report = score(truth, predictions, &options)?;
+    let sealed = match portal.hidden.get(&board.board.id) {
+        Some(hidden) => {
+            let part =
+                |private| score_part(truth, predictions, &options, |row| hidden.division.is_private(row) == private);
+            Some(Sealed { public: scores(&part(false)?), private: scores(&part(true)?) })
+        }
+        None => None,
+    };
+    let equals_truth = portal.boards.values().any(|other| other.is_public() && equals(other, predictions));
+    // As told, not as computed: of a hidden truth that is three decimals.
+    let told = board.rounded(&scores(&report)).unwrap_or_default();
+    Ok(Evaluation { scores: told, report, sealed, equals_truth })
+}
+
+/// Whether predictions are a board's truth, or its ages as far as whole years go: less than half a year from each.
+fn equals(board: &Loaded, predictions: &Predictions) -> bool {
+    let Some(truth) = &board.truth else { return false };
+    truth.len() == predictions.len()
+        && (0..predictions.len()).all(|row| {
+            let own = truth.find(predictions.id(row)).map(|place| truth.row(place).age);
+            own.is_some_and(|age| (age - predictions.age(row)).abs() < 0.5)
+        })
 }
 
 /// The table's numbers of a report.

@@ -1,6 +1,14 @@
 //! Binding the address, saying where the page is, and stopping without cutting off answers.
 
-use std::{future::Future, io::ErrorKind, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    future::Future,
+    io::ErrorKind,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use axum::{Router, body::Body, extract::ConnectInfo};
@@ -10,12 +18,33 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
 };
 use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
-/// How long a client may take to send the head of a request.
-pub const HEADS: Duration = Duration::from_secs(30);
+use crate::address::network;
+
 /// Connections at once; the next waits in the operating system's queue.
 const MOST_CONNECTIONS: usize = 2048;
+/// Files that may be open beside connections: database, store, what is being served.
+const OTHER_FILES: usize = 256;
+
+/// What is endured from a client.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How long a client may take to send the head of a request, and to send the next one on an open connection.
+    /// Without it, half a request from each of a thousand idle connections would keep all others out.
+    pub heads: Duration,
+    /// How long a client may take nothing of an answer.
+    pub stall: Duration,
+    /// Connections from one address; nothing where all come from a proxy.
+    pub per_address: Option<usize>,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { heads: Duration::from_secs(30), stall: Duration::from_secs(30), per_address: Some(256) }
+    }
+}
 /// How long answers under way may still take after the signal to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -46,22 +75,21 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
 
 /// Serves `app` until `stop` resolves, then lets answers under way finish, for five seconds at most.
 ///
-/// `heads` is how long a client may take to send a request's head, and to send the next one on an open connection.
-/// Without it, half a request from each of a thousand idle connections would be enough to keep everyone else out.
-///
 /// # Errors
 /// None at present: a connection that cannot be accepted is logged, and the next one is waited for.
 pub async fn serve(
     listener: TcpListener,
     app: Router,
     stop: impl Future<Output = ()> + Send + 'static,
-    heads: Duration,
+    patience: Patience,
 ) -> Result<()> {
-    // HTTP/1 alone: telling versions apart waits for the first bytes without a limit, and a proxy speaks HTTP/1 to us.
+    // HTTP/1 alone: telling versions apart waits for the first bytes without a limit, and proxies speak HTTP/1 to what is
+    // behind them.
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(heads);
+    builder.timer(TokioTimer::new()).header_read_timeout(patience.heads);
     let open = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let places = Arc::new(Semaphore::new(most_connections()));
+    let doors = Arc::new(Doors::default());
     let mut stop = pin!(stop);
     loop {
         let accepted = async {
@@ -81,8 +109,15 @@ pub async fn serve(
                 continue;
             }
         };
+        let Some(door) = doors.enter(peer.ip(), patience.per_address) else {
+            tracing::debug!(%peer, "too many connections from one address");
+            continue;
+        };
         // Answers are small and complete; waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(patience.stall));
+        let stream = Box::pin(stream);
         let app = app.clone();
         let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
@@ -93,7 +128,7 @@ pub async fn serve(
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(place);
+            drop((place, door));
         });
     }
     drop(listener);
@@ -104,6 +139,57 @@ pub async fn serve(
         }
     }
     Ok(())
+}
+
+/// As many connections as the process may have files open, beside the others that it needs.
+fn most_connections() -> usize {
+    let open_files = std::fs::read_to_string("/proc/self/limits").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+        line.split_whitespace().next()?.parse::<usize>().ok()
+    });
+    let Some(open_files) = open_files else { return MOST_CONNECTIONS };
+    let most = open_files.saturating_sub(OTHER_FILES).clamp(64, MOST_CONNECTIONS);
+    if most < MOST_CONNECTIONS {
+        tracing::warn!(open_files, "{most} connections at once: this process may have few files open (ulimit -n)");
+    }
+    most
+}
+
+/// Connections by address.
+#[derive(Debug, Default)]
+struct Doors(Mutex<HashMap<IpAddr, usize>>);
+
+/// One connection, counted until it is dropped.
+#[derive(Debug)]
+struct Door {
+    doors: Arc<Doors>,
+    address: IpAddr,
+}
+
+impl Doors {
+    /// Counts a connection, unless its address has `most` already.
+    fn enter(self: &Arc<Self>, address: IpAddr, most: Option<usize>) -> Option<Door> {
+        let address = network(address);
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(address).or_default();
+        if most.is_some_and(|most| *count >= most) {
+            return None;
+        }
+        *count += 1;
+        Some(Door { doors: self.clone(), address })
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        let mut open = self.doors.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.address);
+            }
+        }
+    }
 }
 
 /// Resolves on Ctrl-C and, on Unix, on SIGTERM (what `docker stop` and systemd send).

@@ -1,24 +1,32 @@
 //! What every handler can reach.
 
-use std::{net::IpAddr, ops::Deref, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, ops::Deref, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::{
     board::{self, Boards},
     config::Config,
+    contest::{
+        division::Division,
+        ladder::{self, Steps},
+    },
     database::Database,
+    identity::{self, Opening},
     limits::Buckets,
     metrics::Metrics,
+    places::{Places, Reservations},
+    rankings,
     scoring::Workers,
     store::Store,
-    token::Verified,
+    token::OldHashes,
+    versions,
 };
 
 /// The leaderboard's server. Cheap to clone.
 ///
-/// Nothing in it must survive the process or be known to another one: rate limits and remembered tokens are
-/// conveniences, boards are files, and the rest is in the database and the store.
+/// Nothing in it must survive the process or be known to another one: rate limits and places protect this process,
+/// boards are files, and the rest is in the database and the store.
 #[derive(Clone, Debug)]
 pub struct Portal(Arc<Parts>);
 
@@ -37,8 +45,23 @@ pub struct Parts {
     pub workers: Workers,
     /// Counters.
     pub metrics: Metrics,
-    /// Tokens verified a moment ago.
-    pub verified: Verified,
+    /// The threads that compute reports and comparisons: others than those that score, so that a submission never
+    /// waits for them.
+    pub reporters: Workers,
+    /// One computation of a result at a time.
+    pub computing: Places<String>,
+    /// What only the server knows of contests, by the board's id.
+    pub hidden: BTreeMap<String, Hidden>,
+    /// Tokens of earlier portals being verified.
+    pub old_hashes: OldHashes,
+    /// One request of a team with the same Idempotency-Key at a time.
+    pub keys: Places<(String, String)>,
+    /// Uploads by team.
+    pub team_uploads: Places<String>,
+    /// Uploads by address.
+    pub address_uploads: Places<IpAddr>,
+    /// Uploads under way by team and board.
+    pub reservations: Reservations,
     /// Requests by address.
     pub by_address: Buckets<IpAddr>,
     /// Requests by token.
@@ -47,15 +70,24 @@ pub struct Parts {
     pub new_teams: Buckets<IpAddr>,
 }
 
+/// What only the server knows of a contest.
+#[derive(Clone, Debug)]
+pub struct Hidden {
+    /// Which images decide.
+    pub division: Division,
+    /// The steps in which numbers are told.
+    pub steps: Steps,
+}
+
 impl Portal {
-    /// Opens everything, making what is not there.
+    /// Opens everything. A database is made only where `opening` allows it.
     ///
     /// # Errors
     /// Says what cannot be opened, and why.
-    pub async fn open(config: Config) -> Result<Self> {
-        std::fs::create_dir_all(&config.data)
-            .with_context(|| format!("cannot make the folder {}; name another with --data", config.data.display()))?;
-        let (data, public) = (config.data.canonicalize()?, config.public.canonicalize().unwrap_or_default());
+    pub async fn open(config: Config, opening: Opening) -> Result<Self> {
+        let absolute = |path: &std::path::Path| path.canonicalize().or_else(|_| std::path::absolute(path));
+        let data = absolute(&config.data).with_context(|| format!("cannot find {}", config.data.display()))?;
+        let public = config.public.canonicalize().unwrap_or_default();
         ensure!(
             public.as_os_str().is_empty() || !data.starts_with(&public),
             "the data folder {} lies inside the public folder {}: everybody could read the hidden truth",
@@ -63,10 +95,17 @@ impl Portal {
             public.display()
         );
         let boards = board::load(&config.public, &config.data)?;
-        let database = Database::open(&config.database).await?;
-        let store = Store::open(&config.store)?;
+        let (database, store) = identity::open(&config, opening).await?;
+        let seed = database.seed().await?;
+        let hidden = boards.iter().filter_map(|(id, loaded)| {
+            let (contest, truth) = (loaded.contest.as_ref()?, loaded.truth.as_ref()?);
+            let division = Division::new(truth, &seed, id, contest.private_share);
+            let steps = ladder::steps(&loaded.board, contest, truth, &division);
+            Some((id.clone(), Hidden { division, steps }))
+        });
+        let hidden = hidden.collect();
         let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
-        Ok(Self(Arc::new(Parts {
+        let portal = Self(Arc::new(Parts {
             by_address: Buckets::new(config.limits.address_per_minute, minute),
             by_token: Buckets::new(config.limits.token_per_minute, minute),
             new_teams: Buckets::new(config.limits.teams_per_hour, hour),
@@ -75,9 +114,44 @@ impl Portal {
             store,
             workers: Workers::default(),
             metrics: Metrics::default(),
-            verified: Verified::default(),
+            hidden,
+            reporters: Workers::one(),
+            computing: Places::new(1),
+            old_hashes: OldHashes::default(),
+            keys: Places::new(1),
+            team_uploads: Places::new(config.limits.team_uploads),
+            address_uploads: Places::new(config.limits.address_uploads),
+            reservations: Reservations::default(),
             config,
-        })))
+        }));
+        versions::begin(&portal).await?;
+        rankings::settle(&portal).await?;
+        if opening != Opening::Existing {
+            versions::require_same(&portal).await?;
+        }
+        Ok(portal)
+    }
+
+    /// What this server works with, a line for each: database, store, boards, limits.
+    pub fn description(&self) -> Vec<String> {
+        let (limits, boards) = (&self.config.limits, &self.boards);
+        let names: Vec<_> = boards.iter().map(|(id, board)| format!("{id} ({})", board.kind())).collect();
+        vec![
+            format!("database: {}", self.config.database.name()),
+            format!("predictions: {}", self.config.store.name()),
+            format!("{} boards: {}", names.len(), names.join(", ")),
+            format!(
+                "limits: {} requests a minute from one address, {} with one token, {} new teams an hour; files of {} \
+                 MiB, {} MiB unpacked, {} rows; {} files with problems a day",
+                limits.address_per_minute,
+                limits.token_per_minute,
+                limits.teams_per_hour,
+                limits.body_bytes >> 20,
+                limits.file_bytes >> 20,
+                limits.rows,
+                limits.failures_per_day
+            ),
+        ]
     }
 
     /// Seconds since 1970.

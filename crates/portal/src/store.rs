@@ -1,9 +1,11 @@
 //! Predictions as files: compressed with zstd, named by the SHA-256 of their content, in a folder or an object store.
+//!
+//! A store carries the identity of the database that it belongs to, in the file `identity`.
 
 use std::{path::PathBuf, sync::Arc};
 
 use futures_util::{StreamExt, TryStreamExt};
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem, path::Path};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, local::LocalFileSystem, path::Path};
 use thiserror::Error;
 
 /// Where files are kept.
@@ -50,11 +52,22 @@ pub struct Store {
 }
 
 impl Store {
+    /// Opens the store if it is there. An object store always is; whether it answers, its first use shows.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn find(location: &Location) -> Result<Option<Self>, StoreError> {
+        match location {
+            Location::Folder(path) if !path.is_dir() => Ok(None),
+            location => Self::make(location).map(Some),
+        }
+    }
+
     /// Opens the store; a folder is made if it is not there.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn open(location: &Location) -> Result<Self, StoreError> {
+    pub fn make(location: &Location) -> Result<Self, StoreError> {
         match location {
             Location::Folder(path) => {
                 std::fs::create_dir_all(path).map_err(|source| StoreError::Folder { path: path.clone(), source })?;
@@ -63,6 +76,34 @@ impl Store {
                 Ok(Self { files: Arc::new(files), prefix: Path::default() })
             }
             Location::Url(url) => Self::open_url(url),
+        }
+    }
+
+    /// The identity of the database that this store belongs to, if one has claimed it.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn identity(&self) -> Result<Option<String>, StoreError> {
+        match self.files.get(&self.prefix.clone().join(IDENTITY)).await {
+            Ok(found) => Ok(Some(String::from_utf8_lossy(&found.bytes().await?).trim().to_owned())),
+            // S3 says so of a missing object to a key that may not list the bucket.
+            Err(object_store::Error::NotFound { .. } | object_store::Error::PermissionDenied { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes the identity of the database that this store belongs to from now on. One that is there already stays.
+    /// Returns the identity that the store has now.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn claim(&self, identity: &str) -> Result<String, StoreError> {
+        let path = self.prefix.clone().join(IDENTITY);
+        let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.files.put_opts(&path, PutPayload::from(format!("{identity}\n").into_bytes()), create).await {
+            Ok(_) => Ok(identity.to_owned()),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(self.identity().await?.unwrap_or_default()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -85,7 +126,8 @@ impl Store {
     pub async fn has(&self, hash: &str) -> Result<bool, StoreError> {
         match self.files.head(&self.path(hash)).await {
             Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            // S3 says so of a missing object to a key that may not list the bucket.
+            Err(object_store::Error::NotFound { .. } | object_store::Error::PermissionDenied { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
@@ -144,5 +186,17 @@ impl Store {
     }
 }
 
+impl Location {
+    /// What to call it in messages.
+    pub fn name(&self) -> String {
+        match self {
+            Location::Folder(path) => path.display().to_string(),
+            Location::Url(url) => url.clone(),
+        }
+    }
+}
+
+/// The name of the file that holds the identity.
+const IDENTITY: &str = "identity";
 /// What follows the hash in a file's name.
 const SUFFIX: &str = ".zst";

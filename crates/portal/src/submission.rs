@@ -1,19 +1,21 @@
 //! Submissions: rows of the database that stand on boards.
 
-use glae_api::{Metadata, Origin, ROOT, Row as BoardRow, Scores, Visibility};
+use glae_api::{Column, Metadata, Origin, Phase, ROOT, Row as BoardRow, Scores, Unpredicted, Visibility};
+use serde::{Deserialize, Serialize};
 use sqlx::{Row, any::AnyRow};
 
 use crate::{
     board::Loaded,
+    contest::standing::rounded,
     database::{Database, Transaction},
     problem::{ApiError, ApiResult},
-    random,
+    random, rankings,
 };
 
 /// A submission as it is stored.
 #[derive(Clone, Debug)]
 pub struct Submission {
-    /// Its id: `s` and 24 hexadecimal digits, which nobody can guess.
+    /// Its id: `s` and 24 random hexadecimal digits.
     pub id: String,
     /// The board it stands on.
     pub board: String,
@@ -25,12 +27,66 @@ pub struct Submission {
     pub metadata: Metadata,
     /// The content hash of its predictions.
     pub predictions: String,
-    /// Its numbers.
+    /// Its numbers; in a contest what its team was told.
     pub scores: Scores,
     /// What computed them.
     pub scorer: String,
     /// When it came.
     pub created: i64,
+    /// The fingerprint of the truth that it was scored with.
+    pub truth: String,
+    /// Images that it predicts.
+    pub predicted: i64,
+    /// Images of the test set.
+    pub samples: i64,
+    /// Why it is not ranked.
+    pub mark: Mark,
+    /// Why the organiser hid it.
+    pub reason: String,
+    /// In a contest: its numbers on both parts of the test set.
+    pub sealed: Option<Sealed>,
+    /// Whether its team is banned.
+    pub banned: bool,
+}
+
+/// A contest's numbers: nothing of them is told before it closes but what the ladder tells.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sealed {
+    /// On the public part.
+    pub public: Scores,
+    /// On the private part.
+    pub private: Scores,
+}
+
+/// Why a submission is not ranked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mark {
+    /// It is ranked.
+    #[default]
+    None,
+    /// It equals a truth that everybody may download.
+    EqualsTruth,
+    /// The organiser hid it.
+    Hidden,
+}
+
+impl Mark {
+    /// As it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mark::None => "",
+            Mark::EqualsTruth => "equals-truth",
+            Mark::Hidden => "hidden",
+        }
+    }
+
+    fn named(name: &str) -> Self {
+        match name {
+            "equals-truth" => Mark::EqualsTruth,
+            "hidden" => Mark::Hidden,
+            _ => Mark::None,
+        }
+    }
 }
 
 /// A statement over submissions with the names of their teams.
@@ -38,7 +94,9 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT submissions.id, submissions.board, submissions.team, teams.name, submissions.metadata, \
-             submissions.predictions, submissions.scores, submissions.scorer, submissions.created \
+             submissions.predictions, submissions.scores, submissions.scorer, submissions.created, \
+             submissions.truth, submissions.predicted, submissions.samples, submissions.mark, submissions.reason, \
+             submissions.sealed, teams.banned \
              FROM submissions JOIN teams ON teams.id = submissions.team ",
             $rest
         )
@@ -60,13 +118,14 @@ impl Submission {
         row.map(|row| Self::read(&row)).transpose()
     }
 
-    /// The submissions on a board that a team sees, or that everybody sees, oldest first.
+    /// The public submissions on a board and, with a team, its private ones, oldest first.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn on_board(database: &Database, board: &str, team: Option<&str>) -> ApiResult<Vec<Self>> {
         let rows = sqlx::query(select!(
-            "WHERE submissions.board = $1 AND (submissions.visibility = 'public' OR submissions.team = $2) \
+            "WHERE submissions.board = $1 AND (submissions.team = $2 OR \
+             (submissions.visibility = 'public' AND submissions.mark <> 'hidden' AND teams.banned = 0)) \
              ORDER BY submissions.created, submissions.id"
         ))
         .bind(board)
@@ -75,6 +134,40 @@ impl Submission {
         .fetch_all(database.read())
         .await?;
         rows.iter().map(Self::read).collect()
+    }
+
+    /// The submissions that a team sees, in the order of the ranking, from the place `start`.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn ranked(
+        database: &Database,
+        board: &str,
+        team: Option<&str>,
+        start: u32,
+        limit: u32,
+    ) -> ApiResult<Vec<Self>> {
+        let rows = sqlx::query(select!(
+            "WHERE submissions.board = $1 AND (submissions.team = $2 OR \
+             (submissions.visibility = 'public' AND submissions.mark <> 'hidden' AND teams.banned = 0)) \
+             ORDER BY submissions.ranked, submissions.created, submissions.id LIMIT $3 OFFSET $4"
+        ))
+        .bind(board)
+        .bind(team.unwrap_or_default())
+        .bind(i64::from(limit))
+        .bind(i64::from(start))
+        .fetch_all(database.read())
+        .await?;
+        rows.iter().map(Self::read).collect()
+    }
+
+    /// All submissions on a board, private ones too, as a transaction sees them.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn everything_on(transaction: &mut Transaction, board: &str) -> ApiResult<Vec<Self>> {
+        let statement = sqlx::query(select!("WHERE submissions.board = $1")).bind(board);
+        statement.fetch_all(&mut **transaction).await?.iter().map(Self::read).collect()
     }
 
     /// All submissions, private ones too, oldest first: for the operator's commands.
@@ -91,10 +184,11 @@ impl Submission {
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn insert(&self, transaction: &mut Transaction, report: &str) -> ApiResult<()> {
+    pub async fn insert(&self, transaction: &mut Transaction, board: &Loaded, report: &str) -> ApiResult<()> {
         sqlx::query(
             "INSERT INTO submissions (id, board, team, metadata, visibility, predictions, scores, report, scorer, \
-             created, changed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
+             created, changed, truth, predicted, samples, mark, reason, sealed, ranked) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, $16, $17)",
         )
         .bind(&self.id)
         .bind(&self.board)
@@ -106,9 +200,20 @@ impl Submission {
         .bind(report)
         .bind(&self.scorer)
         .bind(self.created)
+        .bind(&self.truth)
+        .bind(self.predicted)
+        .bind(self.samples)
+        .bind(self.mark.name())
+        .bind(&self.reason)
+        .bind(self.sealed_text()?)
+        .bind(self.key(board))
         .execute(&mut **transaction)
         .await?;
         Ok(())
+    }
+
+    fn sealed_text(&self) -> ApiResult<String> {
+        Ok(self.sealed.map(|sealed| serde_json::to_string(&sealed)).transpose()?.unwrap_or_default())
     }
 
     /// Replaces the metadata.
@@ -132,20 +237,28 @@ impl Submission {
         Ok(())
     }
 
-    /// Replaces the scores.
+    /// Replaces the numbers, and what says where they come from, with those of `self`.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn rescore(&self, database: &Database, scores: &Scores, report: &str, scorer: &str) -> ApiResult<()> {
-        let mut transaction = database.begin().await?;
-        sqlx::query("UPDATE submissions SET scores = $1, report = $2, scorer = $3 WHERE id = $4")
-            .bind(serde_json::to_string(scores)?)
-            .bind(report)
-            .bind(scorer)
-            .bind(&self.id)
-            .execute(&mut *transaction)
-            .await?;
-        Ok(transaction.commit().await?)
+    pub async fn rescore(&self, transaction: &mut Transaction, board: &Loaded, report: &str) -> ApiResult<()> {
+        sqlx::query(
+            "UPDATE submissions SET scores = $1, report = $2, scorer = $3, truth = $4, predicted = $5, samples = $6, \
+             mark = $7, sealed = $8, ranked = $9 WHERE id = $10",
+        )
+        .bind(serde_json::to_string(&self.scores)?)
+        .bind(report)
+        .bind(&self.scorer)
+        .bind(&self.truth)
+        .bind(self.predicted)
+        .bind(self.samples)
+        .bind(self.mark.name())
+        .bind(self.sealed_text()?)
+        .bind(self.key(board))
+        .bind(&self.id)
+        .execute(&mut **transaction)
+        .await?;
+        Ok(())
     }
 
     /// Removes it. Quotas already used stay used.
@@ -162,16 +275,47 @@ impl Submission {
         Ok(transaction.commit().await?)
     }
 
-    /// Whether everybody may see it.
+    /// Whether it is public.
     pub fn is_public(&self) -> bool {
-        self.metadata.visibility == Visibility::Public
+        self.metadata.visibility == Visibility::Public && self.mark != Mark::Hidden && !self.banned
     }
 
-    /// The submission as a row of its board, as the team `viewer` or everybody sees it.
+    /// Whether it lacks images on a board whose ranking does not count them: one image would be enough to be first.
+    pub fn is_incomplete(&self, board: &Loaded) -> bool {
+        let counted = board.board.unpredicted == Unpredicted::Counted && board.board.primary == Column::Epsilon;
+        self.predicted < self.samples && !counted
+    }
+
+    /// What it is ranked by, the least first.
+    pub fn key(&self, board: &Loaded) -> f64 {
+        match self.mark {
+            Mark::None => rankings::key(board.board.primary, &self.shown(board, Some(Phase::Open))),
+            _ => rankings::key(board.board.primary, &Scores::default()),
+        }
+    }
+
+    /// The numbers as they may be shown: in a contest what was told, and the private part's when it has closed. What is
+    /// not to be ranked has no number to be ranked by.
+    pub fn shown(&self, board: &Loaded, phase: Option<Phase>) -> Scores {
+        let scores = match (&self.sealed, phase) {
+            (Some(sealed), Some(Phase::Closed)) => rounded(sealed.private),
+            // The contest's table was taken out of the board's file: its numbers stay sealed.
+            (Some(_), None) => Scores::default(),
+            _ => self.scores,
+        };
+        match self.mark {
+            Mark::EqualsTruth => Scores::default(),
+            Mark::Hidden => board.board.primary.with(scores, None),
+            Mark::None if self.is_incomplete(board) => board.board.primary.with(scores, None),
+            Mark::None => scores,
+        }
+    }
+
+    /// The submission as a row of its board, as the team `viewer` sees it; without one, as it is seen without a token.
     ///
     /// Predictions may be fetched by their owner, and by everybody once they are published on a board whose truth is
-    /// public: on a hidden board they would help to guess the truth.
-    pub fn row(&self, board: &Loaded, viewer: Option<&str>) -> BoardRow {
+    /// public or whose contest has closed: elsewhere they would help to guess the truth.
+    pub fn row(&self, board: &Loaded, viewer: Option<&str>, phase: Option<Phase>) -> BoardRow {
         let Metadata {
             method, authors, year, backbone, parameters_millions, external_data, paper, code, notes, ..
         } = self.metadata.clone();
@@ -187,17 +331,18 @@ impl Submission {
             code,
             notes,
             origin: Origin::Submitted { team: self.team_name.clone(), at: self.created, scorer: self.scorer.clone() },
-            scores: self.scores,
+            scores: self.shown(board, phase),
             predictions: self
-                .shows_predictions(board, viewer)
+                .shows_predictions(board, viewer, phase)
                 .then(|| format!("{ROOT}/submissions/{}/predictions", self.id)),
             visibility: self.metadata.visibility,
         }
     }
 
     /// Whether `viewer` may fetch the predictions.
-    pub fn shows_predictions(&self, board: &Loaded, viewer: Option<&str>) -> bool {
-        viewer == Some(&self.team) || (self.is_public() && board.is_public())
+    pub fn shows_predictions(&self, board: &Loaded, viewer: Option<&str>, phase: Option<Phase>) -> bool {
+        let told = board.is_public() || phase == Some(Phase::Closed);
+        viewer == Some(&self.team) || (self.is_public() && told)
     }
 
     fn read(row: &AnyRow) -> ApiResult<Self> {
@@ -211,6 +356,16 @@ impl Submission {
             scores: serde_json::from_str(row.try_get(6)?)?,
             scorer: row.try_get(7)?,
             created: row.try_get(8)?,
+            truth: row.try_get(9)?,
+            predicted: row.try_get(10)?,
+            samples: row.try_get(11)?,
+            mark: Mark::named(row.try_get(12)?),
+            reason: row.try_get(13)?,
+            sealed: match row.try_get(14)? {
+                "" => None,
+                text => Some(serde_json::from_str(text)?),
+            },
+            banned: row.try_get::<i64, _>(15)? != 0,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Texts that people send: normalised, bounded, and without characters that deceive the eye.
+//! Texts from requests: normalised, bounded, and without characters that deceive the eye.
 //!
 //! They are data everywhere: stored and returned as they are, never put into SQL or HTML unescaped. What is refused
 //! here is only what no name or note needs.

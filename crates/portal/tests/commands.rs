@@ -46,7 +46,12 @@ impl Places {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_portal"));
-        command.args(arguments).current_dir(self.folder.path()).env_remove("DATABASE_URL").env_remove("GLAE_STORE");
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_remove("DATABASE_URL")
+            .env_remove("GLAE_DATABASE_URL")
+            .env_remove("GLAE_STORE");
         command
     }
 
@@ -161,6 +166,63 @@ fn a_board_with_hidden_truth_is_added() {
     fs::remove_file(places.path("public/boards/secret.truth.csv")).unwrap();
     let inside = format!("--data={}", places.path("public/inner").display());
     assert!(err(&places.run(&["rescore", &inside, &public])).contains("inside the public folder"));
+}
+
+#[test]
+fn no_command_but_serve_makes_a_database() {
+    let places = Places::new();
+    let [_, public] = places.places();
+    let data = format!("--data={}", places.path("elsewhere").display());
+    let file = places.path("b.tar.zst").display().to_string();
+    let export = places.path("export").display().to_string();
+    for command in [
+        vec!["rescore"],
+        vec!["export", &export],
+        vec!["backup", &file],
+        vec!["token", "Ours", "--create"],
+        vec!["doctor"],
+    ] {
+        let arguments: Vec<&str> = command.iter().copied().chain([data.as_str(), public.as_str()]).collect();
+        let message = err(&places.run(&arguments));
+        assert!(message.contains("there is no portal's database") && message.contains("--data"), "{message}");
+        assert!(!places.path("elsewhere").exists() && !Path::new(&file).exists(), "{command:?}");
+    }
+    let url = places.command(&["rescore", &data, &public]).env("DATABASE_URL", "postgres://localhost/x").output();
+    assert!(err(&url.unwrap()).contains("GLAE_DATABASE_URL"));
+}
+
+#[test]
+fn a_lost_database_stops_the_server_and_a_backup_brings_it_back() {
+    let places = Places::new();
+    let [data, public] = places.places();
+    let site = format!("--site={}", places.path("site").display());
+    let (server, address) = places.serve();
+    let token = out(&places.run(&["token", "Ours", "--create", &data, &public])).trim().to_owned();
+    let file = places.write("p.csv", &predictions(&OPEN, 1.0));
+    let arguments = ["submit", "--server", &address, "--board=open", "--method=M", "--public", "--predictions", &file];
+    assert!(places.command(&arguments).env("GLAE_TOKEN", &token).output().unwrap().status.success());
+    let backup = places.path("b.tar.zst").display().to_string();
+    assert!(places.run(&["backup", &backup, &data, &public]).status.success());
+    drop(server);
+    let log = fs::read_to_string(places.path("log")).unwrap();
+    for told in ["portal.sqlite", "predictions", "3 boards: open (public truth)", "600 requests a minute"] {
+        assert!(log.contains(told), "the start does not say {told}: {log}");
+    }
+
+    for name in ["portal.sqlite", "portal.sqlite-wal", "portal.sqlite-shm"] {
+        let _ = fs::remove_file(places.path("data").join(name));
+    }
+    let message = err(&places.run(&["serve", "--listen=127.0.0.1:0", &data, &public, &site]));
+    assert!(message.contains("--new-database") && message.contains("portal restore"), "{message}");
+    assert!(!places.path("data/portal.sqlite").exists());
+    let restored = out(&places.run(&["restore", &backup, &data, &public]));
+    assert!(restored.contains("1 predictions files"), "{restored}");
+    let found = places.run(&["doctor", "--contents", &data, &public]);
+    assert!(found.status.success() && out(&found).contains("fit together"), "{found:?}");
+    let (_server, address) = places.serve();
+    let again = ["submit", "--server", &address, "--board=open", "--method=N", "--predictions", &file];
+    let done = places.command(&again).env("GLAE_TOKEN", &token).output().unwrap();
+    assert!(out(&done).contains("left today: 1"), "{done:?}");
 }
 
 #[test]

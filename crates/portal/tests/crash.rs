@@ -22,6 +22,7 @@ use portal::{
     clock::Clock,
     config::{Config, Limits},
     database::Source,
+    identity::Opening,
     scoring::unpack,
     state::Portal,
     store::Location,
@@ -177,7 +178,7 @@ impl Run {
     fn check(&self, acknowledged: &[Acknowledged]) {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let portal = Portal::open(self.config()).await.unwrap();
+            let portal = Portal::open(self.config(), Opening::Existing).await.unwrap();
             let boards: &Boards = &portal.boards;
             let stored = Submission::all(&portal.database).await.unwrap();
             assert_eq!(acknowledged.len(), self.clients * self.files);
@@ -195,6 +196,7 @@ impl Run {
                 team: team.to_owned(),
                 submissions: boards[BOARD].board.submissions_per_day,
                 failures: 20,
+                in_all: None,
                 now: portal.now(),
             };
             let mut used = 0;
@@ -239,9 +241,13 @@ impl Run {
         for name in ["site", "public", "data"] {
             command.arg(format!("--{name}")).arg(self.path(name));
         }
-        command.env_remove("GLAE_STORE").env_remove("DATABASE_URL").stdout(Stdio::piped());
+        command
+            .env_remove("GLAE_STORE")
+            .env_remove("DATABASE_URL")
+            .env_remove("GLAE_DATABASE_URL")
+            .stdout(Stdio::piped());
         if let Some(url) = &self.database {
-            command.env("DATABASE_URL", url);
+            command.env("GLAE_DATABASE_URL", url);
         }
         let mut server = command.spawn().unwrap();
         let mut line = String::new();

@@ -129,9 +129,15 @@ async fn a_range_can_be_asked_for() {
 #[tokio::test]
 async fn page_paths_get_the_page_and_missing_files_do_not() {
     let app = TestApp::new();
-    for path in ["/leaderboard", "/about", "/board/utkface"] {
+    // The page says itself that there is no such page; the status says it to programs.
+    for (path, expected) in [
+        ("/leaderboard", StatusCode::OK),
+        ("/leaderboard/utkface-lt", StatusCode::OK),
+        ("/about", StatusCode::OK),
+        ("/board/utkface", StatusCode::NOT_FOUND),
+    ] {
         let (status, headers, body) = app.get(path).await;
-        assert_eq!((status, body.as_ref()), (StatusCode::OK, PAGE.as_bytes()), "{path}");
+        assert_eq!((status, body.as_ref()), (expected, PAGE.as_bytes()), "{path}");
         assert_eq!(headers[header::CONTENT_TYPE], "text/html");
         assert_eq!(headers[header::CACHE_CONTROL], "no-cache");
     }

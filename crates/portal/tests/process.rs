@@ -24,6 +24,7 @@ fn portal(folder: &TempDir, data: &TempDir, listen: &str) -> Child {
         .arg("--data")
         .arg(data.path())
         .env_remove("DATABASE_URL")
+        .env_remove("GLAE_DATABASE_URL")
         .env_remove("GLAE_STORE")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -130,6 +130,89 @@ pub(crate) async fn own_truth(session: &Session) -> Result<()> {
     Ok(())
 }
 
+/// Predictions whose ids carry the name of the folder that they came from: refused, with the remedy, which is one click.
+pub(crate) async fn folder_in_ids(session: &Session) -> Result<()> {
+    let truth = session.file("names.truth.csv", b"id,age\n1.jpg,20\n2.jpg,40\n3.jpg,60\n")?;
+    let predictions =
+        session.file("ages.csv", b"id,age\ntest-images/1.jpg,21\ntest-images/2.jpg,40\ntest-images/3.jpg,58\n")?;
+    let page = Page::on_screen(session);
+    open(&page, "mivia").await?;
+    give(&page, "truth-input", &truth).await?;
+    give(&page, "predictions-input", &predictions).await?;
+    page.wait_for("[data-testid=problems]", LIMIT).await?;
+    page.says("renaming", "Without the folder “test-images/”, the truth would know every id.").await?;
+    looks::look(&page, "board-renaming").await?;
+    page.click("rename").await?;
+    ensure!((number(&page, "metric-mae").await? - 1.0).abs() < 1e-9, "errors of 1, 0 and 2 years have a mean of 1");
+    let name = session.script("return document.querySelector('label[for=predictions] + .given').textContent;").await?;
+    ensure!(
+        name.as_str().is_some_and(|name| name.contains("without the folder")),
+        "nothing says what was done: {name}"
+    );
+    // One id that stays unknown: nothing is offered.
+    let wrong =
+        session.file("wrong.csv", b"id,age\ntest-images/1.jpg,21\ntest-images/2.jpg,40\ntest-images/9.jpg,58\n")?;
+    give(&page, "predictions-input", &wrong).await?;
+    page.wait_for("[data-testid=problems]", LIMIT).await?;
+    ensure!(page.text("renaming").await.is_none(), "a renaming is offered that does not do");
+    Ok(())
+}
+
+/// A large file is sent packed; a proxy that refuses it all the same is told from the server, with the remedy.
+pub(crate) async fn proxy_refuses(session: &Session) -> Result<()> {
+    const PROXY: &str = "
+        const fetch = window.fetch;
+        window.fetch = async (address, options) => {
+            if (options?.method !== 'POST' || !String(address).includes('/submissions')) return fetch(address, options);
+            const file = options.body.get('predictions');
+            window.sent = [file.type, file.size, ...new Uint8Array(await file.slice(0, 2).arrayBuffer())];
+            return new Response('<html><h1>413</h1></html>', { status: 413, headers: { 'content-type': 'text/html' } });
+        };";
+    let page = Page::on_screen(session);
+    open(&page, BOARD).await?;
+    let shipped = fs::read_to_string(shipped(session, "balanced"))?;
+    // As a file with all its columns would be: well above what is worth packing.
+    let large = session.file("large.csv", padded(&older_by(&shipped, 0.5)?).as_bytes())?;
+    give(&page, "predictions-input", &large).await?;
+    page.wait_for("[data-testid=metric-cmae][data-value]", LIMIT).await?;
+    page.wait_for("#team-name", LIMIT).await?.send_keys("Behind a proxy").await?;
+    page.press("Create the team").await?;
+    page.wait_for("#new-method", LIMIT).await?.send_keys("Large").await?;
+    page.wait_for("#new-external", LIMIT).await?.click().await?;
+    session.script(PROXY).await?;
+    page.click("submit").await?;
+    page.says("submission-status", "Too large for the way to the server (413)").await?;
+    page.says("submission-status", "client_max_body_size").await?;
+    let sent = session.script("return window.sent;").await?;
+    let size = fs::metadata(&large)?.len();
+    ensure!(sent[0] == "application/gzip" && sent[2] == 0x1f && sent[3] == 0x8b, "the file was sent as it is: {sent}");
+    ensure!(sent[1].as_u64() < Some(size / 2), "packed it has {} of {size} bytes", sent[1]);
+    looks::look(&page, "board-proxy").await?;
+    page.press("Forget the token here").await
+}
+
+/// What works at an insecure address: the score, a team, and a token that is copied without the browser's clipboard.
+pub(crate) async fn insecure_address(session: &Session) -> Result<()> {
+    let page = Page::on_screen(session);
+    session.driver.goto(format!("{}/leaderboard/{BOARD}", session.lan)).await?;
+    page.wait_for("[data-testid=leaderboard-table] tbody tr[data-row]", LIMIT).await?;
+    give(&page, "predictions-input", &shipped(session, "vanilla")).await?;
+    page.wait_for("[data-testid=metric-cmae][data-value]", LIMIT).await?;
+    page.wait_for("#team-name", LIMIT).await?.send_keys("Laboratory").await?;
+    page.press("Create the team").await?;
+    let token = page.wait_for("[data-testid=token]", LIMIT).await?.prop("value").await?.unwrap_or_default();
+    page.press("Copy the token").await?;
+    page.wait_until("return /Copied|selected/.test(document.querySelector('[data-testid=team]').textContent);").await?;
+    let selected = session
+        .script(
+            "return document.activeElement.value.slice(
+        document.activeElement.selectionStart, document.activeElement.selectionEnd);",
+        )
+        .await?;
+    ensure!(selected == token.as_str() && !token.is_empty(), "the token is not selected: {selected}");
+    page.press("Forget the token here").await
+}
+
 /// A million predictions against a million ages of one's own: how long it takes, and whether the page stays awake.
 pub(crate) async fn a_million_rows(session: &Session) -> Result<()> {
     const ROWS: usize = 1_000_000;
@@ -208,6 +291,16 @@ fn older_by(table: &str, years: f64) -> Result<String> {
         out.push_str(&format!("{id},{}\n", age.parse::<f64>()? + years));
     }
     Ok(out)
+}
+
+/// The same rows with more decimals than anything needs.
+fn padded(table: &str) -> String {
+    let zeros = "0".repeat(40);
+    let row = |line: &str| match line.rsplit_once(',') {
+        None | Some((_, "age")) => format!("{line}\n"),
+        Some((_, age)) => format!("{line}{}{zeros}\n", if age.contains('.') { "" } else { "." }),
+    };
+    table.lines().map(row).collect()
 }
 
 /// What the command line says of a file on the board.

@@ -38,46 +38,49 @@ pub(crate) async fn bad_files(session: &Session) -> Result<()> {
     Ok(())
 }
 
-/// A browser without WebGPU: the CPU answers, and the page says why.
-pub(crate) async fn no_webgpu(session: &Session) -> Result<()> {
-    let prelude =
-        "Object.defineProperty(WorkerNavigator.prototype, 'gpu', { get: () => undefined, configurable: true });";
-    the_cpu_takes_over(session, prelude, "no WebGPU").await
-}
+/// Chromium's program under the name of a card: it would not be asked under its own.
+pub(crate) const CARD: &str = "
+    const card = { vendor: 'x', architecture: 'y', device: '', description: 'Pretended card', isFallbackAdapter: false };
+    Object.defineProperty(GPUAdapter.prototype, 'info', { get: () => card, configurable: true });
+    Object.defineProperty(GPUAdapter.prototype, 'isFallbackAdapter', { get: () => false, configurable: true });";
 
 /// A graphics processor that goes away while it computes: the CPU answers, and the page says why.
 pub(crate) async fn lost_device(session: &Session) -> Result<()> {
-    let prelude = when_loading(
-        "const submit = GPUQueue.prototype.submit;
+    let prelude = when_loading(&format!(
+        "{CARD}
+        const submit = GPUQueue.prototype.submit;
         const request = GPUAdapter.prototype.requestDevice;
         let device;
-        GPUAdapter.prototype.requestDevice = async function (...rest) {
+        GPUAdapter.prototype.requestDevice = async function (...rest) {{
             return device = await request.apply(this, rest);
-        };
-        GPUQueue.prototype.submit = function (...rest) {
+        }};
+        GPUQueue.prototype.submit = function (...rest) {{
             submit.apply(this, rest);
             device.destroy();
-        };",
-    );
+        }};",
+    ));
     the_cpu_takes_over(session, &prelude, "stopped working").await
 }
 
 /// A graphics processor that computes wrong numbers: the golden check finds out, the CPU answers, the page says why.
 pub(crate) async fn wrong_numbers(session: &Session) -> Result<()> {
-    let prelude = when_loading(
-        "const read = GPUBuffer.prototype.getMappedRange;
-        GPUBuffer.prototype.getMappedRange = function (...rest) {
+    let prelude = when_loading(&format!(
+        "{CARD}
+        const read = GPUBuffer.prototype.getMappedRange;
+        GPUBuffer.prototype.getMappedRange = function (...rest) {{
             const range = read.apply(this, rest);
             // Buffers that the program writes are mapped as well; those it reads carry the flag MAP_READ.
             if (this.usage & GPUBufferUsage.MAP_READ) new Float32Array(range).fill(0.25);
             return range;
-        };",
-    );
+        }};",
+    ));
     the_cpu_takes_over(session, &prelude, "cannot be used").await
 }
 
 /// With `prelude` in the worker, the CPU gives the right answer and the notice has these `words`.
-async fn the_cpu_takes_over(session: &Session, prelude: &str, words: &str) -> Result<()> {
+pub(crate) async fn the_cpu_takes_over(session: &Session, prelude: &str, words: &str) -> Result<()> {
+    // A notice is shown once; an earlier run in the same browser may have shown it.
+    session.script("try { localStorage.removeItem('glae-told'); } catch { /* no page is open */ }").await?;
     session.watcher.set_worker_prelude(Some(prelude));
     let outcome = async {
         let file = session.file("drawn-0.png", &picture::png(&picture::face(0))?)?;

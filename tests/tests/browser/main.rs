@@ -8,11 +8,14 @@ mod access;
 mod batch;
 mod board;
 mod camera;
+mod devices;
 mod downloads;
 mod estimates;
 mod faces;
 mod failures;
+mod given;
 mod hands;
+mod history;
 mod keyboard;
 mod looks;
 mod memory;
@@ -22,6 +25,7 @@ mod reference;
 mod seen;
 mod session;
 mod settings;
+mod walk;
 mod watcher;
 mod witness;
 
@@ -45,7 +49,7 @@ type Journey = for<'a> fn(&'a Session) -> Pin<Box<dyn Future<Output = Result<()>
 
 /// The journeys in the order in which they run: cheap ones first. The privacy of photographs is judged by all requests
 /// before the leaderboard's, which do send files; the console is looked at when all is over but the server's end.
-const JOURNEYS: [(&str, Journey); 33] = [
+const JOURNEYS: [(&str, Journey); 50] = [
     ("the_page_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::before_a_photo(session))),
     ("about_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::about(session))),
     ("tiny_network_on_the_cpu_gives_the_native_numbers", |session| Box::pin(estimates::tiny_on_cpu(session))),
@@ -59,13 +63,25 @@ const JOURNEYS: [(&str, Journey); 33] = [
     ("many_photos_become_a_table_and_a_file", |session| Box::pin(batch::table(session))),
     ("a_photo_opened_meanwhile_does_not_stop_the_queue", |session| Box::pin(batch::opened_meanwhile(session))),
     ("a_folder_becomes_a_table_of_its_photos", |session| Box::pin(batch::folder(session))),
+    ("a_phones_folder_loses_nothing_without_a_word", |session| Box::pin(given::a_phones_folder(session))),
+    ("what_cannot_be_read_is_said", |session| Box::pin(given::nothing_to_read(session))),
+    ("the_pixels_that_were_decoded_are_shown", |session| Box::pin(given::a_sideways_webp(session))),
+    ("drawn_faces_are_one_click_away", |session| Box::pin(given::examples(session))),
+    ("a_translated_page_goes_on_counting", |session| Box::pin(given::translated(session))),
+    ("back_from_a_photo_of_a_list_stays_in_the_site", |session| Box::pin(history::a_photo_of_a_list(session))),
     ("a_refused_camera_gets_a_sentence", |session| Box::pin(camera::refused(session))),
     ("the_camera_fits_phone_and_desk_and_stops_with_the_tab", |session| Box::pin(camera::seen_and_hidden(session))),
     ("the_camera_runs_for_half_a_minute_in_steady_memory", |session| Box::pin(camera::half_a_minute(session))),
     ("weights_are_fetched_once", |session| Box::pin(hands::second_visit(session))),
     ("a_lost_gpu_is_replaced_by_the_cpu", |session| Box::pin(failures::lost_device(session))),
     ("a_gpu_with_wrong_numbers_is_replaced_by_the_cpu", |session| Box::pin(failures::wrong_numbers(session))),
-    ("without_webgpu_the_cpu_takes_over_and_says_so", |session| Box::pin(failures::no_webgpu(session))),
+    ("without_webgpu_the_cpu_computes_and_the_device_line_says_why", |session| Box::pin(devices::none(session))),
+    ("a_program_in_place_of_a_card_is_left_alone", |session| Box::pin(devices::a_program(session))),
+    ("a_card_slower_than_the_processor_is_measured_once", |session| Box::pin(devices::a_slow_card(session))),
+    ("what_never_answers_is_replaced_by_the_cpu", |session| Box::pin(devices::silent(session))),
+    ("an_insecure_address_still_estimates", |session| Box::pin(devices::insecure_address(session))),
+    ("where_nothing_is_kept_everything_works", |session| Box::pin(devices::nothing_kept(session))),
+    ("every_order_of_two_places_leaves_the_page_alive", |session| Box::pin(walk::every_order_of_two(session))),
     ("shipped_weights_on_the_cpu_agree_with_the_trainer", |session| Box::pin(estimates::shipped_on_cpu(session))),
     ("a_result_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::with_a_result(session))),
     ("two_workers_on_the_cpu_give_the_same_numbers", |session| Box::pin(estimates::by_two_on_the_cpu(session))),
@@ -76,6 +92,11 @@ const JOURNEYS: [(&str, Journey); 33] = [
     ("a_file_is_scored_submitted_and_withdrawn_by_keyboard", |session| Box::pin(board::submit(session))),
     ("two_methods_are_compared", |session| Box::pin(board::compare(session))),
     ("nothing_is_sent_of_a_score_on_ones_own_truth", |session| Box::pin(board::own_truth(session))),
+    ("ids_with_a_folder_too_many_are_one_click_away", |session| Box::pin(board::folder_in_ids(session))),
+    ("a_half_filled_form_is_not_lost", |session| Box::pin(history::a_form(session))),
+    ("a_proxy_that_refuses_a_file_is_named", |session| Box::pin(board::proxy_refuses(session))),
+    ("an_insecure_address_still_scores", |session| Box::pin(board::insecure_address(session))),
+    ("a_random_walk_leaves_the_page_alive", |session| Box::pin(walk::at_random(session))),
     ("a_million_rows_are_scored_while_the_page_stays_awake", |session| Box::pin(board::a_million_rows(session))),
     ("the_console_stays_free_of_errors", |session| Box::pin(witness::console(session))),
     ("without_a_server_the_page_still_estimates", |session| Box::pin(offline::without_server(session))),

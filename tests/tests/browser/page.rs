@@ -69,8 +69,18 @@ pub(crate) struct Page<'a> {
 impl<'a> Page<'a> {
     /// Opens the page with these weights, and with these further words in its address, such as `device=cpu`.
     pub(crate) async fn open(session: &'a Session, weights: Option<&str>, wishes: &str) -> Result<Self> {
+        Self::open_at(session, &session.origin, weights, wishes).await
+    }
+
+    /// [`Page::open`] at another address of the server.
+    pub(crate) async fn open_at(
+        session: &'a Session,
+        origin: &str,
+        weights: Option<&str>,
+        wishes: &str,
+    ) -> Result<Self> {
         let weights_wish = weights.map(|name| format!("weights={name}&")).unwrap_or_default();
-        let url = format!("{}/?{weights_wish}{wishes}", session.origin);
+        let url = format!("{origin}/?{weights_wish}{wishes}");
         let opened = Instant::now();
         session.driver.goto(url.trim_end_matches(['?', '&'])).await?;
         let weights = weights.unwrap_or("default").to_owned();
@@ -108,6 +118,16 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// Waits until a script returns `true`.
+    pub(crate) async fn wait_until(&self, script: &str) -> Result<()> {
+        let begun = Instant::now();
+        while self.session.script(script).await? != json!(true) {
+            ensure!(begun.elapsed() < CPU_LIMIT, "never true: {script}; {}", self.situation().await);
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
     /// Waits until what a hook names says these words.
     pub(crate) async fn says(&self, hook: &str, words: &str) -> Result<()> {
         // They may stand between a heading and a button, so the element is asked for by its text.
@@ -128,6 +148,12 @@ impl<'a> Page<'a> {
     pub(crate) async fn click(&self, hook: &str) -> Result<()> {
         let found = self.wait_for(&format!("[data-testid={hook}]"), CPU_LIMIT).await?;
         found.click().await.with_context(|| format!("`{hook}` cannot be clicked"))
+    }
+
+    /// Clicks on a link of the header, which leads to another page without loading anything anew.
+    pub(crate) async fn follow(&self, address: &str) -> Result<()> {
+        let link = self.wait_for(&format!("nav[aria-label=Pages] a[href='{address}']"), CPU_LIMIT).await?;
+        link.click().await.with_context(|| format!("the link to {address} cannot be clicked"))
     }
 
     /// Clicks on the button with this text.

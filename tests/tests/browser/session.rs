@@ -24,7 +24,7 @@ use tokio::{
 use crate::{settings::Settings, watcher::Watcher};
 
 /// WebGPU in Chromium on a machine with no GPU, a camera that shows a film, and no requests of the browser's own.
-const FLAGS: [&str; 16] = [
+const FLAGS: [&str; 18] = [
     "--headless",
     "--no-sandbox",
     "--disable-dev-shm-usage",
@@ -40,6 +40,10 @@ const FLAGS: [&str; 16] = [
     "--disable-sync",
     "--force-color-profile=srgb",
     "--use-fake-device-for-media-stream",
+    // A name that is not this machine's own, so that pages below it count as insecure.
+    "--host-resolver-rules=MAP glae-lan.test 127.0.0.1",
+    // Nothing answers there by https.
+    "--disable-features=HttpsUpgrades",
     "--window-size=1440,1000",
 ];
 
@@ -50,6 +54,8 @@ pub(crate) struct Session {
     pub(crate) watcher: Watcher,
     /// The server's address, as in `http://127.0.0.1:41234`.
     pub(crate) origin: String,
+    /// The same server under a name of the local network, as in `http://glae-lan.test:41234`.
+    pub(crate) lan: String,
     /// Lines for `times.csv`.
     pub(crate) times: Mutex<Vec<String>>,
     folder: TempDir,
@@ -93,9 +99,10 @@ impl Session {
         // Chromium's own start tab loads chrome:// files; the watcher is to see nothing but our page.
         driver.goto("about:blank").await?;
         let watcher = Watcher::connect(&profile).await?;
+        let lan = origin.replace("127.0.0.1", "glae-lan.test");
         let (settings, times) = (settings.clone(), Mutex::default());
         let portal = portal.into();
-        Ok(Self { settings, driver, watcher, origin, times, folder, portal, _chromedriver: chromedriver })
+        Ok(Self { settings, driver, watcher, origin, lan, times, folder, portal, _chromedriver: chromedriver })
     }
 
     /// Writes a file that can be given to the page.

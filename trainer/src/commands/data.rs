@@ -179,6 +179,8 @@ mod tests {
             val: out.path().join("val.csv"),
             test: Some(out.path().join("test.csv")),
             landmarks: None,
+            landmarks_offset: 0.0,
+            soft: None,
             cache: None,
             description: String::new(),
             licence: String::new(),

@@ -2,19 +2,21 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::read_sync;
+use glae_face::similarity::Similarity;
 use glae_model::golden::{Golden, picture};
-use glae_model::manifest::{Crop, sha256};
-use glae_model::{Inference, Manifest, Routing, StateDict};
+use glae_model::manifest::{Crop, Input, sha256};
+use glae_model::{Inference, Manifest, Rules, StateDict};
 
 use crate::checkpoint::{Checkpoint, write_atomically};
 use crate::commands::evaluate::left_out;
-use crate::commands::train::{CONFIG, crops};
+use crate::commands::train::{CONFIG, crops, start_weights};
 use crate::config::RunConfig;
-use crate::data::{load, read_truth};
+use crate::data::{Crops, Landmarks, SoftFaces, Truth, load, read_landmarks, read_truth};
 use crate::evaluation::{Scores, estimates, median};
 use crate::onnx::age::{PAIR, age};
+use crate::rules;
 
 const GOLDEN_SEED: u32 = 1;
 /// Far above what f32 arithmetic in another order changes, far below what a broken shader does.
@@ -34,6 +36,22 @@ pub struct Arguments {
     /// Also measure on the test split, once, for the manifest.
     #[arg(long)]
     pub test: bool,
+    /// Landmarks of the data set's images as the page's detector finds them (`trainer prepare`): figures and rules are then
+    /// those of its points, and the template is moved by how far they lie from the training's landmarks on average, which two
+    /// detectors that mean different points by "eye" differ in.
+    #[arg(long)]
+    pub landmarks: Option<PathBuf>,
+    /// Share of the trained weights, 0 to 1, the rest being those the run began with (`start`): a network that has learnt one
+    /// data set for long forgets others that it knew, and the mixture knows both.
+    #[arg(long, default_value_t = 1.0)]
+    pub mix: f32,
+    /// Fit temperatures to the validation split, and choose routing and read-out on it: those with the smallest sum of MAE and
+    /// CMAE. Otherwise they are the paper's.
+    #[arg(long)]
+    pub choose: bool,
+    /// Published weights that the run began with, for the manifest: what they are, where they are from, their terms.
+    #[arg(long, default_value_t = String::new())]
+    pub began_with: String,
     /// Also write `network.onnx`, folded, for other engines: a face and its mirror image in, both classifiers' logits out.
     #[arg(long)]
     pub onnx: bool,
@@ -53,16 +71,40 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         arguments.run.display()
     );
     let device = crate::device::cpu();
-    let bytes = checkpoint.answering().to_safetensors(true);
+    ensure!((0.0..=1.0).contains(&arguments.mix), "--mix must lie in 0..=1");
+    ensure!(
+        config.start.is_none() || !arguments.began_with.is_empty(),
+        "the run began with published weights: say with --began-with what they are, where they are from and their terms"
+    );
+    let trained = checkpoint.answering();
+    let mixed = match config.start.as_deref().filter(|_| arguments.mix < 1.0) {
+        Some(start) => mixed(&start_weights(start)?.0, trained, arguments.mix)?,
+        None => {
+            ensure!(arguments.mix == 1.0, "--mix needs a run with `start`: this one began with random weights");
+            trained.clone()
+        }
+    };
+    let bytes = mixed.to_safetensors(true);
     // What is measured is what is shipped: the weights after their way through f16.
     let state = StateDict::from_safetensors(&bytes)?;
-    let inference = Inference::new(&config.network, &state, config.input(), Routing::default(), &device)?;
-
     let ages: Vec<f32> = read_truth(&config.data.train)?.iter().map(|row| row.age).collect();
     let training_median = median(&ages);
-    let crops = crops(&config)?;
+    let crops = match &arguments.landmarks {
+        None => crops(&config)?,
+        Some(path) => detected(&crops(&config)?, read_landmarks(path)?, &read_truth(&config.data.train)?)?,
+    };
+    let input = crops.input;
     // A detector finds no face in a few images, and none of their landmarks is made up. Every image has a square.
     let tolerated = if matches!(config.crop, Crop::Landmarks(_)) { config.data.max_bad_share } else { 0.0 };
+    let with = |rules| Inference::new(&config.network, &state, input, rules, &device);
+    let mut rules = Rules::default();
+    if arguments.choose {
+        let (val, _) = load(&config.data.images, &read_truth(&config.data.val)?, &crops, tolerated)?;
+        let choice = rules::choose(&rules::heads(&with(rules)?, &val.crops)?, &val.ages)?;
+        println!("{choice}");
+        rules = choice.rules;
+    }
+    let inference = with(rules)?;
     let mut measured = Vec::new();
     let splits = [("val", Some(&config.data.val)), ("test", config.data.test.as_ref().filter(|_| arguments.test))];
     for (name, truth) in splits.into_iter().filter_map(|(name, truth)| Some((name, truth?))) {
@@ -76,16 +118,26 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         measured.extend(scores.measured(name));
     }
 
+    if let Some(faces) = SoftFaces::held_out(&config)? {
+        let scores = Scores::new(&estimates(&inference, &faces.crops, |_| {})?, &faces.ages, training_median)?;
+        let (count, years) = (faces.ids.len(), scores.routed.mae);
+        println!("{count} held-out faces without ages: {years:.2} years from their soft ages on average");
+    }
+
     let name = arguments.out.file_name().context("--out needs a name")?.to_string_lossy().into_owned();
+    let new = rules != Rules::default() || config.mean != Input::paper(1).mean || !arguments.began_with.is_empty();
     let manifest = Manifest {
-        format: 1,
+        format: if new { 2 } else { 1 },
         name,
         file: "weights.safetensors".to_owned(),
         sha256: sha256(&bytes),
         bytes: bytes.len() as u64,
         network: config.network.clone(),
-        input: config.input(),
-        routing: Routing::default(),
+        input,
+        routing: rules.routing,
+        readout: rules.readout,
+        temperatures: rules.temperatures,
+        began_with: arguments.began_with.clone(),
         trained_on: config.data.description.clone(),
         licence: config.data.licence.clone(),
         config_sha256: sha256(config.to_toml()?.as_bytes()),
@@ -101,6 +153,45 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     println!("{}: {} bytes of weights, {}", arguments.out.display(), manifest.bytes, manifest.sha256);
     Ok(())
+}
+
+/// Crops by another detector's landmarks: the template's points are moved by the median distance, over the training images,
+/// between its points and those of the training, once both are laid onto the template.
+///
+/// # Errors
+/// The crop needs no landmarks, or no training image has both kinds.
+fn detected(trained: &Crops, landmarks: Landmarks, truth: &[Truth]) -> Result<Crops> {
+    let Crop::Landmarks(template) = trained.input.crop else {
+        bail!("--landmarks is for runs on straightened faces: this one looks at squares");
+    };
+    let mut distances: [[Vec<f32>; 2]; 5] = Default::default();
+    for row in truth {
+        let (Some(then), Some(now)) = (trained.landmarks.get(&row.id), landmarks.get(&row.id)) else { continue };
+        let Some(onto) = Similarity::between(then, &template) else { continue };
+        for ((then, now), distances) in then.iter().zip(now).zip(&mut distances) {
+            let (then, now) = (onto.apply(*then), onto.apply(*now));
+            distances.iter_mut().enumerate().for_each(|(axis, all)| all.push(now[axis] - then[axis]));
+        }
+    }
+    let images = distances[0][0].len();
+    ensure!(images > 0, "--landmarks has none of the training images: run trainer prepare on the same folder");
+    let mut moved = template;
+    for (point, distances) in moved.iter_mut().zip(&distances) {
+        point.iter_mut().zip(distances).for_each(|(coordinate, all)| *coordinate += median(all));
+    }
+    println!("template of the detector's points, by {images} training images: {moved:?} in place of {template:?}");
+    Ok(Crops { input: Input { crop: Crop::Landmarks(moved), ..trained.input }, landmarks, allow_cut_off: false })
+}
+
+/// Weights between those of a start (0) and those of an end (1), array by array.
+fn mixed(start: &StateDict, end: &StateDict, share: f32) -> Result<StateDict> {
+    let mut mixed = end.clone();
+    for (name, array) in &mut mixed.0 {
+        let from = start.get(name).context("the weights the run began with are of another network")?;
+        ensure!(from.shape == array.shape, "{name} has another shape in the weights the run began with");
+        array.values.iter_mut().zip(&from.values).for_each(|(end, start)| *end = share * *end + (1.0 - share) * start);
+    }
+    Ok(mixed)
 }
 
 /// A generated picture, and what the network answers to it.
@@ -152,7 +243,16 @@ mod tests {
         let net = AgeNet::new(&config.network, &crate::device::cpu());
         let progress = Progress { stage: 2, ..Progress::default() };
         Checkpoint { network: StateDict::of(&net), progress, ..Checkpoint::default() }.write(folder).unwrap();
-        Arguments { run: folder.to_owned(), out: folder.join("exported"), test: false, onnx: true }
+        Arguments {
+            run: folder.to_owned(),
+            out: folder.join("exported"),
+            test: false,
+            landmarks: None,
+            mix: 1.0,
+            choose: false,
+            began_with: String::new(),
+            onnx: true,
+        }
     }
 
     #[test]
@@ -167,6 +267,43 @@ mod tests {
         // The weights are in it, in f32; what it computes is tested where it is written.
         assert!(std::fs::metadata(arguments.out.join(ONNX)).unwrap().len() > manifest.bytes);
         assert!(manifest.measured.iter().all(|measured| measured.samples == 19), "{:?}", manifest.measured);
+    }
+
+    #[test]
+    fn the_template_follows_another_detectors_points() {
+        let template = [[0.35, 0.4], [0.65, 0.4], [0.5, 0.55], [0.4, 0.7], [0.6, 0.7]];
+        let input = Input { crop: Crop::Landmarks(template), ..Input::paper(64) };
+        // Twice as large as the template on 100 pixels, and a quarter turned: what is right in the template is down here.
+        let place = |[x, y]: [f32; 2]| [200.0 - 200.0 * y, 200.0 * x];
+        let trained = template.map(place);
+        let mut own = trained;
+        own[2] = place([0.5, 0.6]);
+        let landmarks = |points: [[f32; 2]; 5]| Landmarks::from([("a".to_owned(), points)]);
+        let truth = [Truth { id: "a".to_owned(), age: 30.0 }, Truth { id: "b".to_owned(), age: 30.0 }];
+        let crops =
+            detected(&Crops { input, landmarks: landmarks(trained), allow_cut_off: false }, landmarks(own), &truth)
+                .unwrap();
+        let Crop::Landmarks(moved) = crops.input.crop else { panic!("it is still by landmarks") };
+        for (index, (point, before)) in moved.iter().zip(template).enumerate() {
+            let down = if index == 2 { 0.05 } else { 0.0 };
+            assert!(
+                (point[0] - before[0]).abs() < 1e-5 && (point[1] - before[1] - down).abs() < 1e-5,
+                "{index}: {point:?}"
+            );
+        }
+        assert!(
+            detected(&Crops { input, landmarks: Landmarks::new(), allow_cut_off: false }, landmarks(own), &truth)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn weights_lie_between_start_and_end() {
+        let state = |value: f32| {
+            StateDict([("a".to_owned(), glae_model::weights::Array { shape: vec![1], values: vec![value] })].into())
+        };
+        assert_eq!(mixed(&state(2.0), &state(6.0), 0.75).unwrap(), state(5.0));
+        assert!(mixed(&StateDict::default(), &state(6.0), 0.75).is_err());
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod export;
 pub mod figure;
 pub mod groups;
+pub mod import;
 pub mod onnx;
 pub mod predict;
 pub mod prepare;

@@ -61,7 +61,7 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     for (name, hash) in sources(run, &config, split.truth(&config)?)? {
         provenance.push((format!("{}, SHA-256", capitalised(&name)), hash));
     }
-    if let Some(Origin { trainer, commit, changed, train, val }) = Origin::read(run) {
+    if let Some(Origin { trainer, commit, changed, train, val, faces, start }) = Origin::read(run) {
         let changed = if changed == Some(true) { ", with changes that are not in it" } else { "" };
         let commit = commit.map_or_else(|| "not noted".to_owned(), |commit| format!("{commit}{changed}"));
         let part = |own: origin::Part| format!("{} images, {}", whole(own.images), own.sha256);
@@ -74,6 +74,9 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
             ]
             .map(|(name, value)| (name.to_owned(), value)),
         );
+        let faces = faces.map(|faces| ("Faces without ages, SHA-256".to_owned(), part(faces)));
+        let start = start.map(|sha256| ("Weights it began with, SHA-256".to_owned(), sha256));
+        provenance.extend(faces.into_iter().chain(start));
     }
     let contents = Contents {
         config: &config,

@@ -8,13 +8,16 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
+use glae_model::StateDict;
 use glae_model::manifest::sha256;
 
 use super::seeds;
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::data::packed::{Packed, Settings};
-use crate::data::{Crops, Landmarks, Set, TrainingSet, Truth, load, load_wide, read_landmarks, read_truth};
+use crate::data::{
+    Crops, Landmarks, Set, SoftFaces, TrainingSet, Truth, load, load_wide, moved, read_landmarks, read_truth, targets,
+};
 use crate::device::numbered;
 use crate::evaluation::{Scores, estimates, inference, median};
 use crate::training::origin::Origin;
@@ -168,6 +171,8 @@ pub(super) fn prepare(config: &RunConfig, folder: &Path) -> Result<()> {
 #[derive(Debug)]
 pub(super) struct Splits {
     train: TrainingSet,
+    faces: Option<SoftFaces>,
+    start: Option<StateDict>,
     val: Set,
     origin: Origin,
 }
@@ -178,7 +183,7 @@ impl Splits {
         let began = Instant::now();
         let RunConfig { data, .. } = config;
         let (learnt, chosen) = (read_truth(&data.train)?, read_truth(&data.val)?);
-        let (train, val) = match &data.cache {
+        let (mut train, val) = match &data.cache {
             Some(path) => {
                 let file = Arc::new(Packed::open(path)?);
                 file.check(&settings(config)?, &data.images)?;
@@ -203,9 +208,22 @@ impl Splits {
         if twice > 0 {
             eprintln!("{twice} validation images are training images too: validation will look better than it is");
         }
-        let origin = Origin::new(&train, &val)?;
-        Ok(Self { train, val, origin })
+        train.targets = targets(config, &train.ids, &train.ages)?;
+        let faces = SoftFaces::read(config)?;
+        let start = config.start.as_deref().map(start_weights).transpose()?;
+        let (start, start_sha256) = start.unzip();
+        let origin = Origin::new(&train, &val, faces.as_ref().map(|faces| &faces.train), start_sha256)?;
+        Ok(Self { train, faces, start, val, origin })
     }
+}
+
+/// Weights to begin with, and their SHA-256.
+pub(super) fn start_weights(path: &Path) -> Result<(StateDict, String)> {
+    let bytes = std::fs::read(path).with_context(|| {
+        format!("cannot read {}: make it with trainer import, or leave out `start`", path.display())
+    })?;
+    let state = StateDict::from_safetensors(&bytes).with_context(|| path.display().to_string())?;
+    Ok((state, sha256(&bytes)))
 }
 
 /// What a file of crops must hold for this run.
@@ -239,13 +257,14 @@ pub(super) fn train(
     config: &RunConfig,
     folder: &Path,
     checkpoint: Option<Checkpoint>,
-    Splits { train, val, origin }: &Splits,
+    Splits { train, faces, start, val, origin }: &Splits,
     devices: &[Device],
     stop: &AtomicBool,
 ) -> Result<Option<Scores>> {
     eprintln!("run in {}", folder.display());
     origin.keep(folder)?;
-    let run = Run { config, folder: folder.to_owned(), train, val, devices, stop };
+    let (faces, start) = (faces.as_ref(), start.as_ref());
+    let run = Run { config, folder: folder.to_owned(), train, faces, start, val, devices, stop };
     let checkpoint = match run.train(checkpoint).with_context(|| what_is_left(folder))? {
         Outcome::Finished(checkpoint) => checkpoint,
         Outcome::Stopped(at) => {
@@ -280,6 +299,7 @@ fn what_is_left(folder: &Path) -> String {
 /// How this run's images become crops.
 pub(super) fn crops(config: &RunConfig) -> Result<Crops> {
     let landmarks = config.data.landmarks.as_deref().map_or_else(|| Ok(Landmarks::new()), read_landmarks)?;
+    let landmarks = moved(landmarks, config.data.landmarks_offset);
     Ok(Crops { input: config.input(), landmarks, allow_cut_off: false })
 }
 

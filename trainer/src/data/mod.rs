@@ -7,10 +7,13 @@ mod images;
 pub mod packed;
 pub mod photos;
 pub mod protocols;
+mod soft;
 pub mod split;
 mod tables;
 mod training_set;
 
 pub use images::{Crops, Problem, Set, load, load_wide};
+pub(crate) use soft::moved;
+pub use soft::{SoftFaces, SoftLabels, targets};
 pub use tables::{Landmarks, Truth, file_problems, read_cells, read_landmarks, read_truth};
 pub use training_set::TrainingSet;

@@ -20,6 +20,8 @@ pub struct TrainingSet {
     pub ids: Vec<String>,
     /// Ages in years.
     pub ages: Vec<f32>,
+    /// Distributions that are learnt, `[images, 101]` row by row; `None` where they follow from the ages.
+    pub targets: Option<Vec<f32>>,
     pictures: Pictures,
 }
 
@@ -32,7 +34,7 @@ enum Pictures {
 
 impl From<Set> for TrainingSet {
     fn from(Set { ids, crops, ages }: Set) -> Self {
-        Self { ids, ages, pictures: Pictures::Memory(crops) }
+        Self { ids, ages, targets: None, pictures: Pictures::Memory(crops) }
     }
 }
 
@@ -43,7 +45,7 @@ impl TrainingSet {
     /// The file lacks an image, no image can be used, or the unusable share is above `max_bad_share`.
     pub fn packed(file: &Arc<Packed>, images: &Path, truth: &[Truth], max_bad_share: f64) -> Result<Self> {
         let (ids, ages, places, _) = usable(images, truth, file.places(truth)?, max_bad_share)?;
-        Ok(Self { ids, ages, pictures: Pictures::Packed(Arc::clone(file), places) })
+        Ok(Self { ids, ages, targets: None, pictures: Pictures::Packed(Arc::clone(file), places) })
     }
 
     /// RGB8, the crop with its margin.
@@ -71,7 +73,7 @@ impl TrainingSet {
         Ok(Set { ids: self.ids, crops, ages: self.ages })
     }
 
-    /// SHA-256 over names, ages and pictures: equal where a run learns the same, wherever the pictures lie.
+    /// SHA-256 over names, ages, pictures and targets: equal where a run learns the same, wherever the pictures lie.
     ///
     /// # Errors
     /// The file can no longer be read.
@@ -79,7 +81,11 @@ impl TrainingSet {
         let row = |index: usize| -> Result<String> {
             Ok(line(&self.ids[index], self.ages[index], self.picture(index)?.as_ref()))
         };
-        let rows = (0..self.ids.len()).into_par_iter().map(row).collect::<Result<Vec<_>>>()?;
+        let mut rows = (0..self.ids.len()).into_par_iter().map(row).collect::<Result<Vec<_>>>()?;
+        if let Some(targets) = &self.targets {
+            let bytes: Vec<u8> = targets.iter().flat_map(|value| value.to_le_bytes()).collect();
+            rows.push(sha256(&bytes));
+        }
         Ok(sha256(rows.concat().as_bytes()))
     }
 }

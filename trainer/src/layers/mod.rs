@@ -31,6 +31,10 @@ impl Layers for Quick {
         convolution::convolve(conv, &x).unwrap_or_else(|| Burn.convolve(conv, x))
     }
 
+    fn convolve_relu6(&self, conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+        convolution::convolve_relu6(conv, &x).unwrap_or_else(|| Burn.convolve_relu6(conv, x))
+    }
+
     fn normalise(&self, norm: &BatchNorm, x: Tensor<4>, activated: bool) -> Tensor<4> {
         normalisation::normalise(norm, &x, activated).unwrap_or_else(|| Burn.normalise(norm, x, activated))
     }

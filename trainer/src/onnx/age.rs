@@ -1,7 +1,9 @@
 //! The age network as an ONNX file, folded as [`glae_model::fold`] folds it.
 
 use anyhow::{Context, Result};
-use glae_model::config::{Backbone, NetworkConfig, Projection};
+use glae_model::config::{NetworkConfig, Projection, Residual};
+use glae_model::layers::same_padding;
+use glae_model::mobilenet::{PAIRS, STEM_STRIDE};
 use glae_model::{AGES, StateDict, WeightsError};
 
 use super::{Dense, Graph, Kernel, Value};
@@ -38,25 +40,67 @@ struct Net<'a> {
 
 impl Net<'_> {
     fn backbone(&mut self, input: &Value) -> Result<Value, WeightsError> {
-        let NetworkConfig { backbone: kind, width, .. } = *self.config;
+        match self.config.backbone.residual() {
+            Some(residual) => self.residual(residual, input),
+            None => self.separable(input),
+        }
+    }
+
+    fn residual(&mut self, residual: Residual, input: &Value) -> Result<Value, WeightsError> {
+        let width = self.config.width;
         let x = self.conv("backbone.conv1", "backbone.bn1", input, [width, 7], 2)?;
         let x = self.graph.relu(&x);
         let mut x = self.graph.max_pool(&x, 3, 2, 1);
-        for (stage, count) in kind.blocks().into_iter().enumerate() {
+        for (stage, count) in residual.blocks.into_iter().enumerate() {
             for index in 0..count {
                 let stride = if stage > 0 && index == 0 { 2 } else { 1 };
-                x = self.block(&format!("backbone.layer{}.{index}", stage + 1), &x, width << stage, stride)?;
+                x =
+                    self.block(&format!("backbone.layer{}.{index}", stage + 1), residual, &x, width << stage, stride)?;
             }
         }
         Ok(x)
     }
 
-    fn block(&mut self, name: &str, x: &Value, inner: usize, stride: usize) -> Result<Value, WeightsError> {
-        let out = inner * self.config.backbone.expansion();
+    fn separable(&mut self, input: &Value) -> Result<Value, WeightsError> {
+        let width = self.config.width;
+        let mut x = self.conv_relu6("backbone.conv1", input, [width, 3], STEM_STRIDE, 1)?;
+        for (index, (factor, stride)) in PAIRS.into_iter().enumerate() {
+            let (name, channels) = (format!("backbone.pairs.{index}"), x.shape[1]);
+            x = self.conv_relu6(&format!("{name}.depth"), &x, [channels, 3], stride, channels)?;
+            x = self.conv_relu6(&format!("{name}.point"), &x, [width * factor, 1], 1, 1)?;
+        }
+        Ok(x)
+    }
+
+    /// A convolution padded as TensorFlow pads, and ReLU6.
+    fn conv_relu6(
+        &mut self,
+        name: &str,
+        x: &Value,
+        [out, side]: [usize; 2],
+        stride: usize,
+        groups: usize,
+    ) -> Result<Value, WeightsError> {
+        let kernel = Kernel::read(self.state, name, [out, x.shape[1] / groups, side, side], groups)?;
+        let padding = same_padding(x.shape[2], side, stride);
+        let x = self.graph.conv(x, Kernel { padding, ..kernel.with_stride(stride) });
+        Ok(self.graph.relu6(&x))
+    }
+
+    fn block(
+        &mut self,
+        name: &str,
+        residual: Residual,
+        x: &Value,
+        inner: usize,
+        stride: usize,
+    ) -> Result<Value, WeightsError> {
+        let out = inner * residual.expansion();
         // Channels, kernel and stride of each convolution.
-        let convs = match self.config.backbone {
-            Backbone::ResNet18 => vec![([inner, 3], stride), ([inner, 3], 1)],
-            Backbone::ResNet50 => vec![([inner, 1], 1), ([inner, 3], stride), ([out, 1], 1)],
+        let convs = if residual.bottleneck {
+            vec![([inner, 1], 1), ([inner, 3], stride), ([out, 1], 1)]
+        } else {
+            vec![([inner, 3], stride), ([inner, 3], 1)]
         };
         let shortcut = if stride != 1 || x.shape[1] != out {
             let name = format!("{name}.downsample");
@@ -92,13 +136,14 @@ impl Net<'_> {
         let setting = self.config.rearrange;
         let [batch, channels, height, width] = [0, 1, 2, 3].map(|axis| features.shape[axis]);
         let square = setting.r * setting.r;
-        let shape = [AGES, channels / square, setting.kernel, setting.kernel];
+        let outputs = self.config.outputs();
+        let shape = [outputs, channels / square, setting.kernel, setting.kernel];
         let mut kernel = Kernel::read(self.state, &format!("{name}.rearranged.conv"), shape, 1)?;
-        kernel.padding = 0;
+        kernel.padding = [0, 0];
         let mut x = features.clone();
         if setting.kernel == setting.r && setting.stride == setting.r {
             // Each result reads one patch, which is neighbouring channels of one pixel: see `glae_model::fold`.
-            kernel.shape = [AGES, channels, 1, 1];
+            kernel.shape = [outputs, channels, 1, 1];
         } else {
             kernel.stride = setting.stride;
             x = self.graph.reshape(&x, &[batch, channels / square, setting.r, setting.r, height, width]);
@@ -107,15 +152,15 @@ impl Net<'_> {
         }
         let map = self.graph.conv(&x, kernel);
         let pixels = map.shape[2] * map.shape[3];
-        let x = match &self.config.projection {
+        let mut x = match &self.config.projection {
             Projection::Pool => {
                 let layer = Dense::read(self.state, &format!("{name}.projection.pool"), [pixels, 1])?;
-                let rows = self.graph.reshape(&map, &[batch * AGES, pixels]);
+                let rows = self.graph.reshape(&map, &[batch * outputs, pixels]);
                 self.graph.dense(&rows, layer)
             }
             Projection::Average => {
                 let weight = vec![1.0 / pixels as f32; pixels];
-                let rows = self.graph.reshape(&map, &[batch * AGES, pixels]);
+                let rows = self.graph.reshape(&map, &[batch * outputs, pixels]);
                 self.graph.dense(&rows, Dense { weight, bias: vec![0.0], shape: [pixels, 1] })
             }
             Projection::Flatten { hidden } => {
@@ -130,6 +175,12 @@ impl Net<'_> {
                 self.graph.dense(&x, last)
             }
         };
+        if let Some(hidden) = self.config.hidden {
+            let features = self.graph.reshape(&x, &[batch, hidden]);
+            let features = self.graph.relu(&features);
+            let last = Dense::read(self.state, &format!("{name}.last"), [hidden, AGES])?;
+            x = self.graph.dense(&features, last);
+        }
         Ok(self.graph.reshape(&x, &[1, batch, AGES]))
     }
 }
@@ -141,7 +192,7 @@ mod tests {
     use burn::module::Module;
     use burn::tensor::{Distribution, Tensor, read_sync};
     use glae_model::AgeNet;
-    use glae_model::config::Rearrange;
+    use glae_model::config::{Backbone, Rearrange};
     use glae_model::fold::FoldedNet;
 
     #[test]
@@ -149,13 +200,14 @@ mod tests {
         let device = crate::device::cpu();
         device.seed(11);
         let flatten = Projection::Flatten { hidden: vec![7] };
-        for (backbone, r, kernel, stride, projection) in [
-            (Backbone::ResNet18, 4, 4, 4, Projection::Pool),
-            (Backbone::ResNet50, 4, 8, 2, flatten),
-            (Backbone::ResNet18, 1, 1, 1, Projection::Average),
+        for (backbone, r, kernel, stride, projection, hidden) in [
+            (Backbone::ResNet18, 4, 4, 4, Projection::Pool, None),
+            (Backbone::ResNet50, 4, 8, 2, flatten, None),
+            (Backbone::ResNet18, 1, 1, 1, Projection::Average, None),
+            (Backbone::MobileNetV1, 4, 4, 4, Projection::Pool, Some(12)),
         ] {
             let rearrange = Rearrange { r, kernel, stride };
-            let config = NetworkConfig { backbone, width: 8, input_size: 64, rearrange, projection };
+            let config = NetworkConfig { backbone, width: 8, input_size: 64, rearrange, projection, hidden };
             let training = device.clone().autodiff();
             let net = AgeNet::new(&config, &training);
             // BatchNorm statistics other than the initial 0 and 1.

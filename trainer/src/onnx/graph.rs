@@ -63,13 +63,14 @@ impl Graph {
         let Kernel { weight, bias, shape, stride, padding, groups } = kernel;
         let [batch, channels, height, width] = four(x);
         assert_eq!(channels, shape[1] * groups, "the convolution takes other channels");
-        let side = |length: usize, size: usize| (length + 2 * padding - size) / stride + 1;
+        let [before, after] = padding;
+        let side = |length: usize, size: usize| (length + before + after - size) / stride + 1;
         let weight = self.constant("weight", &shape, Numbers::Floats(weight));
         let bias = self.constant("bias", &shape[..1], Numbers::Floats(bias));
         let attributes = vec![
             ("group", Attribute::Integer(groups as i64)),
             ("kernel_shape", integers(&shape[2..])),
-            ("pads", integers(&[padding; 4])),
+            ("pads", integers(&[before, before, after, after])),
             ("strides", integers(&[stride; 2])),
         ];
         let shape = [batch, shape[0], side(height, shape[2]), side(width, shape[3])];
@@ -88,6 +89,12 @@ impl Graph {
     /// max(x, 0)
     pub fn relu(&mut self, x: &Value) -> Value {
         self.node("Relu", &[x], Vec::new(), &x.shape)
+    }
+
+    /// min(max(x, 0), 6)
+    pub fn relu6(&mut self, x: &Value) -> Value {
+        let [least, most] = [0.0, 6.0].map(|bound| self.constant("bound", &[], Numbers::Floats(vec![bound])));
+        self.node("Clip", &[x, &least, &most], Vec::new(), &x.shape)
     }
 
     /// 1 / (1 + exp(-x))

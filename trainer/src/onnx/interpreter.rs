@@ -67,9 +67,8 @@ fn compute(node: &Node, inputs: &[&Array]) -> Array {
     match node.op {
         "Conv" => conv(node, x, inputs[1], inputs[2]),
         "MaxPool" => {
-            let (size, stride, pad) =
-                (settings(node, "kernel_shape")[0], settings(node, "strides")[0], settings(node, "pads")[0]);
-            windows(x, x.shape[1], size, stride, pad, |place, window| {
+            let (size, stride) = (settings(node, "kernel_shape")[0], settings(node, "strides")[0]);
+            windows(x, x.shape[1], size, stride, pads(node), |place, window| {
                 window.map(|[_, _, row, column]| x.at(&[place[0], place[1], row, column])).fold(f32::MIN, f32::max)
             })
         }
@@ -81,6 +80,7 @@ fn compute(node: &Node, inputs: &[&Array]) -> Array {
             })
         }
         "Relu" => x.map(|value| value.max(0.0)),
+        "Clip" => x.map(|value| value.max(inputs[1].values[0]).min(inputs[2].values[0])),
         "Sigmoid" => x.map(|value| 1.0 / (1.0 + (-value).exp())),
         "Add" => Array::fill(x.shape.clone(), |place| x.at(place) + inputs[1].at(place)),
         "Resize" => {
@@ -124,9 +124,9 @@ fn compute(node: &Node, inputs: &[&Array]) -> Array {
 }
 
 fn conv(node: &Node, x: &Array, weight: &Array, bias: &Array) -> Array {
-    let (stride, pad, groups) = (settings(node, "strides")[0], settings(node, "pads")[0], settings(node, "group")[0]);
+    let (stride, groups) = (settings(node, "strides")[0], settings(node, "group")[0]);
     let (out, per_group) = (weight.shape[0], weight.shape[1]);
-    windows(x, out, weight.shape[2], stride, pad, |place, window| {
+    windows(x, out, weight.shape[2], stride, pads(node), |place, window| {
         let first = place[1] / (out / groups) * per_group;
         window.fold(bias.values[place[1]], |sum, [i, j, row, column]| {
             (0..per_group).fold(sum, |sum, channel| {
@@ -143,20 +143,27 @@ fn windows(
     channels: usize,
     size: usize,
     stride: usize,
-    pad: usize,
+    [before, after]: [usize; 2],
     value: impl Fn(&[usize], &mut dyn Iterator<Item = [usize; 4]>) -> f32,
 ) -> Array {
     let (height, width) = (x.shape[2], x.shape[3]);
-    let side = |length: usize| (length + 2 * pad - size) / stride + 1;
+    let side = |length: usize| (length + before + after - size) / stride + 1;
     Array::fill(vec![x.shape[0], channels, side(height), side(width)], |place| {
         let (top, left) = (place[2] * stride, place[3] * stride);
-        let inside = |at: usize, length: usize| at.checked_sub(pad).filter(|at| *at < length);
+        let inside = |at: usize, length: usize| at.checked_sub(before).filter(|at| *at < length);
         let mut window = (0..size * size).filter_map(|index| {
             let (i, j) = (index / size, index % size);
             Some([i, j, inside(top + i, height)?, inside(left + j, width)?])
         });
         value(place, &mut window)
     })
+}
+
+/// Zeros before and behind the map; all graphs here pad rows as columns.
+fn pads(node: &Node) -> [usize; 2] {
+    let [top, left, bottom, right] = settings(node, "pads").try_into().expect("a map has four sides");
+    assert_eq!((top, bottom), (left, right));
+    [top, bottom]
 }
 
 fn settings(node: &Node, name: &str) -> Vec<usize> {

@@ -17,8 +17,8 @@ pub struct Kernel {
     pub shape: [usize; 4],
     /// Pixels from one result to the next.
     pub stride: usize,
-    /// Zeros on all four sides.
-    pub padding: usize,
+    /// Zeros above and left of the map, and below and right of it.
+    pub padding: [usize; 2],
     /// Groups of channels that do not see each other.
     pub groups: usize,
 }
@@ -36,7 +36,7 @@ impl Kernel {
             Err(WeightsError::Missing(_)) => vec![0.0; shape[0]],
             Err(error) => return Err(error),
         };
-        Ok(Self { weight, bias, shape, stride: 1, padding: shape[2] / 2, groups })
+        Ok(Self { weight, bias, shape, stride: 1, padding: [shape[2] / 2; 2], groups })
     }
 
     /// The same with another stride.

@@ -13,7 +13,7 @@ pub enum Answer {
     Vanilla,
     /// That of stage 2, always.
     Balanced,
-    /// The one with the smaller divergence, `[GLAE] eq. (11)`.
+    /// As the weights' own rule decided: in runs the smaller divergence, `[GLAE] eq. (11)`.
     Routed,
     /// The one with the bigger divergence, for `[GLAE] Table IX`.
     Bigger,
@@ -33,18 +33,20 @@ impl Answer {
         }
     }
 
-    /// An estimate by the paper's rule, as it would have been by this one.
+    /// An estimate by the weights' own rule, as it would have been by this one.
     pub fn of(self, estimate: &Estimate) -> Estimate {
         let route = match self {
             Self::Vanilla => Route::Vanilla,
             Self::Balanced => Route::Balanced,
-            Self::Routed => estimate.route,
+            Self::Routed => return estimate.clone(),
             // A tie goes to balanced, as by [`glae_model::Routing::Bigger`].
             Self::Bigger if estimate.kl_vanilla > estimate.kl_balanced => Route::Vanilla,
             Self::Bigger => Route::Balanced,
         };
         let answer = if route == Route::Vanilla { &estimate.vanilla } else { &estimate.balanced };
-        Estimate { years: answer.years, route, distribution: answer.distribution.clone(), ..estimate.clone() }
+        let vanilla_share = f32::from(u8::from(route == Route::Vanilla));
+        let distribution = answer.distribution.clone();
+        Estimate { years: answer.years, route, vanilla_share, distribution, ..estimate.clone() }
     }
 }
 
@@ -320,7 +322,10 @@ mod tests {
         let estimate = |kl_vanilla: f32, kl_balanced: f32| {
             let route = if kl_vanilla < kl_balanced { Route::Vanilla } else { Route::Balanced };
             let (vanilla, balanced) = (said(20.0), said(30.0));
-            Estimate { years: 0.0, route, kl_vanilla, kl_balanced, vanilla, balanced, distribution: Vec::new() }
+            let years = if route == Route::Vanilla { vanilla.years } else { balanced.years };
+            let vanilla_share = f32::from(u8::from(route == Route::Vanilla));
+            let distribution = Vec::new();
+            Estimate { years, route, vanilla_share, kl_vanilla, kl_balanced, vanilla, balanced, distribution }
         };
         let years = |estimate: &Estimate| Answer::ALL.map(|answer| answer.of(estimate).years);
         assert_eq!(years(&estimate(0.1, 0.2)), [20.0, 30.0, 20.0, 30.0]);

@@ -1,6 +1,6 @@
 //! What a run was told, in words, and how it differs from the paper's set-up.
 
-use glae_model::config::{Backbone, Projection};
+use glae_model::config::Projection;
 use glae_model::loss::Objective;
 use glae_model::manifest::Crop;
 
@@ -43,10 +43,7 @@ pub fn facts(config: &RunConfig) -> Vec<(&'static str, String)> {
 /// The network in a line.
 pub fn network(config: &RunConfig) -> String {
     let network = &config.network;
-    let backbone = match network.backbone {
-        Backbone::ResNet18 => "ResNet-18",
-        Backbone::ResNet50 => "ResNet-50",
-    };
+    let backbone = network.backbone.title();
     let projection = match &network.projection {
         Projection::Pool => "projection of depth 0".to_owned(),
         Projection::Average => "average pooling".to_owned(),

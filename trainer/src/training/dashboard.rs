@@ -101,7 +101,8 @@ impl Dashboard {
         self.status.judge(line);
         self.status.elapsed = self.began.elapsed();
         (self.status.epoch, self.status.step) = (line.epoch, 0);
-        let Line { stage, epoch, loss, val_mae, val_cmae, val_routed_mae, val_routed_cmae, .. } = line;
+        let Line { stage, epoch, loss, val_mae, val_cmae, val_faces, val_routed_mae, val_routed_cmae, .. } = line;
+        let faces = val_faces.map_or_else(String::new, |years| format!(", held-out faces {years:.2}"));
         let routed = match stage {
             1 => String::new(),
             _ => format!(", routed MAE {val_routed_mae:.2} CMAE {val_routed_cmae:.2}"),
@@ -109,7 +110,7 @@ impl Dashboard {
         let speed = if self.status.done > 0 { format!("; {}", self.status.speed()) } else { String::new() };
         self.bar.suspend(|| {
             eprintln!(
-                "stage {stage} epoch {epoch}: loss {loss:.3}, val MAE {val_mae:.2} CMAE {val_cmae:.2}{routed}{speed}"
+                "stage {stage} epoch {epoch}: loss {loss:.3}, val MAE {val_mae:.2} CMAE {val_cmae:.2}{faces}{routed}{speed}"
             );
         });
     }

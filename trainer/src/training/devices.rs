@@ -13,9 +13,9 @@ use glae_model::loss::{Labels, Terms};
 use super::batches::Batch;
 use super::{Run, StageKind};
 use crate::accumulate;
-use crate::config::Stage;
+use crate::config::{RunConfig, Stage};
 use crate::layers::Quick;
-use crate::optimizer::Sgd;
+use crate::optimizer::Optimizer;
 use crate::schedule::Rates;
 
 /// Share of a batch's statistics in BatchNorm's running ones: Burn's default, which all networks here have.
@@ -35,7 +35,7 @@ impl Run<'_> {
         &self,
         mut net: AgeNet,
         copies: &mut [Copy],
-        sgd: &mut Sgd,
+        optimizer: &mut Optimizer,
         (kind, stage): (StageKind, &Stage),
         rates: Rates,
         batch: Batch,
@@ -82,7 +82,7 @@ impl Run<'_> {
         }
         ensure!(mean.is_finite(), "the loss became {mean}: {}", self.advice());
         if let Some(gradients) = gradients {
-            net = sgd.step(net, gradients, rates, stage.weight_decay, stage.clip);
+            net = optimizer.step(net, gradients, rates, stage.weight_decay, stage.clip);
         }
         Ok((net, mean))
     }
@@ -93,7 +93,11 @@ impl Run<'_> {
         let size = self.config.network.input_size;
         let shape = [batch.ages.len(), 3, size, size];
         let data = TensorData::new(batch.planes, shape);
-        let mut labels = Labels::new(&batch.ages, self.config.sigma, &training);
+        let mut labels = if batch.targets.is_empty() {
+            Labels::new(&batch.ages, self.config.sigma, &training)
+        } else {
+            Labels::soft(&batch.targets, &training)
+        };
         if !batch.weights.is_empty() {
             labels = labels.weighted(&batch.weights);
         }
@@ -109,7 +113,8 @@ impl Run<'_> {
                 net.balanced.forward(Tensor::from_inner(features))
             }
         };
-        let terms = Terms { l1: self.config.l1_weight, noise: self.config.balanced_mse_noise };
+        let RunConfig { l1_weight, local_weight, balanced_mse_noise, .. } = *self.config;
+        let terms = Terms { l1: l1_weight, local: local_weight, noise: balanced_mse_noise };
         self.config.loss.loss(logits, &labels, terms)
     }
 }

@@ -26,6 +26,9 @@ pub struct Line {
     pub val_mae: f64,
     /// Of the classifier that the stage trains.
     pub val_cmae: f64,
+    /// Mean distance of that classifier's answers to the soft ages of the faces that were held out; they have no labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub val_faces: Option<f64>,
     /// Of both classifiers with routing.
     pub val_routed_mae: f64,
     /// Of both classifiers with routing.

@@ -25,6 +25,10 @@ pub struct Origin {
     pub train: Part,
     /// What choices are made on.
     pub val: Part,
+    /// Faces with a soft label only.
+    pub faces: Option<Part>,
+    /// SHA-256 of the weights it began with.
+    pub start: Option<String>,
 }
 
 /// One part of the data, as it was read: unusable images are not in it.
@@ -41,7 +45,7 @@ impl Origin {
     ///
     /// # Errors
     /// A picture can no longer be read.
-    pub fn new(train: &TrainingSet, val: &Set) -> Result<Self> {
+    pub fn new(train: &TrainingSet, val: &Set, faces: Option<&TrainingSet>, start: Option<String>) -> Result<Self> {
         let source = commit(Path::new("."));
         Ok(Self {
             trainer: env!("CARGO_PKG_VERSION").to_owned(),
@@ -49,6 +53,10 @@ impl Origin {
             changed: source.map(|(_, changed)| changed),
             train: Part { images: train.ids.len(), sha256: train.sha256()? },
             val: Part { images: val.ids.len(), sha256: val.sha256() },
+            faces: faces
+                .map(|faces| Ok::<_, anyhow::Error>(Part { images: faces.ids.len(), sha256: faces.sha256()? }))
+                .transpose()?,
+            start,
         })
     }
 
@@ -77,6 +85,11 @@ impl Origin {
                 now.images
             );
         }
+        ensure!(
+            (&old.faces, &old.start) == (&self.faces, &self.start),
+            "the faces without an age, or the weights to begin with, are not those this run began with: bring them back, or \
+             start a new run"
+        );
         if old.commit != self.commit {
             let name = |commit: &Option<String>| commit.clone().unwrap_or_else(|| "an unknown commit".to_owned());
             eprintln!("this run began with {}, and goes on with {}", name(&old.commit), name(&self.commit));
@@ -113,7 +126,7 @@ mod tests {
     #[test]
     fn a_run_goes_on_with_the_data_it_began_with_and_no_others() {
         let folder = tempfile::tempdir().unwrap();
-        let origin = |train: &Set, val: &Set| Origin::new(&TrainingSet::from(train.clone()), val).unwrap();
+        let origin = |train: &Set, val: &Set| Origin::new(&TrainingSet::from(train.clone()), val, None, None).unwrap();
         let (train, val) = (set(&[20.0, 30.0]), set(&[40.0]));
         let first = origin(&train, &val);
         first.keep(folder.path()).unwrap();

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::batches::Batch;
 use super::*;
-use crate::config::{Augment, Data, RandAugment};
+use crate::config::{Augment, Data, OptimizerKind, RandAugment};
 use crate::data::packed::{self, Packed, Settings};
 use crate::data::{Crops, Landmarks, faces, load, load_wide, read_truth};
 
@@ -18,6 +18,7 @@ fn config(epochs: [usize; 2]) -> RunConfig {
         epochs,
         batch: 4,
         accumulate: 1,
+        sampling: None,
         learning_rate: 0.02,
         warmup: 0.3,
         weight_decay: 5e-4,
@@ -32,7 +33,9 @@ fn config(epochs: [usize; 2]) -> RunConfig {
             input_size: 64,
             rearrange: Rearrange { r: 4, kernel: 4, stride: 4 },
             projection: Projection::Pool,
+            hidden: None,
         },
+        mean: [127.5; 3],
         crop: glae_model::manifest::Crop::Square,
         data: Data {
             images: PathBuf::new(),
@@ -40,6 +43,8 @@ fn config(epochs: [usize; 2]) -> RunConfig {
             val: PathBuf::new(),
             test: None,
             landmarks: None,
+            landmarks_offset: 0.0,
+            soft: None,
             cache: None,
             description: String::new(),
             licence: String::new(),
@@ -48,9 +53,12 @@ fn config(epochs: [usize; 2]) -> RunConfig {
         sigma: 1.0,
         loss: Objective::Glae,
         l1_weight: 1.0,
+        local_weight: 1.0,
         balanced_mse_noise: 10.0,
         label_distribution_smoothing: false,
         ema: None,
+        start: None,
+        optimizer: OptimizerKind::Sgd,
         augment: Augment::default(),
         stage1: stage(epochs[0]),
         stage2: stage(epochs[1]),
@@ -82,7 +90,7 @@ fn train_on(
     let (val, devices) = (eight_faces(), vec![crate::device::cpu(); devices]);
     let train = TrainingSet::from(val.clone());
     let folder = folder.to_owned();
-    Run { config, folder, train: &train, val: &val, devices: &devices, stop }.train(from)
+    Run { config, folder, train: &train, faces: None, start: None, val: &val, devices: &devices, stop }.train(from)
 }
 
 fn finished(outcome: Outcome) -> Checkpoint {
@@ -215,8 +223,12 @@ fn a_step_of_several_batches_takes_whole_ones_only() {
     assert_eq!(stage(4, 2).images_per_step(9), 8);
     assert_eq!(stage(4, 3).images_per_step(9), 8);
     assert_eq!(stage(12, 2).images_per_step(9), 9);
-    let images =
-        Batch { planes: (0..30).map(|v| v as f32).collect(), ages: vec![1.0, 2.0, 3.0, 4.0, 5.0], weights: vec![] };
+    let images = Batch {
+        planes: (0..30).map(|v| v as f32).collect(),
+        ages: vec![1.0, 2.0, 3.0, 4.0, 5.0],
+        targets: vec![],
+        weights: vec![],
+    };
     let parts = images.parts(2);
     assert_eq!(parts.iter().map(|part| part.ages.len()).collect::<Vec<_>>(), [2, 2, 1]);
     assert_eq!((parts[1].planes[0], parts[1].ages[0], parts[2].planes.len()), (12.0, 3.0, 6));
@@ -361,7 +373,8 @@ impl OnDisk {
         let truth = read_truth(&self.folder.path().join("val.csv")).unwrap();
         let (val, _) = load(&self.folder.path().join("images"), &truth, &self.crops(), 0.0).unwrap();
         let devices = [crate::device::cpu()];
-        Run { config: &self.config, folder: run.to_owned(), train: set, val: &val, devices: &devices, stop }.train(None)
+        let (config, folder) = (&self.config, run.to_owned());
+        Run { config, folder, train: set, faces: None, start: None, val: &val, devices: &devices, stop }.train(None)
     }
 }
 

@@ -5,6 +5,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{DataTransfer, File, FileList, FileSystemDirectoryEntry, FileSystemEntry, FileSystemFileEntry};
 
+use super::kind::{Role, left_out, role};
 use crate::browser::property;
 
 /// A file and what it is called in a table: its path, if it came with a folder.
@@ -14,18 +15,27 @@ pub(crate) struct Named {
     pub(crate) file: File,
 }
 
-/// All files of a list; of a folder's list only what may be a photograph.
-pub(crate) fn listed(files: Option<FileList>) -> Vec<Named> {
+/// What was given, sorted out.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    /// What may be a photograph.
+    pub(crate) photos: Vec<Named>,
+    /// What was left out, as a sentence.
+    pub(crate) left_out: Option<String>,
+}
+
+/// All files of a list, sorted out.
+pub(crate) fn listed(files: Option<FileList>) -> Given {
     let files = files.into_iter().flat_map(|list| (0..list.length()).filter_map(move |index| list.get(index)));
     let named = files.map(|file| {
         let path = property(&file, "webkitRelativePath").as_string().filter(|path| !path.is_empty());
         Named { name: path.unwrap_or_else(|| file.name()), file }
     });
-    photos(named.collect())
+    sorted_out(named.collect())
 }
 
 /// Everything that was dropped, folders included.
-pub(crate) async fn dropped(data: DataTransfer) -> Vec<Named> {
+pub(crate) async fn dropped(data: DataTransfer) -> Given {
     let items = data.items();
     // Entries must be asked for before the first wait: afterwards the browser has forgotten what was dropped.
     let entries: Vec<FileSystemEntry> =
@@ -43,20 +53,51 @@ pub(crate) async fn dropped(data: DataTransfer) -> Vec<Named> {
             named.push(Named { name: entry.full_path().trim_start_matches('/').to_owned(), file });
         }
     }
-    named.sort_by(|a, b| a.name.cmp(&b.name));
-    photos(named)
+    sorted_out(named)
 }
 
-/// Among many files, those the browser knows to be something else are left out. A single file is kept whatever it is, so
-/// that what is wrong with it can be said.
-fn photos(mut named: Vec<Named>) -> Vec<Named> {
-    if named.len() > 1 {
-        named.retain(|named| {
-            let kind = named.file.type_();
-            kind.starts_with("image/") && !kind.contains("svg")
-        });
+/// What was pasted; `None`: no picture at all, such as text.
+///
+/// # Errors
+/// There was a picture, and the browser does not hand it over. A sentence with the remedy.
+pub(crate) fn pasted(data: &DataTransfer) -> Option<Result<Given, &'static str>> {
+    let given = listed(data.files());
+    if !given.photos.is_empty() {
+        return Some(Ok(given));
     }
-    named
+    // Some browsers list a pasted picture as an item and not among the files.
+    let items = data.items();
+    let files = (0..items.length()).filter_map(|index| items.get(index)?.get_as_file().ok().flatten());
+    let named: Vec<Named> = files.map(|file| Named { name: file.name(), file }).collect();
+    if !named.is_empty() {
+        return Some(Ok(sorted_out(named)));
+    }
+    let kinds = data.types();
+    let is_picture = kinds.iter().filter_map(|kind| kind.as_string()).any(|kind| {
+        let kind = kind.to_lowercase();
+        kind.starts_with("image/") || kind == "files"
+    });
+    is_picture.then_some(Err(
+        "This browser does not hand the pasted picture over. Save it to this device first, then choose it or drop it here.",
+    ))
+}
+
+/// Photographs, and a sentence about the rest. A single file is kept whatever it is, so that what is wrong with it can be
+/// said.
+fn sorted_out(mut named: Vec<Named>) -> Given {
+    if named.len() == 1 {
+        return Given { photos: named, left_out: None };
+    }
+    let mut others = Vec::new();
+    named.retain(|named| match role(&named.name, &named.file.type_()) {
+        Role::Photo => true,
+        Role::Hidden => false,
+        Role::Other(kind) => {
+            others.push(kind);
+            false
+        }
+    });
+    Given { photos: named, left_out: left_out(&others) }
 }
 
 /// What lies directly in a folder. The browser tells it in portions, an empty one at the end.

@@ -1,5 +1,6 @@
 //! What is known of each file, and the table of it.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::inference::protocol::Seen;
@@ -43,6 +44,40 @@ pub fn unique(names: Vec<String>) -> Vec<String> {
     names.into_iter().map(count).collect()
 }
 
+/// The order in which people number files: `2.jpg` before `10.jpg`. Equal only where the names are.
+pub fn by_number(a: &str, b: &str) -> Ordering {
+    let (mut rest_a, mut rest_b) = (a, b);
+    while !rest_a.is_empty() && !rest_b.is_empty() {
+        let order = match (number(&mut rest_a), number(&mut rest_b)) {
+            // Without leading zeros, the longer number is the larger one.
+            (Some(a), Some(b)) => a.len().cmp(&b.len()).then(a.cmp(b)),
+            (None, None) => letter(&mut rest_a).cmp(&letter(&mut rest_b)),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+    rest_a.len().cmp(&rest_b.len()).then(a.cmp(b))
+}
+
+/// Takes the digits at the beginning, without leading zeros.
+fn number<'a>(rest: &mut &'a str) -> Option<&'a str> {
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let (digits, behind) = rest.split_at(end);
+    *rest = behind;
+    (!digits.is_empty()).then(|| digits.trim_start_matches('0'))
+}
+
+/// Takes the first letter, in small.
+fn letter(rest: &mut &str) -> Option<String> {
+    let mut letters = rest.chars();
+    let first = letters.next()?;
+    *rest = letters.as_str();
+    Some(first.to_lowercase().collect())
+}
+
 /// The predictions file that the leaderboard takes: one row for each photograph with an age, its largest face's.
 pub fn csv<'a>(rows: impl Iterator<Item = (&'a str, &'a Progress)>) -> String {
     let mut table = "id,age,route,faces\n".to_owned();
@@ -80,6 +115,7 @@ mod tests {
             Box::new(Estimate {
                 years,
                 route: Route::Balanced,
+                vanilla_share: 0.0,
                 kl_vanilla: 0.2,
                 kl_balanced: 0.1,
                 vanilla: answer(years),
@@ -110,6 +146,13 @@ mod tests {
         assert_eq!(table, "id,age,route,faces\n\"b, c.jpg\",30.2500,balanced,1\na.jpg,7.0000,balanced,2\n");
         let predictions = glae_metrics::Predictions::parse(table.as_bytes()).unwrap();
         assert_eq!((predictions.len(), predictions.id(0), predictions.age(1)), (2, "b, c.jpg", 7.0));
+    }
+
+    #[test]
+    fn files_come_in_the_order_of_their_numbers() {
+        let mut names = ["b/10.jpg", "b/2.jpg", "a/IMG_12.jpg", "a/img_9.jpg", "b/02.jpg", "a", "b/x2.jpg", "10"];
+        names.sort_by(|a, b| by_number(a, b));
+        assert_eq!(names, ["10", "a", "a/img_9.jpg", "a/IMG_12.jpg", "b/02.jpg", "b/2.jpg", "b/10.jpg", "b/x2.jpg"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod files;
+pub mod kind;
 pub mod list;
 #[cfg(target_arch = "wasm32")]
 mod queue;

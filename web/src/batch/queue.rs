@@ -1,26 +1,29 @@
 //! The queue: one file after the other goes to the worker.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
 
 use super::files::Named;
-use super::list::{Progress, csv, unique};
+use super::list::{Progress, by_number, csv, unique};
 use crate::engine::{Answer, Engine};
 use crate::estimate::viewer::too_large;
 use crate::estimate::wording::Stage;
-use crate::inference::protocol::{Request, Work};
+use crate::inference::protocol::{Decoder, Request, Work};
 
-/// One file in the table.
-#[derive(Clone, Copy)]
+/// One file in the table. Reference-counted: a list is begun by an event of a page and outlives that page, with which
+/// values of the page's own arena end.
+#[derive(Clone)]
 pub struct Row {
     /// Its place.
     pub index: usize,
     /// Its name; no other row has it.
-    pub name: StoredValue<String>,
+    pub name: Arc<str>,
     /// How far it has got.
-    pub progress: RwSignal<Progress>,
+    pub progress: ArcRwSignal<Progress>,
 }
 
 /// Handle to the queue; copies are cheap and all mean the same one.
@@ -33,6 +36,8 @@ pub struct Batch {
     pub done: RwSignal<usize>,
     /// Whether it is being worked on.
     pub running: RwSignal<bool>,
+    /// How many photographs the browser's own decoder had to read.
+    pub by_browser: RwSignal<usize>,
     inner: StoredValue<Inner, LocalStorage>,
 }
 
@@ -53,6 +58,7 @@ impl Batch {
             rows: RwSignal::new(Vec::new()),
             done: RwSignal::new(0),
             running: RwSignal::new(false),
+            by_browser: RwSignal::new(0),
             inner: StoredValue::new_local(Inner::default()),
         };
         // A worker that takes over from a broken one is given the file again that the other one had.
@@ -71,10 +77,12 @@ impl Batch {
     }
 
     /// Begins with these files; what was there before goes.
-    pub(crate) fn start(self, files: Vec<Named>) {
+    pub(crate) fn start(self, mut files: Vec<Named>) {
         self.clear();
+        // Folders come in whatever order their disk keeps.
+        files.sort_by(|a, b| by_number(&a.name, &b.name));
         let names = unique(files.iter().map(|named| named.name.clone()).collect());
-        let row = |(index, name)| Row { index, name: StoredValue::new(name), progress: RwSignal::default() };
+        let row = |(index, name): (usize, String)| Row { index, name: name.into(), progress: ArcRwSignal::default() };
         self.rows.set(names.into_iter().enumerate().map(row).collect());
         self.inner.update_value(|inner| inner.files = files.into_iter().map(|named| named.file).collect());
         self.resume();
@@ -115,19 +123,20 @@ impl Batch {
         self.stop();
         self.rows.set(Vec::new());
         self.done.set(0);
+        self.by_browser.set(0);
         self.inner.update_value(|inner| inner.files.clear());
     }
 
     /// The file of a row, to be looked at by itself.
-    pub fn file(self, row: Row) -> Option<File> {
-        self.inner.with_value(|inner| inner.files.get(row.index).cloned())
+    pub fn file(self, index: usize) -> Option<File> {
+        self.inner.with_value(|inner| inner.files.get(index).cloned())
     }
 
     /// The predictions file of all rows that have an age.
     pub fn csv(self) -> String {
         let rows = self.rows.get_untracked();
-        let known: Vec<_> = rows.iter().map(|row| (row.name.get_value(), row.progress.get_untracked())).collect();
-        csv(known.iter().map(|(name, progress)| (name.as_str(), progress)))
+        let known: Vec<_> = rows.iter().map(|row| (&*row.name, row.progress.get_untracked())).collect();
+        csv(known.iter().map(|(name, progress)| (*name, progress)))
     }
 
     fn next(self, run: u32) {
@@ -136,9 +145,9 @@ impl Batch {
             self.running.set(false);
             return;
         };
-        let Some(file) = self.file(row) else { return };
+        let Some(file) = self.file(row.index) else { return };
         if let Some(sentence) = too_large(&file) {
-            return self.finish(run, row, Progress::Refused(sentence));
+            return self.finish(run, &row, Progress::Refused(sentence));
         }
         row.progress.set(Progress::Reading);
         spawn_local(async move {
@@ -147,19 +156,24 @@ impl Batch {
                 return;
             }
             let Ok(bytes) = bytes else {
-                return self.finish(run, row, Progress::Refused("This file cannot be read any more.".into()));
+                return self.finish(run, &row, Progress::Refused("This file cannot be read any more.".into()));
             };
             let build = |request| Request::Compute { request, work: Work::Read };
             let request = self.engine.ask(build, Some(bytes), move |answer| match answer {
-                Answer::Seen(seen, _) => self.finish(run, row, Progress::Seen(seen)),
-                Answer::Refused(sentence) => self.finish(run, row, Progress::Refused(sentence)),
+                Answer::Seen(seen, times) => {
+                    if times.decoder == Decoder::Browser && self.inner.with_value(|inner| inner.run) == run {
+                        self.by_browser.update(|count| *count += 1);
+                    }
+                    self.finish(run, &row, Progress::Seen(seen));
+                }
+                Answer::Refused(sentence) => self.finish(run, &row, Progress::Refused(sentence)),
                 Answer::Opened { .. } => {}
             });
             self.inner.update_value(|inner| inner.awaited = Some(request));
         });
     }
 
-    fn finish(self, run: u32, row: Row, progress: Progress) {
+    fn finish(self, run: u32, row: &Row, progress: Progress) {
         if self.inner.with_value(|inner| inner.run) != run {
             return;
         }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::list::Progress;
 use super::queue::{Batch, Row};
 use crate::download::save;
-use crate::estimate::viewer::Viewer;
+use crate::estimate::Bench;
 use crate::estimate::wording;
 
 /// Progress, table, and what can be done with them.
@@ -14,13 +14,14 @@ pub(crate) fn BatchView(
     /// The queue.
     batch: Batch,
 ) -> impl IntoView {
+    let bench = expect_context::<Bench>();
     let total = move || batch.rows.with(Vec::len);
     let finished = Memo::new(move |_| batch.done.get() == batch.rows.with(Vec::len));
     let download = move |_| save("ages.csv", "text/csv", &batch.csv());
     view! {
         <section class="card batch" aria-label="Many photos" data-testid="batch">
             <div role="status">
-                <p class="label" data-testid="batch-progress" data-done=batch.done data-total=total>
+                <p class="label" translate="no" data-testid="batch-progress" data-done=batch.done data-total=total>
                     {move || format!("{} of {} photos done", batch.done.get(), total())}
                 </p>
             </div>
@@ -35,10 +36,17 @@ pub(crate) fn BatchView(
                 <button type="button" class="button secondary" data-testid="batch-csv" on:click=download disabled=move || batch.done.get() == 0>
                     "Download CSV"
                 </button>
-                <button type="button" class="quiet" on:click=move |_| batch.clear()>"Close list"</button>
+                <button type="button" class="quiet" on:click=move |_| bench.close_list()>"Close list"</button>
             </div>
             <p class="hint">
                 "The file has one row for each photo with an age, its largest face's, and can be given to the leaderboard as it is."
+            </p>
+            <p class="hint" translate="no" data-testid="batch-by-browser">
+                {move || match batch.by_browser.get() {
+                    0 => String::new(),
+                    1 => "1 photo was decoded by the browser, whose pixels may differ from another one's.".to_owned(),
+                    many => format!("{many} photos were decoded by the browser, whose pixels may differ from another one's."),
+                }}
             </p>
             <div class="scroll tall" tabindex="0" role="region" aria-label="Ages of all photos">
                 <table>
@@ -49,7 +57,7 @@ pub(crate) fn BatchView(
                         </tr>
                     </thead>
                     <tbody>
-                        <For each=move || batch.rows.get() key=|row| row.index children=move |row| view! { <FileRow batch row/> }/>
+                        <For each=move || batch.rows.get() key=|row| row.index children=move |row| view! { <FileRow row/> }/>
                     </tbody>
                 </table>
             </div>
@@ -58,15 +66,11 @@ pub(crate) fn BatchView(
 }
 
 #[component]
-fn FileRow(batch: Batch, row: Row) -> impl IntoView {
-    let viewer = expect_context::<Viewer>();
-    let name = row.name.get_value();
-    let show = move |_| {
-        if let Some(file) = batch.file(row) {
-            viewer.show(file);
-        }
-    };
-    let cells = move || match row.progress.get() {
+fn FileRow(row: Row) -> impl IntoView {
+    let bench = expect_context::<Bench>();
+    let Row { index, name, progress } = row;
+    let for_years = progress.clone();
+    let cells = move || match progress.get() {
         Progress::Waiting => view! { <td colspan="3" class="muted">"waiting"</td> }.into_any(),
         Progress::Reading => view! { <td colspan="3" class="muted">"reading"</td> }.into_any(),
         Progress::Refused(sentence) => view! { <td colspan="3" class="wrong">{sentence}</td> }.into_any(),
@@ -76,7 +80,7 @@ fn FileRow(batch: Batch, row: Row) -> impl IntoView {
                 Some(estimate) => view! {
                     <td>{wording::years(estimate.years)}</td>
                     <td>{faces}</td>
-                    <td>{wording::classifier(estimate.route)}</td>
+                    <td>{estimate.route.as_str()}</td>
                 }
                 .into_any(),
                 None => {
@@ -86,10 +90,13 @@ fn FileRow(batch: Batch, row: Row) -> impl IntoView {
             }
         }
     };
-    let years = move || row.progress.with(|progress| Some(progress.main()?.estimate.as_ref()?.years.to_string()));
+    let years = move || for_years.with(|progress| Some(progress.main()?.estimate.as_ref()?.years.to_string()));
     view! {
-        <tr data-testid="batch-row" data-years=years>
-            <th scope="row"><button type="button" class="link" on:click=show>{name}</button></th>
+        // Numbers and names, which a translation of the page would only freeze.
+        <tr data-testid="batch-row" translate="no" data-years=years>
+            <th scope="row">
+                <button type="button" class="link" on:click=move |_| bench.open_listed(index)>{name.to_string()}</button>
+            </th>
             {cells}
         </tr>
     }

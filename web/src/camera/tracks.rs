@@ -117,6 +117,7 @@ mod tests {
         let estimate = Estimate {
             years,
             route: Route::Vanilla,
+            vanilla_share: 1.0,
             kl_vanilla: 0.1,
             kl_balanced: 0.2,
             vanilla: answer.clone(),

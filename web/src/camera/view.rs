@@ -53,7 +53,7 @@ pub(crate) fn CameraView(
                     {boxes}
                     {points}
                 </div>
-                <p class="hint" data-testid="camera-rate"
+                <p class="hint" translate="no" data-testid="camera-rate"
                     data-fps=move || camera.rate.get().map(|rate| format!("{:.2}", rate.per_second))
                     data-milliseconds=move || camera.rate.get().map(|rate| format!("{:.1}", rate.compute_ms))
                 >
@@ -69,7 +69,7 @@ pub(crate) fn CameraView(
                     </button>
                 </div>
             </section>
-            <div class="answer tracks">
+            <div class="answer tracks" translate="no">
                 <Ages camera/>
             </div>
         </div>
@@ -134,7 +134,7 @@ fn AgeCard(track: Memo<Option<Track>>) -> impl IntoView {
             {move || age().map(|age| view! {
                 <p class="age"><strong>{wording::years(age.years)}</strong>" years"</p>
                 <p class="hint">
-                    {format!("This picture alone: {} years, by the {} classifier.", wording::years(age.raw_years), wording::classifier(age.route))}
+                    {format!("This picture alone: {} years, by {}.", wording::years(age.raw_years), wording::classifiers(age.route))}
                 </p>
             })}
             {curve}

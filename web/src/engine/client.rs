@@ -1,15 +1,27 @@
 //! What the components see of the worker: its state as signals, and questions that are answered later.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
+use leptos::leptos_dom::helpers::IntervalHandle;
 use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 
 use super::link::Link;
-use super::recovery::{Recovery, after_breaking};
+use super::recovery::{Recovery, after_breaking, patience};
 use crate::estimate::wording::Stage;
-use crate::inference::protocol::{DeviceChoice, DeviceKind, DeviceReport, Reply, Request, Seen, Times};
+use crate::inference::protocol::{DeviceChoice, DeviceKind, DeviceReport, Measured, Reply, Request, Seen, Times};
 use crate::settings::Settings;
+use crate::storage;
+
+/// How often the worker's silence is looked at, in seconds.
+const TICK: u32 = 5;
+
+/// The name under which the measurement of the adapter is kept.
+const MEASURED: &str = "glae-adapter";
+
+/// The name under which the last notice about a device is kept: it is shown once, not on every visit.
+const TOLD: &str = "glae-told";
 
 /// The worker's answer to a question.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +34,10 @@ pub enum Answer {
         width: u32,
         /// Of the upright photograph, in pixels.
         height: u32,
+        /// Width and height of a copy to show, in pixels.
+        preview: [u32; 2],
+        /// The copy, RGBA8, row by row, in a buffer.
+        pixels: JsValue,
     },
     /// The file cannot be used: a sentence with the remedy.
     Refused(String),
@@ -57,6 +73,10 @@ struct Inner {
     last_id: u32,
     /// Who waits for which answer.
     waiting: HashMap<u32, Box<dyn FnOnce(Answer)>>,
+    /// For how many seconds the worker has said nothing that was waited for.
+    silent: u32,
+    /// Looks at the silence, from the first worker on.
+    clock: Option<IntervalHandle>,
 }
 
 impl Engine {
@@ -77,6 +97,8 @@ impl Engine {
                 outbox: Vec::new(),
                 last_id: 0,
                 waiting: HashMap::new(),
+                silent: 0,
+                clock: None,
             }),
         }
     }
@@ -116,6 +138,9 @@ impl Engine {
                 let id = inner.last_id;
                 inner.waiting.insert(id, Box::new(answered));
                 let request = build(id);
+                if inner.waiting.len() == 1 {
+                    inner.silent = 0;
+                }
                 match &inner.link {
                     Some(link) if inner.listening => link.send(&request, bytes.as_ref()),
                     _ => inner.outbox.push((request, bytes)),
@@ -141,10 +166,10 @@ impl Engine {
 
     fn open_worker(self, choice: DeviceChoice) {
         let generation = self.generation.get_untracked() + 1;
-        let link = Link::open(move |reply| {
+        let link = Link::open(move |reply, buffer| {
             // Replies of an ended worker may still be in the page's queue.
             if self.generation.get_untracked() == generation {
-                self.receive(reply);
+                self.receive(reply, buffer);
             }
         });
         self.device.set(None);
@@ -156,6 +181,11 @@ impl Engine {
             inner.listening = false;
             inner.outbox.clear();
             inner.waiting.clear();
+            inner.silent = 0;
+            if inner.clock.is_none() {
+                let tick = Duration::from_secs(TICK.into());
+                inner.clock = set_interval_with_handle(move || self.tick(), tick).ok();
+            }
         });
         self.generation.set(generation);
         if refused {
@@ -163,14 +193,34 @@ impl Engine {
         }
     }
 
-    fn receive(self, reply: Reply) {
+    /// Counts how long the worker has been silent, in steps: while the computer sleeps, neither it nor this counts.
+    fn tick(self) {
+        let (ready, device) = (
+            self.stage.get_untracked() == Stage::Ready,
+            self.device.with_untracked(|it| it.as_ref().map(|it| it.kind)),
+        );
+        let silence = self.inner.try_update_value(|inner| {
+            inner.link.as_ref()?;
+            let limit = patience(&inner.choice, inner.listening, ready, device, !inner.waiting.is_empty());
+            inner.silent = if limit.is_some() { inner.silent + TICK } else { 0 };
+            limit.filter(|limit| inner.silent >= *limit)
+        });
+        if let Some(seconds) = silence.flatten() {
+            self.broken(&format!("it did not answer for {seconds} seconds"));
+        }
+    }
+
+    fn receive(self, reply: Reply, buffer: JsValue) {
+        self.inner.update_value(|inner| inner.silent = 0);
         match reply {
             Reply::Listening => self.inner.update_value(|inner| {
                 inner.listening = true;
                 let (device, weights) = (inner.choice.clone(), inner.settings.weights.clone());
                 let alone = inner.settings.alone;
+                let measured = storage::read([storage::lasting(), None], MEASURED);
+                let measured = measured.and_then(|text| Measured::from_text(&text));
                 if let Some(link) = &inner.link {
-                    link.send(&Request::Start { device, weights, alone }, None);
+                    link.send(&Request::Start { device, weights, alone, measured }, None);
                     for (request, bytes) in inner.outbox.drain(..) {
                         link.send(&request, bytes.as_ref());
                     }
@@ -181,15 +231,23 @@ impl Engine {
                 self.stage.set(Stage::Checking(report.kind));
                 self.device.set(Some(report));
             }
-            Reply::FellBack(notice) => self.notice.set(Some(notice)),
+            Reply::Measured(measured) => storage::write(storage::lasting(), MEASURED, Some(&measured.to_text())),
+            Reply::FellBack(notice) => {
+                let told = storage::read([storage::lasting(), None], TOLD);
+                if told.as_deref() != Some(&notice) {
+                    storage::write(storage::lasting(), TOLD, Some(&notice));
+                    self.notice.set(Some(notice));
+                }
+            }
             Reply::Ready { device, template } => {
                 self.device.set(Some(device));
                 self.template.set(Some(template));
                 self.stage.set(Stage::Ready);
             }
             Reply::CannotStart(sentence) => self.fail(sentence),
-            Reply::Opened { request, width, height } => {
-                self.answer(request, Answer::Opened { photo: request, width, height });
+            Reply::Opened { request, width, height, preview } => {
+                let pixels = buffer;
+                self.answer(request, Answer::Opened { photo: request, width, height, preview, pixels });
             }
             Reply::Refused { request, sentence } => self.answer(request, Answer::Refused(sentence)),
             Reply::Seen { request, seen, times } => self.answer(request, Answer::Seen(seen, times)),

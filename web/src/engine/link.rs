@@ -15,11 +15,12 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Starts a worker. `on_reply` gets each reply; errors that escape the worker arrive as [`Reply::Broken`].
+    /// Starts a worker. `on_reply` gets each reply and the buffer beside it, if there is one; errors that escape the worker
+    /// arrive as [`Reply::Broken`].
     ///
     /// # Errors
     /// The browser refuses workers.
-    pub(super) fn open(on_reply: impl Fn(Reply) + Clone + 'static) -> Result<Self, JsValue> {
+    pub(super) fn open(on_reply: impl Fn(Reply, JsValue) + Clone + 'static) -> Result<Self, JsValue> {
         let options = WorkerOptions::new();
         options.set_name("inference");
         let worker = Worker::new_with_options(PROGRAM, &options)?;
@@ -27,12 +28,14 @@ impl Link {
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             let parts: Array = event.data().unchecked_into();
             let reply = serde_wasm_bindgen::from_value(parts.get(0));
-            replies(reply.unwrap_or_else(|error| Reply::Broken(format!("a reply could not be read: {error}"))));
+            let reply = reply.unwrap_or_else(|error| Reply::Broken(format!("a reply could not be read: {error}")));
+            replies(reply, parts.get(1));
         });
         let on_error = Closure::<dyn FnMut(ErrorEvent)>::new(move |event: ErrorEvent| {
             // A script that could not be fetched gives a plain event without a message.
             let message = js_sys::Reflect::get(&event, &"message".into()).ok().and_then(|text| text.as_string());
-            on_reply(Reply::Broken(message.filter(|text| !text.is_empty()).unwrap_or("it did not load".into())));
+            let reason = message.filter(|text| !text.is_empty()).unwrap_or("it did not load".into());
+            on_reply(Reply::Broken(reason), JsValue::UNDEFINED);
         });
         // Handed over to the collector: a restart happens inside a listener, which must not free itself while it runs.
         worker.set_onmessage(Some(on_message.into_js_value().unchecked_ref()));

@@ -27,8 +27,8 @@ pub(super) fn WaitingCard() -> impl IntoView {
     let failed = Memo::new(move |_| matches!(engine.stage.get(), Stage::Failed(_)));
     view! {
         <div class="card waiting" class:still=failed>
-            <p class="label">{text}</p>
-            <div class="bone wide"></div>
+            <p class="label" translate="no">{text}</p>
+            <div class="bone headline"></div>
             <div class="bone tall"></div>
             <div class="bone"></div>
         </div>
@@ -43,13 +43,11 @@ pub(super) fn Cards() -> impl IntoView {
     move || {
         let look = viewer.look.get()?;
         let size = viewer.size()?;
-        let preview = viewer.photo.with_untracked(|photo| photo.as_ref().map(|photo| photo.preview.clone()))?;
         let faces = look.seen.iter().filter(|seen| seen.face.is_some()).count();
         let several = look.seen.len() > 1;
         let cards = look.seen.iter().cloned().enumerate().map(|(index, seen)| {
             let look = look.clone();
-            let picture = several.then(|| Picture { preview: preview.clone(), size });
-            view! { <FaceCard index seen look picture/> }
+            view! { <FaceCard index seen look picture=several.then_some(size)/> }
         });
         Some(view! {
             <div
@@ -86,25 +84,28 @@ fn NoFace() -> impl IntoView {
     }
 }
 
-/// The photograph, for a thumbnail.
-#[derive(Clone)]
-struct Picture {
-    preview: String,
-    size: Size,
-}
-
 /// One face: its age, and when it is chosen, everything behind that. Where there is only one, it is chosen.
 #[component]
-fn FaceCard(index: usize, seen: Seen, look: Look, picture: Option<Picture>) -> impl IntoView {
+fn FaceCard(
+    /// From the left, from 0.
+    index: usize,
+    /// The face.
+    seen: Seen,
+    /// What it was seen in.
+    look: Look,
+    /// Size of the photograph, where the face needs a thumbnail.
+    picture: Option<Size>,
+) -> impl IntoView {
     let viewer = expect_context::<Viewer>();
     let several = picture.is_some();
     let chosen = Memo::new(move |_| viewer.chosen.get() == index);
     let name = several.then(|| format!("Face {}", index + 1));
-    let small_picture = picture.zip(seen.face).map(|(picture, face)| {
-        let [width, height, left, top] = thumbnail(&face, picture.size, THUMBNAIL);
+    let small_picture = picture.zip(seen.face).map(|(size, face)| {
+        let [width, height, left, top] = thumbnail(&face, size, THUMBNAIL);
+        let preview = move || viewer.photo.with(|photo| photo.as_ref().map(|photo| photo.preview.clone()));
         view! {
             <span class="thumbnail" aria-hidden="true"
-                style:background-image=format!("url({})", picture.preview)
+                style:background-image=move || preview().map(|preview| format!("url({preview})"))
                 style:background-size=format!("{width:.1}px {height:.1}px")
                 style:background-position=format!("-{left:.1}px -{top:.1}px")
             ></span>
@@ -175,10 +176,10 @@ fn Details(estimate: Estimate, look: Look) -> impl IntoView {
                 {row("Balanced", &estimate.balanced, kl_balanced, estimate.route == Route::Balanced)}
             </tbody>
         </table>
-        <p class="why">{wording::why_routed(estimate.route, estimate.kl_vanilla, estimate.kl_balanced)}</p>
+        <p class="why">{wording::why_routed(&estimate)}</p>
         <dl class="facts">
             <div><dt>"Device"</dt><dd>{wording::device(&device)}</dd></div>
-            <div><dt>"Decode"</dt><dd>{wording::duration(times.decode)}</dd></div>
+            <div><dt>"Decode"</dt><dd>{wording::decoding(times.decode, times.decoder)}</dd></div>
             // A square marked by hand needs no finding.
             {(times.detect > 0.0).then(|| view! { <div><dt>"Find faces"</dt><dd>{wording::duration(times.detect)}</dd></div> })}
             <div><dt>"Crop"</dt><dd>{wording::duration(times.crop)}</dd></div>

@@ -6,6 +6,7 @@ use leptos::task::spawn_local;
 
 use super::bench::{Bench, Showing};
 use super::cards::{Cards, WaitingCard};
+use super::examples::Examples;
 use super::picker::{DropZone, OtherWays, PhotoInputs};
 use super::stage::PhotoStage;
 use super::status::Status;
@@ -37,7 +38,7 @@ pub fn EstimatePage() -> impl IntoView {
         <Messages/>
         <div class="bench" class:dragging=dragging>
             {move || match showing.get() {
-                Showing::Nothing => view! { <DropZone dragging/><OtherWays/> }.into_any(),
+                Showing::Nothing => view! { <DropZone dragging/><OtherWays/><Examples/> }.into_any(),
                 Showing::Camera => view! { <CameraView camera=bench.camera/> }.into_any(),
                 Showing::Batch => view! { <BatchView batch=bench.batch/> }.into_any(),
                 Showing::Photo => view! {
@@ -64,7 +65,7 @@ fn BackToList() -> impl IntoView {
     view! {
         <Show when=move || listed.get()>
             <div class="actions back">
-                <button type="button" class="quiet" on:click=move |_| bench.viewer.clear()>"← Back to the list"</button>
+                <button type="button" class="quiet" on:click=move |_| bench.back_to_list()>"← Back to the list"</button>
             </div>
         </Show>
     }
@@ -84,6 +85,7 @@ fn Lock() -> impl IntoView {
 #[component]
 fn Messages() -> impl IntoView {
     let engine = expect_context::<Engine>();
+    let bench = expect_context::<Bench>();
     let failed = Memo::new(move |_| matches!(engine.stage.get(), Stage::Failed(_)));
     let error = move || {
         engine.refusal.get().or_else(|| match engine.stage.get() {
@@ -98,6 +100,12 @@ fn Messages() -> impl IntoView {
                 <div class="message notice">
                     <p data-testid="notice">{notice}</p>
                     <button type="button" class="quiet" on:click=move |_| engine.notice.set(None)>"Dismiss"</button>
+                </div>
+            })}
+            {move || bench.left_out.get().map(|sentence| view! {
+                <div class="message notice">
+                    <p data-testid="left-out">{sentence}</p>
+                    <button type="button" class="quiet" on:click=move |_| bench.left_out.set(None)>"Dismiss"</button>
                 </div>
             })}
         </div>
@@ -132,19 +140,22 @@ fn take_drops_and_pastes(engine: Engine, bench: Bench, dragging: RwSignal<bool>)
         dragging.set(false);
         let Some(data) = event.data_transfer() else { return };
         spawn_local(async move {
-            let files = files::dropped(data).await;
-            if files.is_empty() {
+            let given = files::dropped(data).await;
+            if given.photos.is_empty() && given.left_out.is_none() {
                 let sentence =
                     "There was no photo in what was dropped. Save the picture to this device first, then drop it here.";
                 engine.refusal.set(Some(sentence.into()));
             } else {
-                bench.take(files);
+                bench.take(given);
             }
         });
     });
     let paste = window_event_listener(ev::paste, move |event| {
-        // Pasted text has no files.
-        bench.take(files::listed(event.clipboard_data().and_then(|data| data.files())));
+        match event.clipboard_data().and_then(|data| files::pasted(&data)) {
+            Some(Ok(given)) => bench.take(given),
+            Some(Err(sentence)) => engine.refusal.set(Some(sentence.into())),
+            None => {}
+        }
     });
     on_cleanup(move || {
         over.remove();

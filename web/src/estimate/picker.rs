@@ -8,6 +8,10 @@ use web_sys::HtmlInputElement;
 use super::bench::Bench;
 use crate::batch::files::listed;
 
+/// What file choosers offer. Without HEIC: an iPhone then hands its photographs over as JPEG. AVIF, GIF and BMP are read by
+/// the browser's own decoder; Windows calls some JPEG files `.jfif`.
+const ACCEPTED: &str = "image/jpeg,image/png,image/webp,image/avif,image/gif,image/bmp,.jfif";
+
 /// The file inputs of the page. Out of sight, but there for keyboards, screen readers and tests; labels stand for them.
 #[component]
 pub(super) fn PhotoInputs() -> impl IntoView {
@@ -23,7 +27,7 @@ pub(super) fn PhotoInputs() -> impl IntoView {
             id="photo"
             class="visually-hidden"
             type="file"
-            accept="image/jpeg,image/png,image/webp"
+            accept=ACCEPTED
             multiple
             aria-label="Choose photos"
             data-testid="photo-input"

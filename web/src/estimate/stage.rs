@@ -70,8 +70,10 @@ fn recentre(viewer: Viewer) {
 #[component]
 fn Found() -> impl IntoView {
     let viewer = expect_context::<Viewer>();
+    // The picture itself is replaced once more after its size is known, which is no reason to draw all boxes anew.
+    let size = Memo::new(move |_| viewer.photo.with(|photo| photo.as_ref()?.size));
     move || {
-        let size = viewer.photo.with(|photo| photo.as_ref()?.size)?;
+        let size = size.get()?;
         let seen = viewer.look.with(|look| look.as_ref().map(|look| look.seen.clone()))?;
         let several = seen.len() > 1;
         let faces: Vec<_> = seen.iter().filter_map(|seen| seen.face).collect();

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 pub(super) fn Status() -> impl IntoView {
     let engine = expect_context::<Engine>();
     let device =
-        move || engine.device.get().map_or_else(|| "not started yet".to_owned(), |report| wording::device(&report));
+        move || engine.device.get().map_or_else(|| "not chosen yet".to_owned(), |report| wording::device(&report));
     let kind = move || engine.device.get().map(|report| report.kind.as_str());
     let under_way = Memo::new(move |_| !matches!(engine.stage.get(), Stage::Asleep | Stage::Ready | Stage::Failed(_)));
     // Without a value the bar says "working" instead of "so far".
@@ -27,9 +27,10 @@ pub(super) fn Status() -> impl IntoView {
         Stage::Failed(_) => "failed",
     };
     view! {
-        <div class="status" data-testid="status" data-stage=stage>
+        // A translation would replace the texts that the program goes on writing to.
+        <div class="status" translate="no" data-testid="status" data-stage=stage>
             <p>
-                <span class="label">"Computes on"</span>
+                <span class="label">"Device"</span>
                 " "
                 <span data-testid="device" data-device=kind>{device}</span>
             </p>

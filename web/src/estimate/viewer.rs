@@ -11,6 +11,7 @@ use web_sys::{File, Url};
 
 use super::crop::Size;
 use super::overlay::square_like;
+use super::preview;
 use crate::engine::{Answer, Engine};
 use crate::inference::protocol::{DeviceReport, Request, Seen, Times, Work};
 
@@ -25,7 +26,8 @@ pub(crate) const MAX_FILE_BYTES: f64 = 256e6;
 pub struct Photo {
     /// Counts photographs.
     id: u32,
-    /// Address of the file for an `img`; the browser turns it upright.
+    /// Address for an `img`: of the file, as the browser turns it, until the worker has decoded it; then of the decoded
+    /// pixels.
     pub preview: String,
     /// Once the worker has decoded it.
     pub size: Option<Size>,
@@ -186,16 +188,34 @@ impl Viewer {
             };
             let open = |request| Request::Open { request };
             engine.ask(open, Some(bytes), move |answer| match answer {
-                Answer::Opened { photo: name, width, height } if on_screen() => {
+                Answer::Opened { photo: name, width, height, preview: [shown_width, shown_height], pixels }
+                    if on_screen() =>
+                {
                     let size = Size { width: width as f32, height: height as f32 };
                     self.photo.update(|photo| photo.iter_mut().for_each(|photo| photo.size = Some(size)));
                     self.inner.update_value(|inner| inner.opened = Some(name));
                     self.compute();
+                    spawn_local(async move {
+                        // Without it, the browser's own picture of the file stays.
+                        let Ok(address) = preview::address(shown_width, shown_height, &pixels).await else { return };
+                        self.replace_preview(photo.id, address);
+                    });
                 }
                 Answer::Refused(sentence) if on_screen() => self.refuse(sentence),
                 _ => {}
             });
         });
+    }
+
+    /// Shows the picture at this address, if the photograph is still on screen.
+    fn replace_preview(self, id: u32, address: String) {
+        let old = self.photo.try_update(|photo| match photo {
+            Some(photo) if photo.id == id => std::mem::replace(&mut photo.preview, address),
+            _ => address,
+        });
+        if let Some(old) = old {
+            let _ = Url::revoke_object_url(&old);
+        }
     }
 
     /// Asks for what is on screen: the faces, or the age in the square.

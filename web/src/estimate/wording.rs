@@ -2,9 +2,9 @@
 
 use glae_face::detector::decode::Face;
 use glae_face::detector::trust::{Doubt, LEAST_WIDTH};
-use glae_model::Route;
+use glae_model::{Estimate, Route};
 
-use crate::inference::protocol::{DeviceKind, DeviceReport, Seen};
+use crate::inference::protocol::{Decoder, DeviceKind, DeviceReport, Measured, Seen};
 
 /// What the worker is doing, as far as the visitor is concerned.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +82,12 @@ fn proper_name(word: &str) -> String {
     }
 }
 
+/// Why an adapter was left alone, as the end of "CPU · …".
+pub fn slower(measured: &Measured) -> String {
+    let Measured { adapter, gpu_ms, cpu_ms } = measured;
+    format!("measured {:.0} times as fast as WebGPU on {adapter}", gpu_ms / cpu_ms.max(0.1))
+}
+
 /// Years with one decimal.
 pub fn years(years: f32) -> String {
     format!("{years:.1}")
@@ -109,17 +115,27 @@ pub fn duration(milliseconds: f64) -> String {
     }
 }
 
+/// How long a photograph took to decode, and by whom where it was not this program.
+pub fn decoding(milliseconds: f64, decoder: Decoder) -> String {
+    let took = duration(milliseconds);
+    match decoder {
+        Decoder::Own => took,
+        Decoder::Browser => format!("{took}, by the browser"),
+    }
+}
+
 /// How long the age network took, and by how many workers.
 pub fn network(milliseconds: f64, workers: u32) -> String {
     let took = duration(milliseconds);
     if workers > 1 { format!("{took} on {workers} cores") } else { took }
 }
 
-/// The name of a classifier in a sentence.
-pub fn classifier(route: Route) -> &'static str {
+/// Who answered, as the subject of a sentence.
+pub fn classifiers(route: Route) -> &'static str {
     match route {
-        Route::Vanilla => "vanilla",
-        Route::Balanced => "balanced",
+        Route::Vanilla => "the vanilla classifier",
+        Route::Balanced => "the balanced classifier",
+        Route::Both => "both classifiers",
     }
 }
 
@@ -143,12 +159,16 @@ pub fn face(index: usize, several: bool, seen: &Seen) -> String {
     }
 }
 
-/// Why this classifier's answer is shown, in one sentence.
-pub fn why_routed(route: Route, kl_vanilla: f32, kl_balanced: f32) -> String {
+/// Why this answer is shown, in one or two sentences.
+pub fn why_routed(estimate: &Estimate) -> String {
+    let &Estimate { route, kl_vanilla, kl_balanced, .. } = estimate;
     let (vanilla, balanced) = nats(kl_vanilla, kl_balanced);
+    // The paper's rule, a tie going to balanced.
+    let calmer = if kl_vanilla < kl_balanced { Route::Vanilla } else { Route::Balanced };
     let (chosen, other) = match route {
         Route::Vanilla => (vanilla, balanced),
         Route::Balanced => (balanced, vanilla),
+        Route::Both => return why_mixed(estimate, calmer),
     };
     if chosen == other {
         return format!(
@@ -156,32 +176,59 @@ pub fn why_routed(route: Route, kl_vanilla: f32, kl_balanced: f32) -> String {
         );
     }
     // Only weights whose manifest asks for another rule than the paper's come here.
-    let calmer = if kl_vanilla < kl_balanced { Route::Vanilla } else { Route::Balanced };
     if calmer != route {
-        return format!(
-            "These weights' own rule picked the {} classifier ({chosen} against {other} nats).",
-            classifier(route)
-        );
+        return format!("These weights' own rule picked {} ({chosen} against {other} nats).", classifiers(route));
     }
     format!(
-        "The mirror image disturbed the {} classifier less ({chosen} against {other} nats), so its answer is shown.",
-        classifier(route)
+        "The mirror image disturbed {} less ({chosen} against {other} nats), so its answer is shown.",
+        classifiers(route)
+    )
+}
+
+/// The weights of a mixture, and what the paper's rule would have shown.
+fn why_mixed(estimate: &Estimate, calmer: Route) -> String {
+    let vanilla = (100.0 * estimate.vanilla_share).round();
+    let alone = if calmer == Route::Vanilla { &estimate.vanilla } else { &estimate.balanced };
+    format!(
+        "Shown is a mixture of both distributions: {vanilla:.0} % vanilla, {:.0} % balanced. The rule of the paper, which takes \
+         the classifier that the mirror image disturbs less, would have shown {} years, of {}.",
+        100.0 - vanilla,
+        years(alone.years),
+        classifiers(calmer)
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glae_model::Answer;
 
     #[test]
     fn the_routing_sentence_names_the_calmer_classifier_first() {
+        let answer = |years| Answer { years, distribution: Vec::new() };
+        let estimate = |route, kl_vanilla, kl_balanced| Estimate {
+            years: 30.0,
+            route,
+            vanilla_share: 0.25,
+            kl_vanilla,
+            kl_balanced,
+            vanilla: answer(29.0),
+            balanced: answer(33.0),
+            distribution: Vec::new(),
+        };
+        let why = |route, kl_vanilla, kl_balanced| why_routed(&estimate(route, kl_vanilla, kl_balanced));
         assert_eq!(
-            why_routed(Route::Balanced, 0.034, 0.012),
+            why(Route::Balanced, 0.034, 0.012),
             "The mirror image disturbed the balanced classifier less (0.012 against 0.034 nats), so its answer is shown."
         );
-        assert!(why_routed(Route::Vanilla, 0.2, 0.3).contains("vanilla classifier less (0.200 against 0.300 nats)"));
-        assert!(why_routed(Route::Vanilla, 0.3, 0.2).contains("own rule picked the vanilla classifier (0.300"));
-        assert!(why_routed(Route::Balanced, 0.1, 0.1).contains("alike (0.100 nats)"));
+        assert!(why(Route::Vanilla, 0.2, 0.3).contains("vanilla classifier less (0.200 against 0.300 nats)"));
+        assert!(why(Route::Vanilla, 0.3, 0.2).contains("own rule picked the vanilla classifier (0.300"));
+        assert!(why(Route::Balanced, 0.1, 0.1).contains("alike (0.100 nats)"));
+        let mixed = why(Route::Both, 0.2, 0.3);
+        assert!(
+            mixed.contains("25 % vanilla, 75 % balanced") && mixed.contains("29.0 years, of the vanilla"),
+            "{mixed}"
+        );
     }
 
     #[test]
@@ -204,6 +251,14 @@ mod tests {
     }
 
     #[test]
+    fn a_foreign_decoder_is_told() {
+        assert_eq!(
+            [Decoder::Own, Decoder::Browser].map(|decoder| decoding(42.6, decoder)),
+            ["43 ms", "43 ms, by the browser"]
+        );
+    }
+
+    #[test]
     fn several_cores_are_told() {
         assert_eq!([network(8.42, 1), network(8.42, 2)], ["8.4 ms", "8.4 ms on 2 cores"]);
     }
@@ -214,6 +269,12 @@ mod tests {
         assert_eq!(adapter("apple", "metal-3", "", ""), "Apple metal-3");
         assert_eq!(adapter("nvidia", "ada", "", "NVIDIA RTX 4090"), "NVIDIA RTX 4090");
         assert_eq!(adapter("", "", "", ""), "adapter not named by the browser");
+    }
+
+    #[test]
+    fn a_slower_adapter_is_named_with_the_measurement() {
+        let measured = Measured { adapter: "Intel gen-9".into(), gpu_ms: 120.4, cpu_ms: 40.0 };
+        assert_eq!(slower(&measured), "measured 3 times as fast as WebGPU on Intel gen-9");
     }
 
     #[test]

@@ -1,26 +1,31 @@
 //! Weights kept in Cache Storage, under an address that carries their SHA-256.
 //!
-//! Everything here may fail quietly: in private windows, or on a full disk, there is no cache, and the weights are fetched
-//! anew.
+//! Everything here may fail quietly: at insecure addresses, in private windows, or on a full disk, there is no cache, and
+//! the weights are fetched anew.
 
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, Request, Response};
 
-use crate::browser::scope;
+use crate::browser::{scope, within};
 
 const NAME: &str = "glae-weights";
 
+/// How long the storage may take, in seconds, before it counts as missing.
+const SECONDS: u32 = 10;
+
 async fn open() -> Option<Cache> {
-    let promise = scope().caches().ok()?.open(NAME);
-    JsFuture::from(promise).await.ok()?.dyn_into().ok()
+    // Insecure addresses have no such property, and reading it gives `undefined` instead of an error.
+    let caches = scope().caches().ok().filter(|caches| !caches.is_falsy())?;
+    within(SECONDS, JsFuture::from(caches.open(NAME))).await?.ok()?.dyn_into().ok()
 }
 
 /// The bytes kept under `url`.
 pub(crate) async fn get(url: &str) -> Option<Vec<u8>> {
-    let response: Response = JsFuture::from(open().await?.match_with_str(url)).await.ok()?.dyn_into().ok()?;
-    let buffer = JsFuture::from(response.array_buffer().ok()?).await.ok()?;
+    let found = within(SECONDS, JsFuture::from(open().await?.match_with_str(url))).await?;
+    let response: Response = found.ok()?.dyn_into().ok()?;
+    let buffer = within(SECONDS, JsFuture::from(response.array_buffer().ok()?)).await?.ok()?;
     Some(Uint8Array::new(&buffer).to_vec())
 }
 

@@ -5,40 +5,41 @@ use js_sys::{Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
+use super::adapter::AdapterInfo;
 use super::protocol::Reply;
-use crate::browser::{post, property, scope};
-use crate::estimate::wording;
+use crate::browser::{post, property, scope, within};
 
 /// The processor: Burn's Flex backend with 128-bit SIMD.
 pub fn cpu() -> Device {
     Device::flex()
 }
 
-/// Opens WebGPU and returns the device with its adapter's name.
-///
-/// From here on a lost device is reported to the page as it happens, not only when the next estimate fails. Validation
-/// errors that nobody catches panic inside Burn, and the panic hook reports them too.
-///
-/// # Errors
-/// Why there is none, as a sentence.
-pub async fn web_gpu() -> Result<(Device, String), String> {
-    let name = adapter_name().await?;
-    let (device, setup) = Device::wgpu_options()
-        .init_with_setup_async()
-        .await
-        .map_err(|error| format!("WebGPU could not be opened: {error}."))?;
-    // In browsers this adds a listener beside Burn's own; it does not replace it.
-    setup.device.set_device_lost_callback(|_, message| {
-        post(&Reply::Broken(if message.is_empty() { "the device was lost".into() } else { message }));
-    });
-    Ok((device, name))
+/// Why WebGPU is not used.
+#[derive(Debug)]
+pub enum Without {
+    /// Nothing is wrong: it is said beside the device and nowhere else. The end of "CPU · …".
+    Fine(String),
+    /// Something is wrong, as a sentence.
+    Wrong(String),
 }
 
+/// How long a browser may take to name an adapter, and to open a device, in seconds each. Those that answer do so in less
+/// than two.
+const ADAPTER_SECONDS: u32 = 15;
+
 /// Asks the browser which adapter Burn will get, by the same preference.
-async fn adapter_name() -> Result<String, String> {
+///
+/// # Errors
+/// Why there is none.
+pub async fn adapter() -> Result<AdapterInfo, Without> {
+    let fine = |sentence: &str| Without::Fine(sentence.to_owned());
     let gpu = property(&scope().navigator(), "gpu");
     if gpu.is_falsy() {
-        return Err("This browser offers no WebGPU.".into());
+        return Err(if scope().is_secure_context() {
+            fine("this browser offers no WebGPU")
+        } else {
+            fine("browsers offer WebGPU only at secure addresses (https)")
+        });
     }
     let options = Object::new();
     let _ = Reflect::set(&options, &"powerPreference".into(), &"high-performance".into());
@@ -46,12 +47,44 @@ async fn adapter_name() -> Result<String, String> {
         .dyn_into::<Function>()
         .and_then(|request| request.call1(&gpu, &options))
         .and_then(JsCast::dyn_into::<Promise>)
-        .map_err(|_| "This browser's WebGPU does not answer.".to_owned())?;
-    let adapter = JsFuture::from(promise).await.unwrap_or(JsValue::NULL);
+        .map_err(|_| fine("this browser's WebGPU does not answer"))?;
+    let answer = within(ADAPTER_SECONDS, JsFuture::from(promise)).await;
+    let answer = answer.ok_or_else(|| Without::Wrong(silent("adapter")))?;
+    let adapter = answer.unwrap_or(JsValue::NULL);
     if adapter.is_falsy() {
-        return Err("This browser found no graphics adapter for WebGPU.".into());
+        return Err(fine("this browser found no graphics adapter"));
     }
     let info = property(&adapter, "info");
     let text = |name| property(&info, name).as_string().unwrap_or_default();
-    Ok(wording::adapter(&text("vendor"), &text("architecture"), &text("device"), &text("description")))
+    Ok(AdapterInfo {
+        vendor: text("vendor"),
+        architecture: text("architecture"),
+        device: text("device"),
+        description: text("description"),
+        // Where it stands has changed once; browsers have it in one of the two places.
+        fallback: [&info, &adapter].into_iter().any(|place| property(place, "isFallbackAdapter").is_truthy()),
+    })
+}
+
+/// Opens WebGPU.
+///
+/// From here on a lost device is reported to the page as it happens, not only when the next estimate fails. Validation
+/// errors that nobody catches panic inside Burn, and the panic hook reports them too.
+///
+/// # Errors
+/// Why it cannot be opened.
+pub async fn web_gpu() -> Result<Device, Without> {
+    let opened = within(ADAPTER_SECONDS, Device::wgpu_options().init_with_setup_async()).await;
+    let (device, setup) = opened.ok_or_else(|| Without::Wrong(silent("device")))?.map_err(|error| {
+        Without::Wrong(format!("WebGPU could not be opened: {}.", error.to_string().trim_end_matches('.')))
+    })?;
+    // In browsers this adds a listener beside Burn's own; it does not replace it.
+    setup.device.set_device_lost_callback(|_, message| {
+        post(&Reply::Broken(if message.is_empty() { "the device was lost".into() } else { message }));
+    });
+    Ok(device)
+}
+
+fn silent(what: &str) -> String {
+    format!("The graphics {what} did not answer within {ADAPTER_SECONDS} seconds.")
 }

@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use glae_model::layers::DeviceError;
 use glae_model::{EstimateError, Estimator, Manifest, StateDict};
 use js_sys::{Array, Float32Array, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -12,13 +13,17 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{MessageEvent, Worker, WorkerOptions};
 
 use super::device;
-use crate::browser::{property, reason, scope};
+use crate::browser::{property, reason, scope, within};
 
 /// The same program as that of the worker which starts it.
 const PROGRAM: &str = "/inference_loader.js";
 
 /// The name by which a worker knows that it is one.
 const NAME: &str = "helper";
+
+/// How long a helper may take over anything, in seconds: loading on a slow phone takes ten. One that is late is not asked
+/// again.
+const SECONDS: u32 = 60;
 
 /// A helper with the network on it. Ends with the last copy.
 #[derive(Clone)]
@@ -60,7 +65,7 @@ impl Helper {
         let asked = self.ask(&planes, Some(&planes.buffer()));
         let helper = self.clone();
         async move {
-            let answer = async { asked?.await }.await.map_err(EstimateError::Device);
+            let answer = async { asked?.await }.await.map_err(DeviceError::Stopped);
             // It lives until it has answered.
             drop(helper);
             Ok(answer?.unchecked_into::<Float32Array>().to_vec())
@@ -81,7 +86,8 @@ impl Helper {
         let given = given.map_or_else(Array::new, Array::of1);
         worker.post_message_with_transfer(message, &given).map_err(|error| reason(&error))?;
         Ok(async move {
-            let event = JsFuture::from(answered).await.map_err(|error| reason(&error))?;
+            let event = within(SECONDS, JsFuture::from(answered)).await;
+            let event = event.ok_or("it did not answer")?.map_err(|error| reason(&error))?;
             let answer = event.unchecked_into::<MessageEvent>().data();
             answer.as_string().map_or(Ok(answer), Err)
         })

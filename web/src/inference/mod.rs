@@ -1,9 +1,13 @@
 //! Everything on the far side of the worker boundary, and the messages that cross it.
 
+pub mod adapter;
 #[cfg(all(target_arch = "wasm32", feature = "inference"))]
 mod cache;
 #[cfg(all(target_arch = "wasm32", feature = "inference"))]
+mod decode;
+#[cfg(all(target_arch = "wasm32", feature = "inference"))]
 pub mod device;
+pub mod foreign;
 #[cfg(all(target_arch = "wasm32", feature = "inference"))]
 mod helper;
 #[cfg(all(target_arch = "wasm32", feature = "inference"))]

@@ -101,6 +101,6 @@ impl Pipeline {
     /// Where the time went; the network began at `cropped`.
     fn times(&self, detect: f64, crop: f64, cropped: f64) -> Times {
         let workers = if self.helper.borrow().is_some() { 2 } else { 1 };
-        Times { decode: 0.0, detect, crop, network: now() - cropped, workers }
+        Times { detect, crop, network: now() - cropped, workers, ..Times::default() }
     }
 }

@@ -13,6 +13,9 @@ use glae_face::detector::trust::Doubt;
 use glae_model::Estimate;
 use serde::{Deserialize, Serialize};
 
+/// How long a fetch of the worker may bring nothing, in seconds, before it counts as failed.
+pub const FETCH_SECONDS: u32 = 60;
+
 /// What computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeviceKind {
@@ -35,7 +38,7 @@ impl DeviceKind {
 /// Which devices may be tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeviceChoice {
-    /// WebGPU, and the CPU if that fails.
+    /// WebGPU, and the CPU where that fails, is a program itself, or was measured to be slower.
     Auto,
     /// Only WebGPU; if it fails, so does the start.
     WebGpu,
@@ -66,6 +69,8 @@ pub enum Request {
         weights: Option<String>,
         /// Whether one core has to do, even if there are more.
         alone: bool,
+        /// What an earlier visit has measured.
+        measured: Option<Measured>,
     },
     /// Decode a photograph (its bytes lie beside the message) and keep it, instead of the one before. Answered with
     /// [`Reply::Opened`] or [`Reply::Refused`].
@@ -129,6 +134,29 @@ pub struct Times {
     pub network: f64,
     /// How many workers shared the age network; no time, but a reason for one.
     pub workers: u32,
+    /// Who decoded the file; no time, but a reason for one.
+    pub decoder: Decoder,
+}
+
+/// Who turned a file into pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Decoder {
+    /// This program, with the same pixels everywhere.
+    #[default]
+    Own,
+    /// The browser, for formats that only it knows.
+    Browser,
+}
+
+/// What was measured of an adapter: the detector's known input once more, after everything is compiled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The adapter's name, by which it is known on the next visit.
+    pub adapter: String,
+    /// On WebGPU, in milliseconds.
+    pub gpu_ms: f64,
+    /// On the processor, in milliseconds.
+    pub cpu_ms: f64,
 }
 
 /// One face of a picture, or the square that was asked for.
@@ -154,6 +182,8 @@ pub enum Reply {
         /// Bytes in all, from the manifest.
         total: u64,
     },
+    /// WebGPU and the processor were compared; to be kept for the next visit.
+    Measured(Measured),
     /// The golden inputs are being computed on this device.
     Checking(DeviceReport),
     /// WebGPU did not work out and the CPU is next. Why, as a sentence.
@@ -167,7 +197,7 @@ pub enum Reply {
     },
     /// The start failed for good. Why and what to do, as sentences.
     CannotStart(String),
-    /// The photograph is decoded.
+    /// The photograph is decoded. A smaller copy to show, RGBA8, row by row, lies beside the message.
     Opened {
         /// As in the request.
         request: u32,
@@ -175,6 +205,8 @@ pub enum Reply {
         width: u32,
         /// Of the upright photograph, in pixels.
         height: u32,
+        /// Width and height of the copy, in pixels.
+        preview: [u32; 2],
     },
     /// The file cannot be used. Why and what to do, as sentences.
     Refused {

@@ -8,11 +8,22 @@ use glae_model::fold::rehearse;
 use glae_model::manifest::Crop;
 use glae_model::{Estimator, Manifest, StateDict, WeightsError};
 
-use super::device;
+use super::device::{self, Without};
 use super::pipeline::Pipeline;
-use super::protocol::{DeviceChoice, DeviceKind, DeviceReport, Reply};
+use super::protocol::{DeviceChoice, DeviceKind, DeviceReport, Measured, Reply};
 use super::weights;
-use crate::browser::post;
+use crate::browser::{now, post, within};
+use crate::estimate::wording;
+
+/// How long a device may take over a known input, its programs' compilation included, in seconds. The first one on a phone
+/// took 8.
+const PROOF_SECONDS: u32 = 45;
+
+/// The same where WebGPU is forced: on a program in place of a card it takes minutes.
+const FORCED_SECONDS: u32 = 540;
+
+/// Stands for the time of a device that fails, in milliseconds.
+const NEVER_MS: f64 = 1e9;
 
 /// The detector's weights.
 struct Finder {
@@ -47,18 +58,19 @@ pub(super) struct Started {
 /// Fetches the weights, loads them onto the first device that works, and proves that it computes correctly.
 ///
 /// WebGPU takes its time: it is opened while the manifests arrive, and proven with the detector while the age network's
-/// weights do.
+/// weights do. Unless it is forced, it is left alone where it is a program, or where `measured` or a measurement now says
+/// that the processor answers sooner.
 ///
 /// # Errors
 /// Why there is nothing to estimate with, as a sentence with its remedy.
-pub(super) async fn start(choice: DeviceChoice, wanted: Option<String>) -> Result<Started, String> {
-    let web_gpu = async {
-        match &choice {
-            DeviceChoice::Cpu { because } => Err(because.clone()),
-            DeviceChoice::Auto | DeviceChoice::WebGpu => device::web_gpu().await,
-        }
-    };
-    let (web_gpu, found) = join(web_gpu, weights::find(wanted)).await;
+pub(super) async fn start(
+    choice: DeviceChoice,
+    wanted: Option<String>,
+    measured: Option<Measured>,
+) -> Result<Started, String> {
+    let forced = choice == DeviceChoice::WebGpu;
+    let seconds = if forced { FORCED_SECONDS } else { PROOF_SECONDS };
+    let (web_gpu, found) = join(web_gpu(&choice, measured.as_ref()), weights::find(wanted)).await;
     let ((finder, finder_source), (manifest, source)) = found?;
     // Weights that learned from other crops than this page makes would answer, and be wrong.
     let Crop::Landmarks(template) = manifest.input.crop else {
@@ -72,9 +84,14 @@ pub(super) async fn start(choice: DeviceChoice, wanted: Option<String>) -> Resul
         let finder = Finder { manifest: finder, state };
         let proven = match web_gpu {
             Ok((device, detail)) => {
+                let known = forced || measured.is_some_and(|measured| measured.adapter == detail);
                 let report = DeviceReport { kind: DeviceKind::WebGpu, detail };
-                let proven = finder.prove(device, report).await.map_err(unusable);
-                proven.inspect(|proven| rehearse(&manifest.network, &proven.device))
+                let proven = or_break(seconds, finder.prove(device, report)).await.map_err(unusable);
+                match proven {
+                    Ok(proven) if !known => or_break(seconds, finder.compare(proven)).await,
+                    proven => proven,
+                }
+                .inspect(|proven| rehearse(&manifest.network, &proven.device))
             }
             Err(because) => Err(because),
         };
@@ -83,14 +100,15 @@ pub(super) async fn start(choice: DeviceChoice, wanted: Option<String>) -> Resul
     let ((finder, web_gpu), bytes) = try_join(begin, source.checked()).await?;
     let parts = Parts { finder, manifest, bytes, template };
     let loaded = match web_gpu {
-        Ok(proven) => parts.load(proven).await.map_err(unusable),
+        Ok(proven) => or_break(seconds, parts.load(proven)).await.map_err(unusable),
         Err(because) => Err(because),
     };
-    let because = match (loaded, choice) {
-        (Ok(loaded), _) => return Ok(parts.started(loaded)),
-        (Err(because), DeviceChoice::Cpu { .. }) => because,
-        (Err(sentence), DeviceChoice::WebGpu) => return Err(forced(sentence)),
-        (Err(sentence), DeviceChoice::Auto) => {
+    let because = match loaded {
+        Ok(loaded) => return Ok(parts.started(loaded)),
+        Err(Without::Fine(because)) if forced => return Err(remedy(&format!("{}.", capital(&because)))),
+        Err(Without::Wrong(sentence)) if forced => return Err(remedy(&sentence)),
+        Err(Without::Fine(because)) => because,
+        Err(Without::Wrong(sentence)) => {
             post(&Reply::FellBack(format!("{sentence} The CPU computes instead.")));
             short(&sentence)
         }
@@ -106,7 +124,59 @@ pub(super) async fn start(choice: DeviceChoice, wanted: Option<String>) -> Resul
     Ok(parts.started(loaded))
 }
 
+/// An open device with its adapter's name, where WebGPU is wanted and worth it.
+async fn web_gpu(choice: &DeviceChoice, measured: Option<&Measured>) -> Result<(Device, String), Without> {
+    if let DeviceChoice::Cpu { because } = choice {
+        return Err(Without::Fine(because.clone()));
+    }
+    let info = device::adapter().await?;
+    let name = wording::adapter(&info.vendor, &info.architecture, &info.device, &info.description);
+    if *choice == DeviceChoice::Auto {
+        if info.is_software() {
+            return Err(Without::Fine(format!("WebGPU here is software ({name}), which is slower")));
+        }
+        if let Some(measured) = measured.filter(|measured| measured.adapter == name && !measured.gpu_pays()) {
+            return Err(Without::Fine(wording::slower(measured)));
+        }
+    }
+    Ok((device::web_gpu().await?, name))
+}
+
+/// What `answer` gives. A device that never gives it may hold this worker's memory and time, so the page is told to end
+/// the worker.
+async fn or_break<T>(seconds: u32, answer: impl Future<Output = T>) -> T {
+    match within(seconds, answer).await {
+        Some(answer) => answer,
+        None => {
+            post(&Reply::Broken(format!("the graphics adapter did not answer within {seconds} seconds")));
+            std::future::pending().await
+        }
+    }
+}
+
 impl Finder {
+    /// Measures the detector once more on its device and on the processor, for this visit and the next ones. The device,
+    /// if it pays.
+    async fn compare(&self, proven: Proven) -> Result<Proven, Without> {
+        let gpu_ms = self.time(&proven.detector).await.map_err(unusable)?;
+        let report = DeviceReport { kind: DeviceKind::Cpu, detail: String::new() };
+        // A processor that fails cannot be the quicker one; if it is needed, it is proven again.
+        let cpu_ms = match self.prove(device::cpu(), report).await {
+            Ok(cpu) => self.time(&cpu.detector).await.unwrap_or(NEVER_MS),
+            Err(_) => NEVER_MS,
+        };
+        let measured = Measured { adapter: proven.report.detail.clone(), gpu_ms, cpu_ms };
+        post(&Reply::Measured(measured.clone()));
+        if measured.gpu_pays() { Ok(proven) } else { Err(Without::Fine(wording::slower(&measured))) }
+    }
+
+    /// How long a proven detector takes over the known input, in milliseconds.
+    async fn time(&self, detector: &Detector) -> Result<f64, String> {
+        let begin = now();
+        detector.golden_check(&self.manifest.golden).await.map_err(|error| sentence(&error.to_string()))?;
+        Ok(now() - begin)
+    }
+
     /// The detector on a device, proven with its golden input.
     async fn prove(&self, device: Device, report: DeviceReport) -> Result<Proven, String> {
         let detector = Detector::new(&self.state, &device).map_err(damaged)?;
@@ -134,22 +204,26 @@ impl Parts {
     }
 }
 
-fn unusable(sentence: String) -> String {
-    format!("WebGPU cannot be used. {sentence}")
+fn unusable(sentence: String) -> Without {
+    Without::Wrong(format!("WebGPU cannot be used. {sentence}"))
 }
 
 /// A text that begins small, as a sentence.
 fn sentence(text: &str) -> String {
+    format!("{}.", capital(text).trim_end_matches('.'))
+}
+
+fn capital(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().collect::<String>()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+    first + letters.as_str()
 }
 
 fn damaged(error: WeightsError) -> String {
     format!("The weights cannot be used ({error}). Reload the page; if it happens again, tell whoever runs this site.")
 }
 
-fn forced(sentence: String) -> String {
+fn remedy(sentence: &str) -> String {
     format!("{sentence} Remove “device=webgpu” from the address to let the CPU take over.")
 }
 

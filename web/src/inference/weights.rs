@@ -14,8 +14,8 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{ReadableStreamDefaultReader, RequestCache, RequestInit, Response};
 
 use super::cache;
-use super::protocol::Reply;
-use crate::browser::{post, property, reason, scope};
+use super::protocol::{FETCH_SECONDS, Reply};
+use crate::browser::{post, property, reason, scope, within};
 
 const RETRY: &str = "Check the connection and reload the page.";
 
@@ -81,8 +81,10 @@ pub(crate) async fn find(wanted: Option<String>) -> Result<((DetectorManifest, S
     };
     let (of_finder, of_network) = (manifest_of(&index.detector), manifest_of(&name));
     let (of_finder, of_network) = try_join(text(&of_finder), text(&of_network)).await?;
-    let finder = DetectorManifest::parse(&of_finder).map_err(|error| format!("{error}. {RETRY}"))?;
-    let manifest = Manifest::parse(&of_network).map_err(|error| format!("{error}. {RETRY}"))?;
+    let finder = DetectorManifest::parse(&of_finder)
+        .map_err(|error| format!("{}. {RETRY}", error.to_string().trim_end_matches('.')))?;
+    let manifest = Manifest::parse(&of_network)
+        .map_err(|error| format!("{}. {RETRY}", error.to_string().trim_end_matches('.')))?;
     let of_finder = source(&index.detector, &finder.file, &finder.sha256, finder.bytes);
     let of_network = source(&name, &manifest.file, &manifest.sha256, manifest.bytes);
     Ok(((finder, of_finder), (manifest, of_network)))
@@ -124,7 +126,9 @@ impl Source {
         let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
         let mut bytes = Vec::with_capacity(usize::try_from(self.total).unwrap_or(0));
         loop {
-            let step = JsFuture::from(reader.read()).await;
+            let step = within(FETCH_SECONDS, JsFuture::from(reader.read())).await;
+            let step =
+                step.ok_or_else(|| format!("The weights stopped arriving for {FETCH_SECONDS} seconds. {RETRY}"))?;
             let step = step.map_err(|error| format!("The weights stopped arriving ({}). {RETRY}", reason(&error)))?;
             if property(&step, "done").is_truthy() {
                 return Ok(bytes);
@@ -153,21 +157,33 @@ impl Source {
 
 /// A small text file, revalidated with the server.
 async fn text(url: &str) -> Result<String, String> {
-    let unreadable = |error: JsValue| format!("“{url}” could not be read ({}). {RETRY}", reason(&error));
+    let unreadable = |error: JsValue| format!("“{}” could not be read ({}). {RETRY}", named(url), reason(&error));
     let response = get(url, RequestCache::NoCache).await?;
-    let text = JsFuture::from(response.text().map_err(unreadable)?).await.map_err(unreadable)?;
+    let text = within(FETCH_SECONDS, JsFuture::from(response.text().map_err(unreadable)?)).await;
+    let text = text.ok_or_else(|| late(url))?.map_err(unreadable)?;
     Ok(text.as_string().unwrap_or_default())
 }
 
 async fn get(url: &str, cache: RequestCache) -> Result<Response, String> {
     let init = RequestInit::new();
     init.set_cache(cache);
-    let response = JsFuture::from(scope().fetch_with_str_and_init(url, &init)).await;
+    let response = within(FETCH_SECONDS, JsFuture::from(scope().fetch_with_str_and_init(url, &init))).await;
+    let name = named(url);
     let response: Response = response
-        .map_err(|error| format!("“{url}” could not be fetched ({}). {RETRY}", reason(&error)))?
+        .ok_or_else(|| late(url))?
+        .map_err(|error| format!("“{name}” could not be fetched ({}). {RETRY}", reason(&error)))?
         .unchecked_into();
     if !response.ok() {
-        return Err(format!("“{url}” could not be fetched (the server answered {}). {RETRY}", response.status()));
+        return Err(format!("“{name}” could not be fetched (the server answered {}). {RETRY}", response.status()));
     }
     Ok(response)
+}
+
+fn late(url: &str) -> String {
+    format!("“{}” did not arrive within {FETCH_SECONDS} seconds. {RETRY}", named(url))
+}
+
+/// An address in a sentence: without the hash, whose 64 digits help nobody.
+fn named(url: &str) -> &str {
+    url.split('?').next().unwrap_or(url)
 }

@@ -4,18 +4,19 @@ use std::cell::RefCell;
 use std::panic;
 use std::rc::Rc;
 
-use glae_face::{RgbImage, photo};
+use glae_face::RgbImage;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{MessageEvent, PromiseRejectionEvent};
 
+use super::decode::{decode, preview};
 use super::helper::{self, Helper};
 use super::pipeline::Pipeline;
-use super::protocol::{DeviceKind, Reply, Request, Seen, Times, Work};
+use super::protocol::{Decoder, DeviceKind, Reply, Request, Seen, Times, Work};
 use super::queue::{Job, Queue};
 use super::start::{Started, start};
-use crate::browser::{next_turn, now, post, reason, scope};
+use crate::browser::{next_turn, now, post, post_with, reason, scope};
 
 /// Sets the worker up and tells the page that it listens; or whoever has called it for help.
 pub fn run() {
@@ -50,6 +51,8 @@ struct Worker {
 struct State {
     pipeline: Option<Rc<Pipeline>>,
     photo: Option<Open>,
+    /// The newest photograph that was given.
+    given: u32,
     /// What is on screen: the newest question counts.
     on_screen: Queue<(Work, Vec<u8>)>,
     /// Files of the list, which is worked on whenever nothing on screen waits.
@@ -65,6 +68,7 @@ struct Open {
     id: u32,
     pixels: Rc<RgbImage>,
     decode_milliseconds: f64,
+    decoder: Decoder,
 }
 
 /// What became of a job.
@@ -87,10 +91,10 @@ impl Worker {
         let parts: Array = event.data().unchecked_into();
         let bytes = || Uint8Array::new(&parts.get(1)).to_vec();
         match serde_wasm_bindgen::from_value(parts.get(0)) {
-            Ok(Request::Start { device, weights, alone }) => {
+            Ok(Request::Start { device, weights, alone, measured }) => {
                 let worker = self.clone();
                 spawn_local(async move {
-                    match start(device, weights).await {
+                    match start(device, weights, measured).await {
                         Ok(Started { pipeline, device, weights }) => {
                             let (template, kind) = (pipeline.template, device.kind);
                             let mut state = worker.state.borrow_mut();
@@ -105,7 +109,7 @@ impl Worker {
                     }
                 });
             }
-            Ok(Request::Open { request }) => self.open(request, &bytes()),
+            Ok(Request::Open { request }) => self.open(request, bytes()),
             Ok(Request::Compute { request, work }) => {
                 let bytes = if matches!(work, Work::Frame { .. } | Work::Read) { bytes() } else { Vec::new() };
                 self.state.borrow_mut().queue_of(&work).put(Job { request, work: (work, bytes) });
@@ -120,19 +124,33 @@ impl Worker {
         }
     }
 
-    fn open(&self, request: u32, bytes: &[u8]) {
-        // The old photograph goes first: two large ones side by side may be more than the tab is given.
-        self.state.borrow_mut().photo = None;
-        let begin = now();
-        match photo::decode(bytes) {
-            Ok(pixels) => {
-                let (width, height) = pixels.dimensions();
-                let open = Open { id: request, pixels: Rc::new(pixels), decode_milliseconds: now() - begin };
-                self.state.borrow_mut().photo = Some(open);
-                post(&Reply::Opened { request, width, height });
-            }
-            Err(error) => post(&Reply::Refused { request, sentence: error.to_string() }),
+    fn open(&self, request: u32, bytes: Vec<u8>) {
+        {
+            let mut state = self.state.borrow_mut();
+            // The old photograph goes first: two large ones side by side may be more than the tab is given.
+            state.photo = None;
+            state.given = request;
         }
+        let worker = self.clone();
+        spawn_local(async move {
+            let begin = now();
+            let decoded = decode(&bytes).await;
+            // While the browser's decoder was at work, another photograph may have come.
+            if worker.state.borrow().given != request {
+                return;
+            }
+            match decoded {
+                Ok((pixels, decoder)) => {
+                    let (width, height) = pixels.dimensions();
+                    let decode_milliseconds = now() - begin;
+                    let (preview, shown) = preview(&pixels);
+                    let open = Open { id: request, pixels: Rc::new(pixels), decode_milliseconds, decoder };
+                    worker.state.borrow_mut().photo = Some(open);
+                    post_with(&Reply::Opened { request, width, height, preview }, &shown.buffer());
+                }
+                Err(sentence) => post(&Reply::Refused { request, sentence }),
+            }
+        });
     }
 
     /// Works the queues off in one task, however many requests arrive meanwhile. Before the networks are there, jobs wait.
@@ -182,11 +200,11 @@ async fn serve(pipeline: &Pipeline, work: Work, bytes: Vec<u8>, open: Option<Ope
     let (seen, times) = match (work, open) {
         (Work::Look { photo }, Some(open)) if open.id == photo => {
             let (seen, times) = pipeline.look(&open.pixels).await?;
-            (seen, Times { decode: open.decode_milliseconds, ..times })
+            (seen, Times { decode: open.decode_milliseconds, decoder: open.decoder, ..times })
         }
         (Work::Square { photo, square }, Some(open)) if open.id == photo => {
             let (seen, times) = pipeline.square(&open.pixels, square).await?;
-            (seen, Times { decode: open.decode_milliseconds, ..times })
+            (seen, Times { decode: open.decode_milliseconds, decoder: open.decoder, ..times })
         }
         (Work::Look { .. } | Work::Square { .. }, _) => return Ok(Outcome::Outdated),
         (Work::Frame { width, height }, _) => {
@@ -196,13 +214,13 @@ async fn serve(pipeline: &Pipeline, work: Work, bytes: Vec<u8>, open: Option<Ope
                 None => return Err("a picture of the camera had another size than it said".to_owned()),
             }
         }
-        (Work::Read, _) => match photo::decode(&bytes) {
-            Ok(pixels) => {
+        (Work::Read, _) => match decode(&bytes).await {
+            Ok((pixels, decoder)) => {
                 let decode = now() - begin;
                 let (seen, times) = pipeline.look(&pixels).await?;
-                (seen, Times { decode, ..times })
+                (seen, Times { decode, decoder, ..times })
             }
-            Err(error) => return Ok(Outcome::Refused(error.to_string())),
+            Err(sentence) => return Ok(Outcome::Refused(sentence)),
         },
     };
     Ok(Outcome::Seen(seen, times))

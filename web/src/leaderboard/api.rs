@@ -10,7 +10,14 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{FormData, Headers, RequestInit, Response};
 
-use crate::browser::reason;
+use super::stranger::explained;
+use crate::browser::{reason, within};
+
+/// How long an answer may take, in seconds. The server counts itself late after 30.
+const ANSWER_SECONDS: u32 = 60;
+
+/// How long a file may be on its way, in seconds: the largest one over a slow connection.
+const FILE_SECONDS: u32 = 20 * 60;
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,8 +40,8 @@ impl Failure {
 
     /// What came back was not a document of the API.
     pub(super) fn not_the_api(status: u16) -> Self {
-        let detail = "What answered is not the leaderboard's server. Reload the page, or try again later.".into();
-        Self { status, title: format!("Unexpected answer ({status})"), detail, problems: Vec::new() }
+        let (title, detail) = explained(status);
+        Self { status, title, detail: detail.into(), problems: Vec::new() }
     }
 
     /// Title and details in one.
@@ -83,7 +90,7 @@ impl<'a> Call<'a> {
         }
         let json = response.json().map_err(|error| Failure::no_answer(&error))?;
         // A static host may call a page JSON; what cannot be read is not the API's.
-        let json = JsFuture::from(json).await.ok();
+        let json = within(ANSWER_SECONDS, JsFuture::from(json)).await.and_then(Result::ok);
         if response.ok() {
             return Ok((response.status(), json));
         }
@@ -126,7 +133,9 @@ impl<'a> Call<'a> {
             Body::Form(form) => options.set_body(form),
         }
         options.set_headers(&headers);
-        let response = JsFuture::from(window().fetch_with_str_and_init(self.address, &options)).await?;
+        let seconds = if matches!(self.body, Body::Form(_)) { FILE_SECONDS } else { ANSWER_SECONDS };
+        let response = within(seconds, JsFuture::from(window().fetch_with_str_and_init(self.address, &options))).await;
+        let response = response.ok_or_else(|| JsValue::from(format!("waited for {seconds} seconds")))??;
         Ok(response.unchecked_into())
     }
 }

@@ -56,9 +56,10 @@ impl Here {
         self.page.with_untracked(|page| page.as_ref().expect("shown only when loaded").board.clone())
     }
 
-    /// Fetches the board anew. What is on screen stays until the answer is here.
+    /// Fetches the board anew. What is on screen stays until the answer is here. Does nothing once the page is left, which
+    /// may be before an answer of the server calls for it.
     pub(super) fn reload(self) {
-        let id = self.id.get_value();
+        let Some(id) = self.id.try_get_value() else { return };
         spawn_local(async move {
             match self.desk.read::<Page>(Document::Board(&id)).await {
                 Ok(page) => {
@@ -90,7 +91,7 @@ pub(super) fn OneBoard(
     Effect::watch(move || here.desk.team.get(), move |_, _, _| here.reload(), false);
     let is_here = Memo::new(move |_| here.page.with(Option::is_some));
     view! {
-        <nav class="back" aria-label="Boards"><a href="/leaderboard">"All boards"</a></nav>
+        <nav class="boards-back" aria-label="Boards"><a href="/leaderboard">"All boards"</a></nav>
         <div role="alert">
             {move || here.failure.get().map(|sentence| view! {
                 <div class="message error">

@@ -118,8 +118,8 @@ fn ErrorByAge() -> impl IntoView {
             }
         });
         if wanted && reports.with_untracked(|reports| !matches!(reports.get(&id), Some(Ok(_)))) {
+            let board = here.id.get_value();
             spawn_local(async move {
-                let board = here.id.get_value();
                 let answer = here.desk.read::<Report>(Document::Report(&board, &id)).await;
                 reports.try_update(|reports| reports.insert(id, answer.map_err(|failure| failure.sentence())));
             });

@@ -67,8 +67,8 @@ fn Pair(
             rows.with_untracked(|rows| rows.iter().find(|row| row.0 == id).map(|row| row.1.clone()).unwrap_or_default())
         };
         let (name_a, name_b) = (name(&first), name(&second));
+        let board = here.id.get_value();
         spawn_local(async move {
-            let board = here.id.get_value();
             let query = format!("?a={}&b={}", segment(&first), segment(&second));
             let address = endpoint(&["boards", &board, "compare"]) + &query;
             let token = here.desk.token();

@@ -3,10 +3,11 @@
 use glae_api::Token;
 use leptos::prelude::*;
 use serde::de::DeserializeOwned;
-use web_sys::Storage;
 
 use super::address::{Document, Source};
 use super::api::{Call, Failure, from_json, json};
+use super::drafts::Drafts;
+use crate::storage::{lasting, of_the_tab, read, write};
 
 /// The name under which a team's token is kept in the browser.
 const KEPT: &str = "glae-team";
@@ -18,15 +19,25 @@ pub(super) struct Desk {
     pub(super) source: RwSignal<Option<Source>>,
     /// The team's token.
     pub(super) team: RwSignal<Option<Token>>,
+    /// A token that was just made, until its owner has kept it: it is shown this once, so it must outlast a look at
+    /// another page.
+    pub(super) fresh: RwSignal<Option<Token>>,
+    /// Forms that are half filled in.
+    pub(super) drafts: Drafts,
 }
 
 impl Desk {
     /// A desk with the token that the browser has kept, if there is one.
     pub(super) fn new() -> Self {
-        let kept = [session(), local()].into_iter().flatten().find_map(|storage| storage.get_item(KEPT).ok()?);
+        let kept = read([of_the_tab(), lasting()], KEPT);
         let team = kept.and_then(|text| from_json::<Token>(&text));
         let team = team.filter(|team| team.expires as f64 > js_sys::Date::now() / 1000.0);
-        Self { source: RwSignal::new(None), team: RwSignal::new(team) }
+        Self {
+            source: RwSignal::new(None),
+            team: RwSignal::new(team),
+            fresh: RwSignal::new(None),
+            drafts: Drafts::new(),
+        }
     }
 
     /// Whether everything must be read-only, as far as is known.
@@ -41,32 +52,27 @@ impl Desk {
 
     /// Speaks for a team from now on: until the tab is closed, or until it is told to forget.
     pub(super) fn sign_in(self, token: Token) {
-        if let Some(storage) = session() {
-            let _ = storage.set_item(KEPT, &json(&token, false));
-        }
+        write(of_the_tab(), KEPT, Some(&json(&token, false)));
         self.team.set(Some(token));
     }
 
     /// Keeps the token after the tab is closed, or no longer.
     pub(super) fn remember(self, remember: bool) {
-        let Some(storage) = local() else { return };
-        let team = self.team.get_untracked().filter(|_| remember);
-        let _ = match team {
-            Some(team) => storage.set_item(KEPT, &json(&team, false)),
-            None => storage.remove_item(KEPT),
-        };
+        let team = self.team.get_untracked().filter(|_| remember).map(|team| json(&team, false));
+        write(lasting(), KEPT, team.as_deref());
     }
 
     /// Whether the token outlives the tab.
     pub(super) fn is_remembered(self) -> bool {
-        local().is_some_and(|storage| storage.get_item(KEPT).is_ok_and(|kept| kept.is_some()))
+        read([lasting(), None], KEPT).is_some()
     }
 
     /// Forgets the token everywhere.
     pub(super) fn sign_out(self) {
-        for storage in [session(), local()].into_iter().flatten() {
-            let _ = storage.remove_item(KEPT);
+        for storage in [of_the_tab(), lasting()] {
+            write(storage, KEPT, None);
         }
+        self.fresh.set(None);
         self.team.set(None);
     }
 
@@ -100,12 +106,4 @@ impl Default for Desk {
     fn default() -> Self {
         Self::new()
     }
-}
-
-fn session() -> Option<Storage> {
-    window().session_storage().ok()?
-}
-
-fn local() -> Option<Storage> {
-    window().local_storage().ok()?
 }

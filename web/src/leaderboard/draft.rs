@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 
 use glae_api::{ExternalData, Metadata, Row, Visibility};
+use serde::{Deserialize, Serialize};
 
 use super::format::web_address;
 
 /// The fields of the form, as typed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Draft {
     /// The method's name.
     pub method: String,

@@ -18,6 +18,8 @@ mod compare;
 mod desk;
 pub mod draft;
 #[cfg(target_arch = "wasm32")]
+mod drafts;
+#[cfg(target_arch = "wasm32")]
 mod drawing;
 pub mod export;
 pub mod filter;
@@ -41,6 +43,7 @@ pub mod scene;
 #[cfg(target_arch = "wasm32")]
 mod score;
 pub mod sort;
+pub mod stranger;
 #[cfg(target_arch = "wasm32")]
 mod submit;
 #[cfg(target_arch = "wasm32")]

@@ -119,12 +119,21 @@ fn Edit(
     said: Said,
 ) -> impl IntoView {
     let here = expect_context::<Here>();
-    let draft = RwSignal::new(Draft::of(&row));
+    let drafts = here.desk.drafts;
+    let (as_it_is, id) = (Draft::of(&row), StoredValue::new(row.id));
+    let draft = RwSignal::new(id.with_value(|id| drafts.kept(id)).unwrap_or_else(|| as_it_is.clone()));
+    Effect::new(move |_| {
+        draft.with(|draft| id.with_value(|id| drafts.keep(id, (*draft != as_it_is).then_some(draft))));
+    });
+    let cancel = move |_| {
+        id.with_value(|id| drafts.keep(id, None));
+        unfolded.set(None);
+    };
     let wrong: Wrong = RwSignal::new(Vec::new());
     let save = move |event: SubmitEvent| {
         event.prevent_default();
         match draft.get_untracked().read() {
-            Ok(metadata) => change(here, row.id.clone(), metadata, said),
+            Ok(metadata) => change(here, id.get_value(), metadata, said),
             Err(fields) => show_wrong("edit", wrong, fields),
         }
     };
@@ -133,7 +142,7 @@ fn Edit(
             <MetadataFields prefix="edit" draft wrong/>
             <div class="actions">
                 <button type="submit" class="button">"Save"</button>
-                <button type="button" class="button secondary" on:click=move |_| unfolded.set(None)>"Cancel"</button>
+                <button type="button" class="button secondary" on:click=cancel>"Cancel"</button>
             </div>
         </form>
     }
@@ -176,6 +185,9 @@ fn change(here: Here, id: String, metadata: Metadata, said: Said) {
         let address = endpoint(&["submissions", &id]);
         let body = Body::Json(json(&metadata, false));
         let answer = Call::send("PATCH", &address, token.as_deref(), body).value::<Row>().await;
+        if answer.is_ok() {
+            here.desk.drafts.keep(&id, None);
+        }
         finish(
             here,
             said,
@@ -190,8 +202,9 @@ fn change(here: Here, id: String, metadata: Metadata, said: Said) {
 /// Says what came of it. The button that was pressed may be gone, so the keyboard goes to the sentence.
 fn finish(here: Here, said: Said, outcome: Result<String, Failure>) {
     let went_well = outcome.is_ok();
-    said.try_set(Some(outcome));
-    if went_well {
+    // Nothing to say to a visitor who has left for another page.
+    let here_still = said.try_set(Some(outcome)).is_none();
+    if went_well && here_still {
         here.reload();
         focus("own-status");
     }

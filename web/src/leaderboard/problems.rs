@@ -14,6 +14,9 @@ pub(super) fn Problems(
     part: Part,
     /// What is wrong with it.
     problems: Vec<FileProblem>,
+    /// What would make all ids known, and the click on it.
+    #[prop(optional_no_strip)]
+    remedy: Option<(String, Callback<()>)>,
 ) -> impl IntoView {
     let all: u64 = problems.iter().map(|problem| problem.count).sum();
     let file = match part {
@@ -41,6 +44,14 @@ pub(super) fn Problems(
     view! {
         <div class="problems" role="alert" tabindex="-1" data-testid="problems" data-count=all.to_string() node_ref=place>
             <h3>{heading}</h3>
+            {remedy.map(|(words, click)| view! {
+                <div class="message notice" data-testid="renaming">
+                    <p>{format!("Without {words}, the truth would know every id.")}</p>
+                    <button type="button" class="quiet" data-testid="rename" on:click=move |_| click.run(())>
+                        "Leave it out and score"
+                    </button>
+                </div>
+            })}
             {groups.collect_view()}
         </div>
     }

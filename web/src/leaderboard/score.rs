@@ -33,6 +33,14 @@ pub(super) fn Score() -> impl IntoView {
     let needs_truth = board.truth == Truth::Yours;
     let step = move |number| if needs_truth { format!("{number}. ") } else { String::new() };
     take_drops(here);
+    // A file under other ids takes the place of the one that was chosen, in the score and in a submission.
+    Effect::new(move |_| {
+        if let Some(file) = here.scoring.renamed.get() {
+            here.scoring.renamed.set(None);
+            here.file.set(Some(file));
+            run(here);
+        }
+    });
     let waits = move || needs_truth && here.own_truth.with(Option::is_none) && here.file.with(Option::is_some);
     view! {
         <section class="score" aria-labelledby="score">
@@ -70,20 +78,27 @@ fn take_drops(here: Here) {
     });
 }
 
+/// The truth in use: the visitor's own, or the board's address; `None` where it is not at hand.
+fn truth_at_hand(here: Here) -> Option<Result<String, File>> {
+    let board = here.board();
+    let source = here.desk.source.get_untracked().unwrap_or(Source::Server);
+    match (here.own_truth.get_untracked(), board.truth) {
+        (Some(own), _) => Some(Err(own)),
+        (None, Truth::Public) => Some(Ok(Document::Truth(&board.id).at(source))),
+        (None, Truth::Hidden | Truth::Yours) => None,
+    }
+}
+
 /// Reads, checks or scores whatever is there now.
 fn run(here: Here) {
     let Some(file) = here.file.get_untracked() else { return here.scoring.reset() };
     let board = here.board();
     let counted = board.unpredicted == Unpredicted::Counted;
-    let source = here.desk.source.get_untracked().unwrap_or(Source::Server);
     here.submitted.set(None);
-    match (here.own_truth.get_untracked(), board.truth) {
-        (Some(truth), _) => here.scoring.score(&file, Err(truth), counted, board.training_counts),
-        (None, Truth::Public) => {
-            here.scoring.score(&file, Ok(Document::Truth(&board.id).at(source)), counted, board.training_counts);
-        }
-        (None, Truth::Hidden) => here.scoring.check(&file),
-        (None, Truth::Yours) => here.scoring.reset(),
+    match truth_at_hand(here) {
+        Some(truth) => here.scoring.score(&file, truth, counted, board.training_counts),
+        None if board.truth == Truth::Hidden => here.scoring.check(&file),
+        None => here.scoring.reset(),
     }
 }
 
@@ -184,7 +199,7 @@ fn FileInput(
         >
             <input id=id class="visually-hidden" type="file" accept=ACCEPTED data-testid=hook on:change=chosen/>
             <label for=id class="button secondary">{label}</label>
-            <span class="hint given">{given}</span>
+            <span class="hint given" translate="no">{given}</span>
         </div>
     }
 }
@@ -241,7 +256,7 @@ fn Progress() -> impl IntoView {
                 <progress max="1" value=value aria-label="Scoring"></progress>
                 <button type="button" class="quiet" on:click=cancel>"Cancel"</button>
             </Show>
-            <p role="status" data-testid="score-status" data-stage=move || stage_name(&scoring.stage.get())>
+            <p role="status" translate="no" data-testid="score-status" data-stage=move || stage_name(&scoring.stage.get())>
                 {move || sentence(scoring)}
             </p>
         </div>
@@ -295,7 +310,18 @@ fn Outcome() -> impl IntoView {
     let is_scored = Memo::new(move |_| here.scoring.scored.with(Option::is_some));
     view! {
         {move || match bad.get() {
-            Some(Stage::Refused(part, problems)) => view! { <Problems part problems/> }.into_any(),
+            Some(Stage::Refused(part, problems, renaming)) => {
+                let remedy = renaming.map(|renaming| {
+                    let words = renaming.words();
+                    let click = Callback::new(move |()| {
+                        if let (Some(file), Some(truth)) = (here.file.get_untracked(), truth_at_hand(here)) {
+                            here.scoring.rename(&file, truth, renaming.clone());
+                        }
+                    });
+                    (words, click)
+                });
+                view! { <Problems part problems remedy/> }.into_any()
+            }
             Some(Stage::Failed(sentence)) => view! {
                 <div class="message error" role="alert">
                     <p data-testid="error">{sentence}</p>

@@ -1,12 +1,13 @@
 //! From a file that passed its check to a row on the board.
 
 use glae_api::{Metadata, Quota, Submitted, Truth};
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, Function, Reflect, Uint8Array};
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::prelude::*;
-use web_sys::{Blob, BlobPropertyBag, File, FormData};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, BlobPropertyBag, File, FormData, Response};
 
 use super::address::{Source, endpoint, segment};
 use super::api::{Body, Call, Failure, json};
@@ -16,8 +17,12 @@ use super::form::{MetadataFields, Wrong, show_wrong};
 use super::format::{counted, moment, whole};
 use super::problems::Problems;
 use super::team::TeamPanel;
+use crate::browser::property;
 use crate::scoring::Stage;
 use crate::scoring::protocol::Part;
+
+/// Smaller files are sent as they are, in bytes.
+const WORTH_PACKING: f64 = 65_536.0;
 
 /// How far the submission has got.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +70,13 @@ fn Open() -> impl IntoView {
     let here = expect_context::<Here>();
     let progress = RwSignal::new(Progress::Idle);
     let quota = RwSignal::new(None::<Quota>);
-    let draft = RwSignal::new(Draft::default());
+    let drafts = here.desk.drafts;
+    let draft = RwSignal::new(here.id.with_value(|board| drafts.kept(board)).unwrap_or_default());
+    Effect::new(move |_| {
+        draft.with(|draft| {
+            here.id.with_value(|board| drafts.keep(board, (*draft != Draft::default()).then_some(draft)))
+        });
+    });
     let wrong: Wrong = RwSignal::new(Vec::new());
     // The same key for the same text and file: sending again after a lost answer makes no second row.
     let attempt = StoredValue::new(None::<(Metadata, String)>);
@@ -92,13 +103,18 @@ fn Open() -> impl IntoView {
         let (_, key) = known.unwrap_or_else(|| (metadata.clone(), random_key()));
         attempt.set_value(Some((metadata.clone(), key.clone())));
         progress.set(Progress::Sending);
+        let board = here.id.get_value();
         spawn_local(async move {
             match send(here, &metadata, &file, &key).await {
                 Ok(submitted) => {
-                    attempt.set_value(None);
+                    drafts.keep(&board, None);
+                    attempt.try_update_value(|attempt| *attempt = None);
                     quota.try_set(Some(submitted.quota));
                     here.submitted.try_set(Some(submitted.row.id.clone()));
-                    progress.try_set(Progress::Done(Box::new(submitted)));
+                    if progress.try_set(Progress::Done(Box::new(submitted))).is_some() {
+                        // The visitor has left for another page.
+                        return;
+                    }
                     here.reload();
                     // The button that had the focus is gone.
                     focus("submission-status");
@@ -128,7 +144,7 @@ fn Open() -> impl IntoView {
             <form class="form" novalidate=true on:submit=submit>
                 <h3>"About the method"</h3>
                 <MetadataFields prefix="new" draft wrong/>
-                <p class="hint" data-testid="quota">{move || quota.get().map(|quota| left(&quota))}</p>
+                <p class="hint" translate="no" data-testid="quota">{move || quota.get().map(|quota| left(&quota))}</p>
                 <div>
                     <button type="submit" class="button" data-testid="submit" aria-disabled=move || sending().to_string()>
                         "Submit"
@@ -201,29 +217,52 @@ fn left(quota: &Quota) -> String {
 
 async fn ask_quota(here: Here) -> Result<Quota, Failure> {
     let token = here.desk.token();
-    let board = here.id.get_value();
+    // Gone with the page.
+    let board = here.id.try_get_value().ok_or_else(|| Failure::not_the_api(0))?;
     Call::get(&endpoint(&["boards", &board, "quota"]), token.as_deref()).value().await
 }
 
 async fn send(here: Here, metadata: &Metadata, file: &File, key: &str) -> Result<Submitted, Failure> {
     debug_assert!(here.desk.source.get_untracked() != Some(Source::Files), "a copy has no form");
-    let form = parts(metadata, file).map_err(|_| Failure::not_the_api(0))?;
-    let token = here.desk.token();
-    let board = here.id.get_value();
+    let (token, board) = (here.desk.token(), here.id.get_value());
+    let form = parts(metadata, file).await.map_err(|_| Failure::not_the_api(0))?;
     let address = endpoint(&["boards", &board, "submissions"]);
     let call = Call::send("POST", &address, token.as_deref(), Body::Form(form));
     Call { idempotency_key: Some(key), ..call }.value().await
 }
 
-fn parts(metadata: &Metadata, file: &File) -> Result<FormData, JsValue> {
+async fn parts(metadata: &Metadata, file: &File) -> Result<FormData, JsValue> {
     let options = BlobPropertyBag::new();
     options.set_type("application/json");
     let text = Array::of1(&json(metadata, false).into());
     let metadata = Blob::new_with_str_sequence_and_options(&text, &options)?;
     let form = FormData::new()?;
     form.append_with_blob("metadata", &metadata)?;
-    form.append_with_blob("predictions", file)?;
+    match packed(file).await {
+        Some(packed) => form.append_with_blob_and_filename("predictions", &packed, &format!("{}.gz", file.name()))?,
+        None => form.append_with_blob("predictions", file)?,
+    }
     Ok(form)
+}
+
+/// The file packed with gzip, so that it stays below the limits of proxies; `None` for small ones, for packed ones, and
+/// where the browser cannot pack.
+async fn packed(file: &File) -> Option<Blob> {
+    let name = file.name().to_lowercase();
+    if file.size() < WORTH_PACKING || [".gz", ".zip"].iter().any(|end| name.ends_with(end)) {
+        return None;
+    }
+    // web-sys knows neither class without its "unstable" switch.
+    let constructor: Function = property(&js_sys::global(), "CompressionStream").dyn_into().ok()?;
+    let packer = Reflect::construct(&constructor, &Array::of1(&"gzip".into())).ok()?;
+    let plain = file.stream();
+    let pipe: Function = property(&plain, "pipeThrough").dyn_into().ok()?;
+    let stream = pipe.call1(&plain, &packer).ok()?;
+    let response = Response::new_with_opt_readable_stream(Some(stream.unchecked_ref())).ok()?;
+    let bytes = JsFuture::from(response.array_buffer().ok()?).await.ok()?;
+    let options = BlobPropertyBag::new();
+    options.set_type("application/gzip");
+    Blob::new_with_buffer_source_sequence_and_options(&Array::of1(&bytes), &options).ok()
 }
 
 /// 128 random bits, as hexadecimal digits.

@@ -34,7 +34,7 @@ pub(super) fn Ranking() -> impl IntoView {
         <section aria-labelledby="ranking-title">
             <h2 id="ranking-title">"Ranking"</h2>
             <Filter external/>
-            <div class="scroll-x wide" tabindex="0" role="region" aria-label="Table of methods">
+            <div class="scroll-x ranking-box" tabindex="0" role="region" aria-label="Table of methods">
                 <table class="ranking" data-testid="leaderboard-table">
                     <caption>{caption(&board, here, external)}</caption>
                     <thead>

@@ -1,9 +1,12 @@
 //! The team that the visitor speaks for: a name, and a token that is shown once.
 
 use glae_api::{NewTeam, Team, Token};
+use leptos::html::Input;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
+use web_sys::{HtmlDocument, HtmlInputElement};
 
 use super::address::endpoint;
 use super::api::{Body, Call, Failure, json};
@@ -15,8 +18,7 @@ use super::format::day;
 #[component]
 pub(super) fn TeamPanel() -> impl IntoView {
     let desk = expect_context::<Desk>();
-    // Just created: the only time that the token is shown.
-    let fresh = RwSignal::new(None::<Token>);
+    let fresh = desk.fresh;
     let is_signed_in = Memo::new(move |_| desk.team.with(Option::is_some));
     view! {
         <div class="team" data-testid="team">
@@ -39,12 +41,18 @@ fn Fresh(
 ) -> impl IntoView {
     let copied = RwSignal::new("");
     let secret = token.token.clone();
+    let field = NodeRef::<Input>::new();
     let copy = move |_| {
-        let clipboard = window().navigator().clipboard();
         let secret = secret.clone();
         spawn_local(async move {
-            let done = JsFuture::from(clipboard.write_text(&secret)).await.is_ok();
-            copied.set(if done { "Copied." } else { "The browser did not allow it; select the text and copy it." });
+            let done =
+                copied_by_clipboard(&secret).await || field.get_untracked().is_some_and(|field| copied_by_hand(&field));
+            // The notice may have been closed meanwhile.
+            copied.try_set(if done {
+                "Copied."
+            } else {
+                "The browser did not allow it; the text is selected, copy it."
+            });
         });
     };
     view! {
@@ -55,13 +63,27 @@ fn Fresh(
             </p>
             <div class="field">
                 <label for="fresh-token">{format!("Token of {}", token.team)}</label>
-                <input id="fresh-token" class="secret" data-testid="token" type="text" readonly=true prop:value=token.token/>
+                <input node_ref=field id="fresh-token" class="secret" data-testid="token" type="text" readonly=true prop:value=token.token/>
             </div>
             <button type="button" class="quiet" on:click=copy>"Copy the token"</button>
             <button type="button" class="quiet" on:click=move |_| fresh.set(None)>"I have kept it"</button>
-            <p role="status">{copied}</p>
+            <p role="status" translate="no">{copied}</p>
         </div>
     }
+}
+
+/// Whether the browser's clipboard took the text. Insecure addresses have no such clipboard.
+async fn copied_by_clipboard(text: &str) -> bool {
+    let clipboard = window().navigator().clipboard();
+    !clipboard.is_falsy() && JsFuture::from(clipboard.write_text(text)).await.is_ok()
+}
+
+/// Selects the field's text and copies it the old way, which needs no secure address. The text stays selected.
+fn copied_by_hand(field: &HtmlInputElement) -> bool {
+    let _ = field.focus();
+    field.select();
+    let document = document().unchecked_into::<HtmlDocument>();
+    document.exec_command("copy").unwrap_or(false)
 }
 
 /// For visitors without a team.
@@ -83,13 +105,16 @@ fn Enter(
         busy.set(true);
         spawn_local(async move {
             let answer = new_team(wanted).await;
-            busy.set(false);
+            // The visitor may be on another page by now. The token is not lost: desk and `fresh` outlast this form.
+            busy.try_set(false);
             match answer {
                 Ok(token) => {
                     fresh.set(Some(token.clone()));
                     desk.sign_in(token);
                 }
-                Err(failure) => name_wrong.set(Some(failure.sentence())),
+                Err(failure) => {
+                    name_wrong.try_set(Some(failure.sentence()));
+                }
             }
         });
     };
@@ -101,10 +126,12 @@ fn Enter(
         busy.set(true);
         spawn_local(async move {
             let answer = Call::get(&endpoint(&["me"]), Some(&token)).value::<Team>().await;
-            busy.set(false);
+            busy.try_set(false);
             match answer {
                 Ok(Team { name, expires }) => desk.sign_in(Token { team: name, token, expires }),
-                Err(failure) => secret_wrong.set(Some(failure.sentence())),
+                Err(failure) => {
+                    secret_wrong.try_set(Some(failure.sentence()));
+                }
             }
         });
     };
@@ -172,7 +199,7 @@ fn SignedIn(
         desk.sign_out();
     };
     view! {
-        <p data-testid="team-name">{sentence}</p>
+        <p translate="no" data-testid="team-name">{sentence}</p>
         <label class="choice">
             <input
                 type="checkbox"

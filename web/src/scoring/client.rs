@@ -1,5 +1,7 @@
 //! What the components see of the scorer: signals, and a few verbs.
 
+use std::time::Duration;
+
 use glae_api::FileProblem;
 use glae_metrics::{Report, Worst};
 use js_sys::Array;
@@ -8,9 +10,13 @@ use wasm_bindgen::prelude::*;
 use web_sys::{ErrorEvent, File, MessageEvent, Worker, WorkerOptions};
 
 use super::protocol::{Part, Reply, Request};
+use super::renaming::Renaming;
 
 /// Built by Trunk beside the page; see `scorer_loader.js`.
 const PROGRAM: &str = "/scorer_loader.js";
+
+/// How long the program may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(120);
 
 /// How far the scorer has got.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +33,8 @@ pub enum Stage {
     Checked(u32),
     /// There are scores.
     Scored,
-    /// A file has problems, all of them listed.
-    Refused(Part, Vec<FileProblem>),
+    /// A file has problems, all of them listed; and what would help, where unknown ids are all there is.
+    Refused(Part, Vec<FileProblem>, Option<Renaming>),
     /// The work could not be done; why and what to do.
     Failed(String),
 }
@@ -58,6 +64,8 @@ pub struct Scoring {
     pub stage: RwSignal<Stage>,
     /// The newest scores; they go when another file is given.
     pub scored: RwSignal<Option<Scored>>,
+    /// The predictions under other ids, as they were asked for.
+    pub renamed: RwSignal<Option<File>, LocalStorage>,
     inner: StoredValue<Inner, LocalStorage>,
 }
 
@@ -68,6 +76,8 @@ struct Inner {
     /// What to post as soon as the program listens.
     waiting: Option<(Request, Array)>,
     listening: bool,
+    /// Name of the file that is being renamed.
+    name: String,
 }
 
 /// A worker that ends when dropped.
@@ -84,7 +94,12 @@ impl Scoring {
     pub fn new() -> Self {
         let inner = StoredValue::new_local(Inner::default());
         on_cleanup(move || inner.update_value(|inner| inner.worker = None));
-        Self { stage: RwSignal::new(Stage::Idle), scored: RwSignal::new(None), inner }
+        Self {
+            stage: RwSignal::new(Stage::Idle),
+            scored: RwSignal::new(None),
+            renamed: RwSignal::new_local(None),
+            inner,
+        }
     }
 
     /// Reads a file and says whether it is well formed.
@@ -94,11 +109,15 @@ impl Scoring {
 
     /// Scores a file against the truth at `address`, or against the visitor's own file.
     pub fn score(self, file: &File, truth: Result<String, File>, counted: bool, training_counts: Vec<u32>) {
-        let (address, own) = match truth {
-            Ok(address) => (Some(address), None),
-            Err(own) => (None, Some(own)),
-        };
+        let (address, own) = split(truth);
         self.give(|request| Request::Score { request, truth: address, counted, training_counts }, file, own.as_ref());
+    }
+
+    /// Writes a file anew under the truth's names; it comes as [`Self::renamed`].
+    pub fn rename(self, file: &File, truth: Result<String, File>, renaming: Renaming) {
+        let (address, own) = split(truth);
+        self.give(|request| Request::Rename { request, truth: address, renaming }, file, own.as_ref());
+        self.inner.update_value(|inner| inner.name = file.name());
     }
 
     /// Stops whatever is under way and forgets the scores.
@@ -148,12 +167,12 @@ impl Scoring {
                 .try_with_value(|inner| inner.worker.as_ref().is_some_and(|running| running.0 == ours))
                 .unwrap_or(false)
         };
-        let current = is_current.clone();
+        let (current, is_current_too) = (is_current.clone(), is_current.clone());
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             if current() {
                 let parts: Array = event.data().unchecked_into();
                 match serde_wasm_bindgen::from_value(parts.get(0)) {
-                    Ok(reply) => self.receive(reply),
+                    Ok(reply) => self.receive(reply, &parts.get(1)),
                     Err(error) => self.broken(&format!("a reply could not be read: {error}")),
                 }
             }
@@ -165,6 +184,16 @@ impl Scoring {
                 self.broken(message.filter(|text| !text.is_empty()).as_deref().unwrap_or("it did not load"));
             }
         });
+        let late = is_current_too;
+        set_timeout(
+            move || {
+                let waits = self.inner.try_with_value(|inner| !inner.listening).unwrap_or(false);
+                if late() && waits {
+                    self.broken(&format!("it did not load within {} seconds", ARRIVAL.as_secs()));
+                }
+            },
+            ARRIVAL,
+        );
         // Handed over to the collector: a listener must not free itself while it runs.
         worker.set_onmessage(Some(on_message.into_js_value().unchecked_ref()));
         worker.set_onerror(Some(on_error.into_js_value().unchecked_ref()));
@@ -184,7 +213,7 @@ impl Scoring {
         });
     }
 
-    fn receive(self, reply: Reply) {
+    fn receive(self, reply: Reply, buffer: &JsValue) {
         let last = self.inner.with_value(|inner| inner.last_request);
         match reply {
             Reply::Listening => {
@@ -206,8 +235,15 @@ impl Scoring {
             Reply::Intervals { request, report } if request == last => {
                 self.scored.update(|scored| scored.iter_mut().for_each(|scored| scored.report = (*report).clone()));
             }
-            Reply::Refused { request, part, problems } if request == last => {
-                self.stage.set(Stage::Refused(part, problems));
+            Reply::Refused { request, part, problems, renaming } if request == last => {
+                self.stage.set(Stage::Refused(part, problems, renaming));
+            }
+            Reply::Renamed { request, renaming } if request == last => {
+                let name = self.inner.with_value(|inner| renamed_name(&inner.name, &renaming));
+                // Fails only for parts that are no bytes.
+                if let Ok(file) = File::new_with_buffer_source_sequence(&Array::of1(buffer), &name) {
+                    self.renamed.set(Some(file));
+                }
             }
             Reply::Failed { request, sentence } if request == last => self.stage.set(Stage::Failed(sentence)),
             // Replies about files that are no longer wanted.
@@ -228,6 +264,20 @@ impl Scoring {
             )));
         }
     }
+}
+
+/// The truth's address, or its file.
+fn split(truth: Result<String, File>) -> (Option<String>, Option<File>) {
+    match truth {
+        Ok(address) => (Some(address), None),
+        Err(own) => (None, Some(own)),
+    }
+}
+
+/// The new file's name says what was done to it.
+fn renamed_name(name: &str, renaming: &Renaming) -> String {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    format!("{stem} without {}.csv", renaming.words())
 }
 
 impl Default for Scoring {

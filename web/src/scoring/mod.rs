@@ -6,6 +6,7 @@ mod client;
 pub mod protocol;
 #[cfg(target_arch = "wasm32")]
 mod read;
+pub mod renaming;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;
 

@@ -8,6 +8,8 @@ use glae_api::FileProblem;
 use glae_metrics::{Report, Worst};
 use serde::{Deserialize, Serialize};
 
+use super::renaming::Renaming;
+
 /// From the page to the worker. To cancel, the page ends the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Request {
@@ -26,6 +28,15 @@ pub enum Request {
         counted: bool,
         /// Number of training images at each age from 0; empty when not known.
         training_counts: Vec<u32>,
+    },
+    /// Write the file anew under the truth's names. Answered with [`Reply::Renamed`].
+    Rename {
+        /// Comes back with every reply.
+        request: u32,
+        /// The address of the truth; `None`: its file lies beside the message.
+        truth: Option<String>,
+        /// What is left out of the ids.
+        renaming: Renaming,
     },
 }
 
@@ -99,6 +110,15 @@ pub enum Reply {
         part: Part,
         /// The problems, by kind.
         problems: Vec<FileProblem>,
+        /// What would help, where unknown ids are all there is.
+        renaming: Option<Renaming>,
+    },
+    /// The file under the truth's names; its bytes lie beside the message, in a buffer.
+    Renamed {
+        /// As in the request.
+        request: u32,
+        /// What was left out.
+        renaming: Renaming,
     },
     /// The work could not be done. Why and what to do, as sentences.
     Failed {

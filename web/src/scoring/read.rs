@@ -5,10 +5,13 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, Response};
 
-use crate::browser::{reason, scope};
+use crate::browser::{reason, scope, within};
 
 /// How much of a file is in memory beside what was parsed of it.
 const PIECE_BYTES: f64 = 2.0 * 1024.0 * 1024.0;
+
+/// How long the truth may take to begin to arrive, and to arrive, in seconds each.
+const SECONDS: u32 = 120;
 
 /// Hands the bytes of a file to `take` piece by piece, with the number of bytes read before and after. `take` ends the
 /// reading by returning an error.
@@ -42,12 +45,15 @@ pub(super) async fn pieces<E>(
 /// Why there are none, as a sentence.
 pub(super) async fn fetched(address: &str) -> Result<Vec<u8>, String> {
     let failed = |why: String| format!("The truth could not be fetched ({why}). Check the connection and try again.");
-    let response = JsFuture::from(scope().fetch_with_str(address)).await.map_err(|error| failed(reason(&error)))?;
+    let late = || failed(format!("it did not arrive within {SECONDS} seconds"));
+    let response = within(SECONDS, JsFuture::from(scope().fetch_with_str(address))).await.ok_or_else(late)?;
+    let response = response.map_err(|error| failed(reason(&error)))?;
     let response: Response = response.unchecked_into();
     if !response.ok() {
         return Err(failed(format!("the server answered {}", response.status())));
     }
     let buffer = response.array_buffer().map_err(|error| failed(reason(&error)))?;
-    let buffer = JsFuture::from(buffer).await.map_err(|error| failed(reason(&error)))?;
+    let buffer = within(SECONDS, JsFuture::from(buffer)).await.ok_or_else(late)?;
+    let buffer = buffer.map_err(|error| failed(reason(&error)))?;
     Ok(Uint8Array::new(&buffer).to_vec())
 }

@@ -3,15 +3,16 @@
 use std::panic;
 
 use glae_api::FileProblem;
-use glae_metrics::{Bootstrap, Limits, Options, Parser, Problems, Truth, Unpredicted, score, worst};
-use js_sys::Array;
+use glae_metrics::{Bootstrap, Limits, Options, Parser, ProblemKind, Problems, Truth, Unpredicted, score, worst};
+use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Blob, MessageEvent, PromiseRejectionEvent};
 
 use super::protocol::{Part, Reply, Request, Score};
 use super::read;
-use crate::browser::{next_turn, now, post, reason, scope};
+use super::renaming::Renaming;
+use crate::browser::{next_turn, now, post, post_with, reason, scope};
 
 /// How many of the largest errors are named.
 const WORST: usize = 20;
@@ -39,7 +40,7 @@ pub fn run() {
 
 /// Why there is no score.
 enum Stop {
-    Problems(Part, Problems),
+    Problems(Part, Problems, Option<Renaming>),
     Failed(String),
 }
 
@@ -59,16 +60,19 @@ fn receive(event: &MessageEvent) {
                 let options = Options { unpredicted, training_counts, intervals: None };
                 (request, score_files(request, &predictions, truth, address, options).await)
             }
+            Request::Rename { request, truth: address, renaming } => {
+                (request, rename(request, &predictions, truth, address, renaming).await)
+            }
         };
         match outcome {
             Ok(()) => {}
-            Err(Stop::Problems(part, problems)) => {
+            Err(Stop::Problems(part, problems, renaming)) => {
                 let problems = problems.groups.into_iter().map(|group| FileProblem {
                     kind: group.kind.label().to_owned(),
                     count: group.count,
                     first: group.first,
                 });
-                post(&Reply::Refused { request, part, problems: problems.collect() });
+                post(&Reply::Refused { request, part, problems: problems.collect(), renaming });
             }
             Err(Stop::Failed(sentence)) => post(&Reply::Failed { request, sentence }),
         }
@@ -77,7 +81,7 @@ fn receive(event: &MessageEvent) {
 
 async fn check(request: u32, file: &Blob) -> Result<(), Stop> {
     let predictions = parse(request, file).await?.finish();
-    let predictions = predictions.map_err(|problems| Stop::Problems(Part::Predictions, problems))?;
+    let predictions = predictions.map_err(|problems| Stop::Problems(Part::Predictions, problems, None))?;
     post(&Reply::Checked { request, rows: predictions.len() as u32 });
     Ok(())
 }
@@ -90,17 +94,21 @@ async fn score_files(
     mut options: Options,
 ) -> Result<(), Stop> {
     let begin = now();
-    let truth = match (own_truth, address) {
-        (Some(file), None) => read_truth(request, &file).await?,
-        (_, Some(address)) => read::fetched(&address).await.map_err(Stop::Failed)?,
-        (None, None) => return Err(Stop::Failed("Choose a truth file first.".into())),
-    };
-    let truth = Truth::parse(&truth).map_err(|problems| Stop::Problems(Part::Truth, problems))?;
+    let truth = known_truth(request, own_truth, address).await?;
     let parser = parse(request, file).await?;
     post(&Reply::Computing { request });
-    let refused = |problems| Stop::Problems(Part::Predictions, problems);
+    let refused = |problems| Stop::Problems(Part::Predictions, problems, None);
     // With the truth at hand, unknown and missing ids are reported together with everything else.
-    let predictions = parser.finish_for(&truth, options.unpredicted).map_err(refused)?;
+    let predictions = match parser.finish_for(&truth, options.unpredicted) {
+        Ok(predictions) => predictions,
+        Err(problems) if problems.of(ProblemKind::UnknownId).is_some() => {
+            // Read once more, for itself: that is possible only where nothing else is wrong with it.
+            let alone = parse(request, file).await?.finish().ok();
+            let renaming = alone.and_then(|predictions| Renaming::find(&predictions, &truth));
+            return Err(Stop::Problems(Part::Predictions, problems, renaming));
+        }
+        Err(problems) => return Err(refused(problems)),
+    };
     let report = score(&truth, &predictions, &options).map_err(refused)?;
     let worst = worst(&truth, &predictions, WORST);
     post(&Reply::Scored { request, score: Box::new(Score { report, worst, milliseconds: now() - begin }) });
@@ -112,13 +120,39 @@ async fn score_files(
     Ok(())
 }
 
+/// Writes a file anew under the truth's names.
+async fn rename(
+    request: u32,
+    file: &Blob,
+    own_truth: Option<Blob>,
+    address: Option<String>,
+    renaming: Renaming,
+) -> Result<(), Stop> {
+    let truth = known_truth(request, own_truth, address).await?;
+    let predictions = parse(request, file).await?.finish();
+    let predictions = predictions.map_err(|problems| Stop::Problems(Part::Predictions, problems, None))?;
+    let renamed = Uint8Array::from(renaming.apply(&predictions, &truth).as_bytes());
+    post_with(&Reply::Renamed { request, renaming }, &renamed.buffer());
+    Ok(())
+}
+
+/// The truth out of the visitor's file or from its address.
+async fn known_truth(request: u32, own: Option<Blob>, address: Option<String>) -> Result<Truth, Stop> {
+    let truth = match (own, address) {
+        (Some(file), None) => read_truth(request, &file).await?,
+        (_, Some(address)) => read::fetched(&address).await.map_err(Stop::Failed)?,
+        (None, None) => return Err(Stop::Failed("Choose a truth file first.".into())),
+    };
+    Truth::parse(&truth).map_err(|problems| Stop::Problems(Part::Truth, problems, None))
+}
+
 /// Parses a predictions file while it is read.
 async fn parse(request: u32, file: &Blob) -> Result<Parser, Stop> {
     let total = file.size();
     let mut parser = Parser::new(Limits::default());
     let take = |bytes: &[u8], read: f64| {
         post(&Reply::Reading { request, part: Part::Predictions, read, total });
-        parser.push(bytes).map_err(|problems| Stop::Problems(Part::Predictions, problems))
+        parser.push(bytes).map_err(|problems| Stop::Problems(Part::Predictions, problems, None))
     };
     read::pieces(file, take, unreadable("predictions")).await?;
     Ok(parser)

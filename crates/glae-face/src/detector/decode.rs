@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::network::{OUTPUTS, STRIDES};
 
-/// Answers whose boxes overlap by at least this speak of the same face.
+/// Least intersection over union of two boxes that vote on the same face.
 const SAME: f32 = 0.5;
 
-/// Answers with a lower score have no say in where a face is.
+/// Answers with a lower score do not vote on where a face is; 0 to 1.
 pub(super) const LEAST_VOTE: f32 = 0.3;
 
 /// A face in a photograph, in its pixels. Parts may lie outside the photograph.
@@ -107,7 +107,7 @@ pub fn decode(answers: &[f32], width: usize, height: usize, least_score: f32) ->
     faces
 }
 
-/// The face that each prior speaks of, however unsure.
+/// The face of each prior, whatever its score.
 ///
 /// # Panics
 /// If there is not one answer for each prior.
@@ -116,7 +116,11 @@ pub fn read_all(answers: &[f32], priors: &[Prior]) -> Vec<Face> {
     priors.iter().zip(answers.chunks_exact(OUTPUTS)).map(|(prior, answer)| face(prior, answer)).collect()
 }
 
-/// One prior's answer: class, box (4), objectness, points (10).
+/// One prior's answer, 16 numbers. 0: logit of the class. 1 to 4: the box's middle (dx, dy from the prior, in strides),
+/// then ln width and ln height (in strides). 5: logit of objectness. 6 to 15: five points, x and y from the prior, in
+/// strides.
+///
+/// The score is the geometric mean of both probabilities, as published.
 fn face(prior: &Prior, answer: &[f32]) -> Face {
     let Prior { x, y, stride } = *prior;
     let (width, height) = (answer[3].exp() * stride, answer[4].exp() * stride);
@@ -148,7 +152,8 @@ pub fn suppress(mut faces: Vec<Face>, most_overlap: f32) -> Vec<Face> {
     kept.iter().map(|face| voted(face, &faces)).collect()
 }
 
-/// The mean of all answers that speak of `face` and have a say. Alone it stays as it is, to the last bit.
+/// The mean of all answers that vote on `face`, weighted by score. Without another vote `face` stays the same to the last
+/// bit.
 fn voted(face: &Face, answers: &[Face]) -> Face {
     let speaks = |answer: &&Face| answer.score >= LEAST_VOTE && answer.overlap(face) >= SAME;
     let votes: Vec<&Face> = answers.iter().filter(speaks).collect();

@@ -10,10 +10,10 @@ use super::DetectError;
 use super::decode::priors;
 use super::network::OUTPUTS;
 
-/// Largest side of a generated picture: at start, nobody waits for more.
+/// Largest side of a generated picture, in pixels: it is computed at each start, before the first answer.
 pub const LARGEST_SIDE: u32 = 1024;
 
-/// A generated picture and what the exported weights answer to it on our native CPU path.
+/// A generated picture and what the exported weights answer to it on the native CPU path.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Golden {
     /// Seed of the picture, see [`picture`].

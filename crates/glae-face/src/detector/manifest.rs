@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::Settings;
 use super::golden::Golden;
 
-/// Photographs are looked at with a longer side of at least and at most so many pixels: below, no face is left; above,
-/// a tab has not the memory.
+/// Pixels of the longer side at which a photograph may be searched: below, no face is left; above, a browser tab runs out of
+/// memory.
 pub const LONGEST_SIDES: std::ops::RangeInclusive<u32> = 32..=2048;
 
 /// Why a manifest cannot be used.
@@ -65,7 +65,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Whether all values are in range, as [`Self::parse`] wants them.
+    /// Checks that all values are in range; part of [`Self::parse`].
     ///
     /// # Errors
     /// The first one that is not.
@@ -159,7 +159,7 @@ mod tests {
         assert!(complaint(&|m| m.golden.answers.truncate(9)).contains("`golden.answers`"));
         let text = Manifest::parse(r#"{"format": 1}"#).unwrap_err().to_string();
         assert!(text.contains("missing field"), "{text}");
-        // Whatever else a newer format holds, it is the format that is complained about.
+        // Whatever else a newer format holds, the message names the format.
         assert!(matches!(Manifest::parse(r#"{"format": 7}"#), Err(ManifestError::Format(7))));
         assert!(matches!(Manifest::parse("no manifest"), Err(ManifestError::Json(_))));
     }

@@ -18,6 +18,7 @@ use decode::{Face, LEAST_VOTE, decode, suppress};
 use glae_model::cpu;
 #[cfg(all(feature = "gpu", target_family = "wasm"))]
 use glae_model::gpu;
+use glae_model::layers::DeviceError;
 #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
 use glae_model::tensors::Tensors;
 use glae_model::{StateDict, WeightsError};
@@ -25,7 +26,7 @@ use golden::{Golden, picture};
 use network::{Folded, OUTPUTS};
 use second::Sight;
 
-/// How a photograph is looked at.
+/// How a photograph is searched for faces.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Photographs are resized to this longer side, in pixels; small ones grow at most to twice their size.
@@ -34,8 +35,8 @@ pub struct Settings {
     pub least_score: f32,
     /// Of two faces that overlap by more than this (intersection over union), the one with the lower score goes.
     pub most_overlap: f32,
-    /// Each face is looked at again, cut out upright and always as large, as it is and mirrored: its points get more
-    /// exact, its score more honest.
+    /// Each face is looked at again, cut out upright and always as large, as it is and mirrored: points and score become
+    /// means over the looks.
     #[serde(default)]
     pub second_look: bool,
 }
@@ -46,16 +47,13 @@ impl Default for Settings {
     }
 }
 
-/// Why there are no faces to tell of.
+/// Why there is no answer about faces.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectError {
-    /// The device failed, or was lost.
-    #[error("the device stopped computing: {0}")]
-    Device(String),
-    /// The device gave NaN or infinity.
-    #[error("the device gave numbers that are not finite")]
-    NotFinite,
-    /// The device computes something else than it should.
+    /// The device gave no numbers.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The device does not repeat the golden answers.
     #[error(
         "the device computed wrong numbers when it looked for faces in a check with a known answer (off by {off:.4}, at most {tolerance} is allowed)"
     )]
@@ -67,7 +65,7 @@ pub enum DetectError {
     },
 }
 
-/// The network on a device, computed by whoever is quickest there.
+/// The network on the device's fastest engine: WebGPU programs, CPU layers, or tensors of a Burn backend.
 #[derive(Debug)]
 pub struct Detector(Net);
 
@@ -147,7 +145,7 @@ impl Detector {
         Ok((self.answers_to(&planes, [1, 3, height, width]).await?, width, height))
     }
 
-    /// Replaces points and scores by what more looks at each of these faces say.
+    /// Replaces points and scores by their means over the first and the second look at each of these faces.
     async fn look_again(&self, photo: &RgbImage, faces: &mut [Face], most_overlap: f32) -> Result<(), DetectError> {
         let sights: Vec<(usize, Sight)> =
             faces.iter().enumerate().filter_map(|(index, face)| Some((index, Sight::new(photo, face)?))).collect();
@@ -174,12 +172,9 @@ impl Detector {
             #[cfg(all(feature = "gpu", target_family = "wasm"))]
             Net::Graphics(net) => net.forward(planes, shape).await,
         };
-        let answers = answers.map_err(DetectError::Device)?;
+        let answers = answers?;
         debug_assert_eq!(answers.len() % OUTPUTS, 0);
-        if answers.iter().all(|answer| answer.is_finite()) {
-            return Ok(answers);
-        }
-        Err(DetectError::NotFinite)
+        Ok(DeviceError::finite(answers)?)
     }
 }
 

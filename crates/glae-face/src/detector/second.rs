@@ -9,35 +9,35 @@ use super::network::OUTPUTS;
 use super::planes;
 use crate::similarity::Similarity;
 
-/// Side of what is cut out, in pixels.
+/// Side of the square that is cut out, in pixels.
 pub(super) const SIDE: usize = 128;
 
-/// Longer side of the face in it.
+/// Longer side of the face's box in that square, in pixels.
 const FACE: f32 = 72.0;
 
-/// What was looked at first with less than this is not looked at again.
+/// Faces with a lower score at the first look get no second one; 0 to 1.
 pub(super) const LEAST_SCORE: f32 = 0.4;
 
-/// At most so many faces are looked at again, the surest ones.
+/// Most faces that are looked at again, those with the highest scores.
 pub(super) const MOST_FACES: usize = 64;
 
-/// So many faces go through the network together.
+/// Faces in one forward pass, each as two images.
 pub(super) const TOGETHER: usize = 8;
 
-/// Boxes that overlap by less are another face's.
+/// Least intersection over union of an answer with the box where the face is expected.
 const SAME: f32 = 0.35;
 
-/// Eyes, nose and corners of the mouth of an upright face.
+/// Eyes, nose and corners of the mouth of an upright face, in shares of its box; only their direction is used.
 const UPRIGHT: [[f32; 2]; 5] = [[0.31, 0.46], [0.69, 0.46], [0.5, 0.64], [0.35, 0.82], [0.65, 0.82]];
 
 /// A face cut out.
 pub(super) struct Sight {
     face: Face,
-    /// From what was cut out to the photograph.
+    /// From pixels of the cut-out square to pixels of the photograph.
     back: Similarity,
-    /// The planes of what was cut out, and of its mirror image.
+    /// The network's input, `[3, SIDE, SIDE]`: the square that was cut out, and its mirror image.
     pub(super) planes: [Vec<f32>; 2],
-    /// Where the face lies in it.
+    /// The face in pixels of that square.
     expected: Face,
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decode::Face;
 
-/// Narrower faces, in pixels of the photograph, show too little.
+/// Least width and height of a face's box, in pixels of the photograph: smaller faces show too little.
 pub const LEAST_WIDTH: f32 = 24.0;
 
 /// How far the nose may stand from the middle between the eyes, in shares of their distance. In 99.5 % of UTKFace, which
@@ -18,7 +18,7 @@ const LEAST_APART: f32 = 0.45;
 /// Why an age would be a guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Doubt {
-    /// Narrower than [`LEAST_WIDTH`].
+    /// Narrower or lower than [`LEAST_WIDTH`].
     Small,
     /// Turned so far that one side is hidden.
     Turned,
@@ -39,7 +39,7 @@ pub fn doubt(face: &Face) -> Option<Doubt> {
     let aside = ((to_nose[0] * across[0] + to_nose[1] * across[1]) / squared).abs();
     let down = from(eyes, mouth);
     let apart = squared.sqrt() / down[0].hypot(down[1]);
-    // Points that coincide give NaN, which is no face one could trust.
+    // Points that coincide give NaN, which fails both comparisons.
     let frontal = aside <= MOST_ASIDE && apart >= LEAST_APART;
     (!frontal).then_some(Doubt::Turned)
 }

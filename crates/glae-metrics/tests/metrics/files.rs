@@ -1,4 +1,4 @@
-//! Files as people write them, and every way to get one wrong.
+//! Files in every form that is accepted, and every way to get one wrong.
 
 use glae_metrics::{Limits, Options, Parser, Predictions, ProblemKind, Problems, Route, Truth, Unpredicted, score};
 
@@ -205,8 +205,8 @@ fn distributions_and_routes_are_checked() {
         row("a", "1.02", "vanilla"),
         row("b", "0.97", "balanced"),
         row("c", "-1", ""),
-        row("d", "nan", "both"),
-        row("e", "", "vanilla")
+        row("d", "nan", "all"),
+        row("e", "", "Both")
     );
     let problems = Predictions::parse(file.as_bytes()).unwrap_err();
     assert_eq!(
@@ -216,8 +216,8 @@ fn distributions_and_routes_are_checked() {
             (ProblemKind::NotFinite, "line 5, p_0: \"nan\" is not a finite number"),
             (ProblemKind::Distribution, "line 3: p_0 to p_100 add up to 0.9700 instead of 1"),
             (ProblemKind::Distribution, "line 4, p_0: \"-1\" is not a share: it must be 0 or more"),
-            (ProblemKind::Route, "line 4: route \"\" is neither vanilla nor balanced"),
-            (ProblemKind::Route, "line 5: route \"both\" is neither vanilla nor balanced"),
+            (ProblemKind::Route, "line 4: route \"\" is none of vanilla, balanced and both"),
+            (ProblemKind::Route, "line 5: route \"all\" is none of vanilla, balanced and both"),
         ]
     );
     let problems = Predictions::parse(b"id,age,p_0,p_2\na,3,0.5,0.5\n").unwrap_err();

@@ -53,7 +53,7 @@ fn table_ix_mivia_lt_follows_from_the_same_ages() {
     assert_eq!(disagreeing(&MIVIA_LT, MIVIA_AGES), ["smaller"]);
 }
 
-/// The methods whose printed whole is not within 0.01 of what our scorer makes of their groups.
+/// The methods whose printed whole is not within 0.01 of what the scorer makes of their groups.
 fn disagreeing(rows: &[Row], ages: Ages) -> Vec<&'static str> {
     let whole = |groups| cmae_of_groups(groups, ages);
     rows.iter().filter(|(_, groups, all)| (whole(*groups) - all).abs() > 0.01).map(|(method, ..)| *method).collect()

@@ -5,8 +5,8 @@ use std::ops::Range;
 use burn::tensor::Device;
 
 use super::product::Matrices;
-use super::{Map, View, all, at_least, inside, winograd};
-use crate::layers::by_place;
+use super::{Map, View, all, inside, winograd, within};
+use crate::layers::{Activation, Step, by_place};
 
 /// A convolution with its bias.
 #[derive(Clone, Debug)]
@@ -20,8 +20,8 @@ pub struct Conv {
 pub struct Finish<'a> {
     /// Added before the ReLU; as large as the output.
     pub shortcut: Option<&'a Map>,
-    /// ReLU.
-    pub activated: bool,
+    /// Applied to the sum.
+    pub then: Activation,
 }
 
 #[derive(Clone, Debug)]
@@ -37,21 +37,21 @@ const BLOCK: usize = 1 << 18;
 
 impl Conv {
     /// # Shapes
-    /// - `weight`: `[out, channels, side, side]` in row-major order, padded by half a side; `bias`: `[out]`
+    /// - `weight`: `[out, channels, side, side]` in row-major order; `bias`: `[out]`
     ///
     /// `map` is the smaller side of the maps that come: where they are smaller than a tile, Winograd's way is not worth it.
     ///
     /// # Panics
     /// If weights and shape do not fit.
-    pub fn new(weight: &[f32], bias: Vec<f32>, shape: [usize; 4], stride: usize, map: usize, device: &Device) -> Self {
+    pub fn new(weight: &[f32], bias: Vec<f32>, shape: [usize; 4], step: Step, map: usize, device: &Device) -> Self {
         let [out, channels, side, _] = shape;
         assert_eq!((weight.len(), bias.len()), (out * channels * side * side, out), "weights do not fit their shape");
-        let kind = if winograd::serves(shape, stride, map) {
+        let kind = if winograd::serves(shape, step.stride, map) {
             let planes = winograd::transformed(weight, [out, channels]);
             Kind::Winograd(Matrices::new(planes, [winograd::PLACES, channels, out], device))
         } else {
             let weight = Matrices::new(by_place(weight, shape), [1, side * side * channels, out], device);
-            Kind::Patches { weight, window: Window::new(side, stride) }
+            Kind::Patches { weight, window: Window { side, step } }
         };
         Self { kind, bias }
     }
@@ -72,7 +72,7 @@ impl Conv {
                     let values = weight.multiplied(window.patches(x, first, lines), lines * width);
                     piece.copy_from_slice(&values);
                     let shortcut = finish.shortcut.map(|map| &map.values[first * line..][..piece.len()]);
-                    finished(piece, &self.bias, shortcut, finish.activated);
+                    finished(piece, &self.bias, shortcut, finish.then);
                 });
                 output
             }
@@ -80,22 +80,17 @@ impl Conv {
     }
 }
 
-/// What one place of the output sees; padded by half a side.
+/// What one place of the output sees.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     pub(super) side: usize,
-    pub(super) stride: usize,
-    padding: usize,
+    pub(super) step: Step,
 }
 
 impl Window {
-    pub(super) fn new(side: usize, stride: usize) -> Self {
-        Self { side, stride, padding: side / 2 }
-    }
-
     /// Height and width of the output.
     pub(super) fn output(&self, x: &View) -> [usize; 2] {
-        [x.height, x.width].map(|length| (length + 2 * self.padding - self.side) / self.stride + 1)
+        [x.height, x.width].map(|length| self.step.fit(length, self.side).places)
     }
 
     /// Numbers in a patch.
@@ -122,12 +117,14 @@ impl Window {
 
     /// Each piece that patches and map have in common: where it lies in the patches of these lines, and where in the map.
     pub(super) fn visit(&self, x: &View, first: usize, lines: usize, mut seen: impl FnMut(Range<usize>, Range<usize>)) {
-        let Self { side, stride, padding } = *self;
-        let ([height, width], channels, patch) = (self.output(x), x.channels, self.patch(x));
+        let Self { side, step } = *self;
+        let [rows, columns] = [x.height, x.width].map(|length| step.fit(length, side));
+        let (stride, padding) = (step.stride, columns.before);
+        let (height, width, channels, patch) = (rows.places, columns.places, x.channels, self.patch(x));
         for index in first..first + lines {
             let (image, row) = (index / height, index % height);
             for tap in 0..side {
-                let Some(y) = inside(row * stride + tap, padding, x.height) else { continue };
+                let Some(y) = inside(row * stride + tap, rows.before, x.height) else { continue };
                 for column in 0..width {
                     // Columns start..end of the window lie in the map.
                     let left = column * stride;
@@ -146,20 +143,20 @@ impl Window {
     }
 }
 
-/// Adds bias and shortcut to some pixels, and applies the ReLU.
-pub(super) fn finished(values: &mut [f32], bias: &[f32], shortcut: Option<&[f32]>, activated: bool) {
-    let least = if activated { 0.0 } else { f32::NEG_INFINITY };
+/// Adds bias and shortcut to some pixels, and applies the activation.
+pub(super) fn finished(values: &mut [f32], bias: &[f32], shortcut: Option<&[f32]>, then: Activation) {
+    let range = then.range();
     match shortcut {
         Some(shortcut) => {
             for (pixel, shortcut) in values.chunks_exact_mut(bias.len()).zip(shortcut.chunks_exact(bias.len())) {
                 for ((value, bias), shortcut) in pixel.iter_mut().zip(bias).zip(shortcut) {
-                    *value = at_least(*value + bias + shortcut, least);
+                    *value = within(*value + bias + shortcut, range);
                 }
             }
         }
         None => {
             for pixel in values.chunks_exact_mut(bias.len()) {
-                pixel.iter_mut().zip(bias).for_each(|(value, bias)| *value = at_least(*value + bias, least));
+                pixel.iter_mut().zip(bias).for_each(|(value, bias)| *value = within(*value + bias, range));
             }
         }
     }
@@ -167,15 +164,13 @@ pub(super) fn finished(values: &mut [f32], bias: &[f32], shortcut: Option<&[f32]
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{RESNET, assert_same, random};
+    use super::super::tests::{RESNET, assert_same, burns, random};
     use super::*;
     use burn::tensor::activation::relu;
-    use burn::tensor::module::conv2d;
-    use burn::tensor::ops::ConvOptions;
     use burn::tensor::{Distribution, Tensor, TensorData};
 
-    /// Our convolution and Burn's, with and without shortcut and ReLU.
-    fn compare(shape: [usize; 4], stride: usize, input: [usize; 4]) {
+    /// Our convolution and Burn's, with and without shortcut and activation.
+    fn compare(shape: [usize; 4], step: Step, input: [usize; 4]) {
         let device = Device::flex();
         device.seed(3);
         let weight = Tensor::<4>::random(shape, Distribution::Normal(0.0, 0.2), &device);
@@ -186,29 +181,39 @@ mod tests {
             &numbers(weight.clone().into_data()),
             numbers(bias.clone().into_data()),
             shape,
-            stride,
+            step,
             input[2].min(input[3]),
             &device,
         );
-        let options = ConvOptions::new([stride; 2], [shape[2] / 2; 2], [1, 1], 1);
-        let expected = conv2d(planes, weight, Some(bias), options);
+        let expected = burns(planes, weight, Some(bias), step, 1);
         assert_same(&own.forward(&map, Finish::default()), expected.clone());
         let (shortcut, added) = random(expected.dims());
-        let finish = Finish { shortcut: Some(&shortcut), activated: true };
-        assert_same(&own.forward(&map, finish), relu(expected + added));
+        let finish = Finish { shortcut: Some(&shortcut), then: Activation::Relu };
+        assert_same(&own.forward(&map, finish), relu(expected.clone() + added));
+        let clipped = Finish { shortcut: None, then: Activation::Relu6 };
+        assert_same(&own.forward(&map, clipped), expected.clamp(0.0, 6.0));
     }
 
     #[test]
     fn every_convolution_of_a_resnet_is_burns() {
-        RESNET.into_iter().for_each(|(shape, stride, input)| compare(shape, stride, input));
+        RESNET.into_iter().for_each(|(shape, stride, input)| compare(shape, Step::half(stride), input));
+    }
+
+    #[test]
+    fn tensorflows_padding_is_burns_behind_explicit_zeros() {
+        for [height, width] in [[8, 8], [7, 7], [6, 9], [1, 2]] {
+            compare([16, 3, 3, 3], Step::same(2), [2, 3, height, width]);
+            compare([16, 3, 3, 3], Step::same(1), [2, 3, height, width]);
+            compare([16, 8, 1, 1], Step::same(1), [2, 8, height, width]);
+        }
     }
 
     #[test]
     fn winograds_way_is_burns_whatever_the_size() {
         for [height, width] in [[4, 4], [7, 7], [5, 9], [16, 14], [34, 33]] {
-            compare([16, 8, 3, 3], 1, [2, 8, height, width]);
+            compare([16, 8, 3, 3], Step::half(1), [2, 8, height, width]);
         }
         // More tiles than one block has.
-        compare([8, 16, 3, 3], 1, [3, 16, 56, 56]);
+        compare([8, 16, 3, 3], Step::half(1), [3, 16, 56, 56]);
     }
 }

@@ -6,7 +6,7 @@ use super::conv::Window;
 use super::product::burns::{numbers, product, tensor};
 use super::winograd::{self, G, LANES, Lane, PLACES, SEEN, TILE, Tiles, lane, weighted};
 use super::{Conv, Map, View, all};
-use crate::layers::by_place;
+use crate::layers::{Step, by_place};
 
 /// So many numbers of patches are laid out at a time: 4 MB.
 const PATCHES: usize = 1 << 20;
@@ -14,15 +14,15 @@ const PATCHES: usize = 1 << 20;
 /// Tiles that are transformed by one core in a row.
 const BLOCK: usize = 64;
 
-/// The gradient towards the kernel, `[out, channels, side, side]` in row-major order, of a convolution padded by half a side.
+/// The gradient towards the kernel, `[out, channels, side, side]` in row-major order, of a convolution.
 ///
 /// # Panics
 /// If `upstream` is not as large as the output.
-pub fn of_kernel(x: View, upstream: View, side: usize, stride: usize, device: &Device) -> Vec<f32> {
-    let window = Window::new(side, stride);
+pub fn of_kernel(x: View, upstream: View, side: usize, step: Step, device: &Device) -> Vec<f32> {
+    let window = Window { side, step };
     let shape = [upstream.channels, x.channels, side, side];
     assert_eq!([upstream.height, upstream.width], window.output(&x), "the gradient does not fit the output");
-    if winograd::serves(shape, stride, x.height.min(x.width)) {
+    if winograd::serves(shape, step.stride, x.height.min(x.width)) {
         return by_tiles(x, upstream, device);
     }
     let (line, lines) = (upstream.width * upstream.channels, x.batch * upstream.height);
@@ -51,16 +51,16 @@ pub fn of_kernel(x: View, upstream: View, side: usize, stride: usize, device: &D
     turned
 }
 
-/// The gradient towards the input of a convolution padded by half a side; `x` only tells the size.
+/// The gradient towards the input of a convolution; `x` only tells the size.
 ///
 /// # Shapes
 /// - `weight`: `[out, channels, side, side]` in row-major order
 ///
 /// # Panics
 /// If weights and maps do not fit.
-pub fn of_input(x: View, weight: &[f32], upstream: View, side: usize, stride: usize, device: &Device) -> Map {
+pub fn of_input(x: View, weight: &[f32], upstream: View, side: usize, step: Step, device: &Device) -> Map {
     let (places, channels, out) = (side * side, x.channels, upstream.channels);
-    if stride == 1 {
+    if step.stride == 1 {
         // One more convolution, its kernel turned round and its channels exchanged.
         let mut turned = vec![0f32; weight.len()];
         for (from, kernel) in weight.chunks_exact(places).enumerate() {
@@ -68,10 +68,10 @@ pub fn of_input(x: View, weight: &[f32], upstream: View, side: usize, stride: us
             turned[to..to + places].iter_mut().zip(kernel.iter().rev()).for_each(|(to, value)| *to = *value);
         }
         let conv =
-            Conv::new(&turned, vec![0.0; channels], [channels, out, side, side], 1, x.height.min(x.width), device);
+            Conv::new(&turned, vec![0.0; channels], [channels, out, side, side], step, x.height.min(x.width), device);
         return conv.forward(&upstream, Default::default());
     }
-    let window = Window::new(side, stride);
+    let window = Window { side, step };
     let weight = by_place(weight, [out, channels, side, side]);
     let weight = tensor(weight, [1, places * channels, out], device).swap_dims(1, 2);
     let mut gradient = x.zeros(x.height, x.width, channels);
@@ -162,14 +162,12 @@ fn spread(y: [Lane; TILE]) -> [Lane; SEEN] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{RESNET, assert_same, random};
+    use super::super::tests::{RESNET, assert_same, burns, random};
     use super::*;
-    use burn::tensor::module::conv2d;
-    use burn::tensor::ops::ConvOptions;
     use burn::tensor::{Distribution, Tensor};
 
     /// Our gradients and those of Burn.
-    fn compare(shape: [usize; 4], stride: usize, input: [usize; 4]) {
+    fn compare(shape: [usize; 4], step: Step, input: [usize; 4]) {
         let device = Device::flex();
         let side = shape[2];
         let weight = Tensor::<4>::random(shape, Distribution::Normal(0.0, 0.2), &device);
@@ -177,16 +175,15 @@ mod tests {
         let training = device.clone().autodiff();
         let lift = |tensor: &Tensor<4>| Tensor::<4>::from_data(tensor.to_data(), &training).require_grad();
         let (x, kernel) = (lift(&planes), lift(&weight));
-        let options = ConvOptions::new([stride; 2], [side / 2; 2], [1, 1], 1);
-        let y = conv2d(x.clone(), kernel.clone(), None, options);
+        let y = burns(x.clone(), kernel.clone(), None, step, 1);
         // A gradient that differs from place to place: that of half the sum of squares is the output itself.
         let gradients = (y.clone() * y.clone() * 0.5).sum().backward();
         let flat = |tensor: Tensor<4>| tensor.into_data().try_to_vec::<f32>().unwrap();
         let y = y.inner();
         let upstream = Map::from_planes(&flat(y.clone()), y.dims());
-        let of_input = of_input(map.view(), &flat(weight), upstream.view(), side, stride, &device);
+        let of_input = of_input(map.view(), &flat(weight), upstream.view(), side, step, &device);
         assert_same(&of_input, x.grad(&gradients).unwrap());
-        let of_kernel = of_kernel(map.view(), upstream.view(), side, stride, &device);
+        let of_kernel = of_kernel(map.view(), upstream.view(), side, step, &device);
         let expected = flat(kernel.grad(&gradients).unwrap());
         let largest = expected.iter().fold(0f32, |most, value| most.max(value.abs()));
         assert_eq!(of_kernel.len(), expected.len());
@@ -197,15 +194,23 @@ mod tests {
 
     #[test]
     fn every_convolution_of_a_resnet_has_burns_gradients() {
-        RESNET.into_iter().for_each(|(shape, stride, input)| compare(shape, stride, input));
+        RESNET.into_iter().for_each(|(shape, stride, input)| compare(shape, Step::half(stride), input));
+    }
+
+    #[test]
+    fn tensorflows_padding_has_burns_gradients() {
+        for [height, width] in [[8, 8], [7, 6]] {
+            compare([16, 3, 3, 3], Step::same(2), [2, 3, height, width]);
+            compare([16, 3, 3, 3], Step::same(1), [2, 3, height, width]);
+        }
     }
 
     #[test]
     fn winograds_way_has_burns_gradients_whatever_the_size() {
         for [height, width] in [[4, 4], [7, 7], [5, 9], [16, 14]] {
-            compare([16, 8, 3, 3], 1, [2, 8, height, width]);
+            compare([16, 8, 3, 3], Step::half(1), [2, 8, height, width]);
         }
         // More tiles than one block has.
-        compare([8, 16, 3, 3], 1, [3, 16, 34, 33]);
+        compare([8, 16, 3, 3], Step::half(1), [3, 16, 34, 33]);
     }
 }

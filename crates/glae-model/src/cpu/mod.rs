@@ -12,7 +12,7 @@ mod winograd;
 
 use burn::tensor::Device;
 
-use crate::layers::{Kit, Pool};
+use crate::layers::{Activation, DeviceError, Kit, Pool, Step};
 pub use conv::{Conv, Finish};
 pub use depthwise::Depthwise;
 
@@ -42,24 +42,24 @@ impl Kit for Processor {
     type Conv = Conv;
     type Depthwise = Depthwise;
 
-    fn conv(&self, weight: &[f32], bias: Vec<f32>, shape: [usize; 4], stride: usize, map: usize) -> Conv {
-        Conv::new(weight, bias, shape, stride, map, &self.device)
+    fn conv(&self, weight: &[f32], bias: Vec<f32>, shape: [usize; 4], step: Step, map: usize) -> Conv {
+        Conv::new(weight, bias, shape, step, map, &self.device)
     }
 
-    fn depthwise(&self, weight: &[f32], bias: Vec<f32>) -> Depthwise {
-        Depthwise::new(weight, bias)
+    fn depthwise(&self, weight: &[f32], bias: Vec<f32>, stride: usize) -> Depthwise {
+        Depthwise::new(weight, bias, stride)
     }
 
     fn map(&self, planes: &[f32], shape: [usize; 4]) -> Map {
         Map::from_planes(planes, shape)
     }
 
-    fn convolve(&self, conv: &Conv, x: &Map, shortcut: Option<&Map>, activated: bool) -> Map {
-        conv.forward(x, Finish { shortcut, activated })
+    fn convolve(&self, conv: &Conv, x: &Map, shortcut: Option<&Map>, then: Activation) -> Map {
+        conv.forward(x, Finish { shortcut, then })
     }
 
-    fn convolve_depthwise(&self, conv: &Depthwise, x: &Map, activated: bool) -> Map {
-        conv.forward(x, activated)
+    fn convolve_depthwise(&self, conv: &Depthwise, x: &Map, then: Activation) -> Map {
+        conv.forward(x, then)
     }
 
     fn max_pool(&self, x: &Map, pool: Pool) -> Map {
@@ -71,7 +71,7 @@ impl Kit for Processor {
         x
     }
 
-    async fn read(&self, maps: Vec<Map>) -> Result<Vec<Vec<f32>>, String> {
+    async fn read(&self, maps: Vec<Map>) -> Result<Vec<Vec<f32>>, DeviceError> {
         Ok(maps.into_iter().map(|map| map.values).collect())
     }
 }
@@ -145,7 +145,7 @@ impl Map {
         planes
     }
 
-    /// The largest of each square; outside of the map nothing is large.
+    /// The largest of each square; padding is -inf, so it never wins the maximum.
     pub fn max_pool(&self, pool: Pool) -> Self {
         let Pool { size, stride, padding } = pool;
         let mut pooled = self.view().zeros(pool.output(self.height), pool.output(self.width), self.channels);
@@ -201,6 +201,12 @@ fn at_least(value: f32, least: f32) -> f32 {
     if value < least { least } else { value }
 }
 
+/// The value, or the nearer end of the range; plain comparisons, as in [`at_least`].
+fn within(value: f32, [least, most]: [f32; 2]) -> f32 {
+    let value = at_least(value, least);
+    if value > most { most } else { value }
+}
+
 /// Does the same to each piece of so many numbers, with its index; on several cores where there are.
 fn each(values: &mut [f32], length: usize, work: impl Fn(usize, &mut [f32]) + Send + Sync) {
     all(values.chunks_exact_mut(length).collect(), 4, work);
@@ -221,6 +227,9 @@ fn all<P>(pieces: Vec<P>, _least: usize, work: impl Fn(usize, P)) {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::layers::{Padding, same_padded};
+    use burn::tensor::module::conv2d;
+    use burn::tensor::ops::ConvOptions;
     use burn::tensor::{Distribution, Tensor};
 
     /// Kernels, strides and inputs, as a ResNet has them; the last two are smaller than a tile, and of a depth that no lane
@@ -233,6 +242,23 @@ pub(crate) mod tests {
         ([8, 8, 3, 3], 1, [2, 8, 2, 3]),
         ([5, 6, 3, 3], 1, [1, 6, 9, 9]),
     ];
+
+    /// A convolution by Burn, whatever its padding.
+    pub(crate) fn burns(
+        x: Tensor<4>,
+        weight: Tensor<4>,
+        bias: Option<Tensor<1>>,
+        step: Step,
+        groups: usize,
+    ) -> Tensor<4> {
+        let [.., side] = weight.dims();
+        let Step { stride, padding } = step;
+        let (x, padding) = match padding {
+            Padding::Half => (x, side / 2),
+            Padding::Same => (same_padded(x, side, stride), 0),
+        };
+        conv2d(x, weight, bias, ConvOptions::new([stride; 2], [padding; 2], [1, 1], groups))
+    }
 
     /// A random map, also as a tensor of planes.
     pub(crate) fn random(shape: [usize; 4]) -> (Map, Tensor<4>) {

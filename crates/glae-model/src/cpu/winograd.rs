@@ -102,7 +102,7 @@ pub(super) fn forward(x: View, weight: &Matrices, bias: &[f32], finish: Finish) 
         let products = weight.multiplied(planes, block.count());
         block.untransformed(&products, piece, x.height, x.width, out);
         let shortcut = finish.shortcut.map(|map| &map.values[start(block.first)..][..piece.len()]);
-        finished(piece, bias, shortcut, finish.activated);
+        finished(piece, bias, shortcut, finish.then);
     });
     output
 }

@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor};
 use cubecl::prelude::{CubeCount, KernelId};
 use cubecl::server::{Handle, KernelArguments};
 
-use super::shader::{self, Convolution, PIXELS, WORKGROUP};
-use crate::layers::{Kit, Pool, by_place};
+use super::shader::{self, Convolution, Depth, PIXELS, WORKGROUP};
+use crate::layers::{Activation, DeviceError, Kit, Pool, Step, by_place};
 
 /// Where buffers are made and programs run.
 #[derive(Clone)]
@@ -78,7 +78,7 @@ pub struct Conv {
     bias: Handle,
     out: usize,
     side: usize,
-    stride: usize,
+    step: Step,
 }
 
 /// A 3x3 convolution that keeps channels apart, with its bias.
@@ -86,6 +86,7 @@ pub struct Conv {
 pub struct Depthwise {
     weight: Handle,
     bias: Handle,
+    stride: usize,
 }
 
 /// Workgroups for so many fours of channels, places and images.
@@ -93,48 +94,63 @@ fn workgroups(fours: usize, places: usize, batch: usize) -> [usize; 3] {
     [fours.div_ceil(WORKGROUP[0]), places.div_ceil(WORKGROUP[1]), batch]
 }
 
+/// How programs are told of an activation.
+fn number(then: Activation) -> usize {
+    match then {
+        Activation::Linear => 0,
+        Activation::Relu => 1,
+        Activation::Relu6 => 2,
+    }
+}
+
 impl Kit for Graphics {
     type Map = Map;
     type Conv = Conv;
     type Depthwise = Depthwise;
 
-    fn conv(&self, weight: &[f32], bias: Vec<f32>, shape: [usize; 4], stride: usize, _map: usize) -> Conv {
+    fn conv(&self, weight: &[f32], bias: Vec<f32>, shape: [usize; 4], step: Step, _map: usize) -> Conv {
         let [out, channels, side, _] = shape;
         assert_eq!((weight.len(), bias.len(), out % 4), (out * channels * side * side, out, 0), "weights do not fit");
-        Conv { weight: self.upload(&by_place(weight, shape)), bias: self.upload(&bias), out, side, stride }
+        Conv { weight: self.upload(&by_place(weight, shape)), bias: self.upload(&bias), out, side, step }
     }
 
-    fn depthwise(&self, weight: &[f32], bias: Vec<f32>) -> Depthwise {
+    fn depthwise(&self, weight: &[f32], bias: Vec<f32>, stride: usize) -> Depthwise {
         assert_eq!((weight.len(), bias.len() % 4), (9 * bias.len(), 0), "weights do not fit the bias");
-        Depthwise { weight: self.upload(&by_place(weight, [bias.len(), 1, 3, 3])), bias: self.upload(&bias) }
+        let weight = self.upload(&by_place(weight, [bias.len(), 1, 3, 3]));
+        Depthwise { weight, bias: self.upload(&bias), stride }
     }
 
     fn map(&self, planes: &[f32], [batch, channels, height, width]: [usize; 4]) -> Map {
         Map { batch, height, width, channels, planes: true, values: self.upload(planes) }
     }
 
-    fn convolve(&self, conv: &Conv, x: &Map, shortcut: Option<&Map>, activated: bool) -> Map {
-        let Conv { out, side, stride, .. } = *conv;
-        let [height, width] = [x.height, x.width].map(|length| (length + side / 2 * 2 - side) / stride + 1);
+    fn convolve(&self, conv: &Conv, x: &Map, shortcut: Option<&Map>, then: Activation) -> Map {
+        let Conv { out, side, step, .. } = *conv;
+        let [rows, columns] = [x.height, x.width].map(|length| step.fit(length, side));
+        let (height, width) = (rows.places, columns.places);
         let (fours, pieces) = (out / 4, width.div_ceil(PIXELS));
         let depth = if x.planes { x.channels } else { x.channels / 4 };
-        let [activated, added] = [activated, shortcut.is_some()].map(usize::from);
-        let sizes = [x.height, x.width, depth, height, width, fours, pieces, activated, added];
+        let ends = [number(then), usize::from(shortcut.is_some())];
+        let sizes =
+            [x.height, x.width, depth, height, width, fours, pieces, ends[0], ends[1], rows.before, columns.before];
         let (sizes, values) = (self.sizes(&sizes), self.empty(x.batch * height * width * out));
         let shortcut = shortcut.unwrap_or(x);
         let buffers = vec![&x.values, &conv.weight, &conv.bias, &sizes, &shortcut.values, &values];
-        let program = Convolution { side, stride, planes: x.planes };
+        let program = Convolution { side, stride: step.stride, planes: x.planes };
         self.launch(Program::Convolution(program), workgroups(fours, pieces * height, x.batch), buffers);
         Map { batch: x.batch, height, width, channels: out, planes: false, values }
     }
 
-    fn convolve_depthwise(&self, conv: &Depthwise, x: &Map, activated: bool) -> Map {
-        let (fours, pieces) = (x.channels / 4, x.width.div_ceil(PIXELS));
-        let sizes = self.sizes(&[x.height, x.width, fours, pieces, usize::from(activated)]);
-        let values = self.empty(x.batch * x.height * x.width * x.channels);
+    fn convolve_depthwise(&self, conv: &Depthwise, x: &Map, then: Activation) -> Map {
+        let stride = conv.stride;
+        let [rows, columns] = [x.height, x.width].map(|length| Step::same(stride).fit(length, 3));
+        let (height, width) = (rows.places, columns.places);
+        let (fours, pieces) = (x.channels / 4, width.div_ceil(PIXELS));
+        let sizes = [x.height, x.width, fours, height, width, pieces, number(then), rows.before, columns.before];
+        let (sizes, values) = (self.sizes(&sizes), self.empty(x.batch * height * width * x.channels));
         let buffers = vec![&x.values, &conv.weight, &conv.bias, &sizes, &values];
-        self.launch(Program::Depthwise, workgroups(fours, pieces * x.height, x.batch), buffers);
-        Map { values, ..x.clone() }
+        self.launch(Program::Depthwise(Depth { stride }), workgroups(fours, pieces * height, x.batch), buffers);
+        Map { height, width, values, ..x.clone() }
     }
 
     fn max_pool(&self, x: &Map, pool: Pool) -> Map {
@@ -155,11 +171,15 @@ impl Kit for Graphics {
         Map { values, ..x }
     }
 
-    async fn read(&self, maps: Vec<Map>) -> Result<Vec<Vec<f32>>, String> {
+    async fn read(&self, maps: Vec<Map>) -> Result<Vec<Vec<f32>>, DeviceError> {
         debug_assert!(maps.iter().all(|map| !map.planes), "what came from outside is read again");
         let read = self.anchor.client.read_async(maps.into_iter().map(|map| map.values).collect()).await;
         let numbers = |bytes: &[u8]| bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        Ok(read.map_err(|error| format!("{error:?}"))?.iter().map(|bytes| numbers(bytes)).collect())
+        Ok(read
+            .map_err(|error| DeviceError::Stopped(format!("{error:?}")))?
+            .iter()
+            .map(|bytes| numbers(bytes))
+            .collect())
     }
 }
 
@@ -167,7 +187,7 @@ impl Kit for Graphics {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Program {
     Convolution(Convolution),
-    Depthwise,
+    Depthwise(Depth),
     MaxPool,
     AddDoubled,
 }
@@ -176,7 +196,7 @@ impl KernelSource for Program {
     fn source(&self) -> SourceTemplate {
         SourceTemplate::new(match self {
             Self::Convolution(convolution) => convolution.text(),
-            Self::Depthwise => shader::depthwise(),
+            Self::Depthwise(depth) => depth.text(),
             Self::MaxPool => shader::max_pool(),
             Self::AddDoubled => shader::add_doubled(),
         })

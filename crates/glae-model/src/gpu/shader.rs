@@ -12,7 +12,7 @@ pub(crate) const PIXELS: usize = 4;
 /// Invocations of a workgroup: groups of four output channels, and pieces of rows.
 pub(crate) const WORKGROUP: [usize; 2] = [8, 8];
 
-/// A convolution padded by half a side, with bias and, where `sizes` asks for them, shortcut and ReLU.
+/// A convolution with bias and, where `sizes` asks for them, shortcut and activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Convolution {
     /// Side of the kernel.
@@ -25,12 +25,11 @@ pub(crate) struct Convolution {
 
 impl Convolution {
     /// Buffers in their order: x, weight `[side, side, channels, out]`, bias `[out]`, sizes (height, width, channels or
-    /// fours of them, output's height and width, fours of output channels, pieces of a row, 1 for ReLU, 1 for a shortcut),
-    /// the shortcut, or any buffer where there is none, y.
+    /// fours of them, output's height and width, fours of output channels, pieces of a row, 1 for ReLU and 2 for ReLU6, 1 for a
+    /// shortcut, zeros above and left of the map), the shortcut, or any buffer where there is none, y.
     pub(crate) fn text(&self) -> String {
         let Self { side, stride, planes } = *self;
         let (kind, zero) = if planes { ("f32", "0.0") } else { ("vec4<f32>", "vec4<f32>()") };
-        let pad = side / 2;
         let lanes: &[&str] = if planes { &[""] } else { &[".x", ".y", ".z", ".w"] };
         let columns = (PIXELS - 1) * stride + side;
         let fours = "vec4<f32>";
@@ -45,11 +44,11 @@ impl Convolution {
             line(format_args!("var sum{pixel} = bias[own];"));
         }
         for column in 0..columns {
-            line(format_args!("let at{column} = left * {stride} + {column} - {pad};"));
+            line(format_args!("let at{column} = left * {stride} + {column} - sizes[10];"));
             line(format_args!("let in{column} = at{column} >= 0 && at{column} < width;"));
         }
         line(format_args!("for (var tap = 0; tap < {side}; tap++) {{"));
-        line(format_args!("let above = row * {stride} + tap - {pad};"));
+        line(format_args!("let above = row * {stride} + tap - sizes[9];"));
         line(format_args!("if (above < 0 || above >= height) {{ continue; }}"));
         line(format_args!("for (var channel = 0; channel < channels; channel++) {{"));
         if planes {
@@ -98,36 +97,47 @@ pub(crate) fn max_pool() -> String {
 "
 }
 
-/// A 3x3 convolution that keeps channels apart, padded by one, of maps whose channels come last, in fours. Buffers: x, weight
-/// `[3, 3, channels]`, bias, sizes (height, width, fours, pieces of a row, 1 for ReLU), y.
-pub(crate) fn depthwise() -> String {
-    let inputs = [("x", "vec4<f32>"), ("weight", "vec4<f32>"), ("bias", "vec4<f32>"), ("sizes", "i32")];
-    let mut text = bindings(&inputs, ("y", "vec4<f32>")) + &start("piece");
-    let mut line = |words: std::fmt::Arguments| writeln!(text, "{words}").expect("a text takes what is written");
-    line(format_args!("let height = sizes[0]; let width = sizes[1]; let fours = sizes[2]; let pieces = sizes[3];"));
-    line(format_args!("if (own >= fours || piece >= pieces * height) {{ return; }}"));
-    line(format_args!("let row = piece / pieces; let left = piece % pieces * {PIXELS};"));
-    for pixel in 0..PIXELS {
-        line(format_args!("var sum{pixel} = bias[own];"));
-    }
-    line(format_args!("for (var tap = 0; tap < 3; tap++) {{"));
-    line(format_args!("let above = row + tap - 1;"));
-    line(format_args!("if (above < 0 || above >= height) {{ continue; }}"));
-    line(format_args!("let start = (image * height + above) * width * fours + own;"));
-    for column in 0..PIXELS + 2 {
-        line(format_args!("let at{column} = left + {column} - 1;"));
-        line(format_args!(
-            "let x{column} = select(vec4<f32>(), x[start + at{column} * fours], at{column} >= 0 && at{column} < width);"
-        ));
-    }
-    for place in 0..3 {
-        line(format_args!("let w{place} = weight[(tap * 3 + {place}) * fours + own];"));
+/// A 3x3 convolution that keeps channels apart, of maps whose channels come last, in fours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Depth {
+    /// Pixels between two places of the kernel.
+    pub(crate) stride: usize,
+}
+
+impl Depth {
+    /// Buffers: x, weight `[3, 3, channels]`, bias, sizes (height, width, fours, output's height and width, pieces of a row, 1
+    /// for ReLU and 2 for ReLU6, zeros above and left of the map), y.
+    pub(crate) fn text(&self) -> String {
+        let Self { stride } = *self;
+        let inputs = [("x", "vec4<f32>"), ("weight", "vec4<f32>"), ("bias", "vec4<f32>"), ("sizes", "i32")];
+        let mut text = bindings(&inputs, ("y", "vec4<f32>")) + &start("piece");
+        let mut line = |words: std::fmt::Arguments| writeln!(text, "{words}").expect("a text takes what is written");
+        line(format_args!("let height = sizes[0]; let width = sizes[1]; let fours = sizes[2];"));
+        line(format_args!("let rows = sizes[3]; let columns = sizes[4]; let pieces = sizes[5];"));
+        line(format_args!("if (own >= fours || piece >= pieces * rows) {{ return; }}"));
+        line(format_args!("let row = piece / pieces; let left = piece % pieces * {PIXELS};"));
         for pixel in 0..PIXELS {
-            line(format_args!("sum{pixel} += x{} * w{place};", pixel + place));
+            line(format_args!("var sum{pixel} = bias[own];"));
         }
+        line(format_args!("for (var tap = 0; tap < 3; tap++) {{"));
+        line(format_args!("let above = row * {stride} + tap - sizes[7];"));
+        line(format_args!("if (above < 0 || above >= height) {{ continue; }}"));
+        line(format_args!("let start = (image * height + above) * width * fours + own;"));
+        for column in 0..(PIXELS - 1) * stride + 3 {
+            line(format_args!("let at{column} = left * {stride} + {column} - sizes[8];"));
+            line(format_args!(
+                "let x{column} = select(vec4<f32>(), x[start + at{column} * fours], at{column} >= 0 && at{column} < width);"
+            ));
+        }
+        for place in 0..3 {
+            line(format_args!("let w{place} = weight[(tap * 3 + {place}) * fours + own];"));
+            for pixel in 0..PIXELS {
+                line(format_args!("sum{pixel} += x{} * w{place};", pixel * stride + place));
+            }
+        }
+        line(format_args!("}}"));
+        text + &end(["rows", "columns"], 6, None)
     }
-    line(format_args!("}}"));
-    text + &end(["height", "width"], 4, None)
 }
 
 /// The sum of a map and of one of half its size, whose pixels count four times each; channels come last, in fours. Buffers:
@@ -155,9 +165,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
     )
 }
 
-/// Where a convolution ends: its sums go to the piece of a row that starts at `left`, with ReLU where `sizes` has a 1 at
-/// `activated`, and before it with the shortcut where `sizes` has a 1 there.
-fn end([rows, columns]: [&str; 2], activated: usize, shortcut: Option<usize>) -> String {
+/// Where a convolution ends: its sums go to the piece of a row that starts at `left`, with the activation that `sizes` names at
+/// `then` (0 none, 1 ReLU, 2 ReLU6), and before it with the shortcut where `sizes` has a 1 there.
+fn end([rows, columns]: [&str; 2], then: usize, shortcut: Option<usize>) -> String {
     let added =
         shortcut.map_or_else(String::new, |flag| format!("if (sizes[{flag}] == 1) {{ found += shortcut[to]; }}\n"));
     let store = |pixel: usize| {
@@ -165,12 +175,15 @@ fn end([rows, columns]: [&str; 2], activated: usize, shortcut: Option<usize>) ->
             "if (left + {pixel} < {columns}) {{
 let to = ((image * {rows} + row) * {columns} + left + {pixel}) * fours + own;
 var found = sum{pixel};
-{added}y[to] = select(found, max(found, vec4<f32>()), sizes[{activated}] == 1);
+{added}y[to] = clamp(found, vec4<f32>(least), vec4<f32>(most));
 }}
 "
         )
     };
-    (0..PIXELS).map(store).collect::<String>() + "}\n"
+    let range = format!(
+        "let least = select(0.0, -3.4e38, sizes[{then}] == 0); let most = select(3.4e38, 6.0, sizes[{then}] == 2);\n"
+    );
+    range + &(0..PIXELS).map(store).collect::<String>() + "}\n"
 }
 
 fn bindings(inputs: &[(&str, &str)], (output, kind): (&str, &str)) -> String {
@@ -185,9 +198,10 @@ fn bindings(inputs: &[(&str, &str)], (output, kind): (&str, &str)) -> String {
 mod tests {
     use super::*;
 
-    /// The programs of ResNet-18 and ResNet-50, and others that could be asked for.
+    /// The programs of the backbones and of the detector, and others that could be asked for.
     fn all() -> Vec<String> {
-        let mut texts = vec![max_pool(), depthwise(), add_doubled()];
+        let mut texts = vec![max_pool(), add_doubled()];
+        texts.extend([1, 2].map(|stride| Depth { stride }.text()));
         for (side, stride, planes) in
             [(7, 2, true), (3, 1, false), (3, 2, false), (1, 1, false), (1, 2, false), (3, 2, true)]
         {

@@ -45,6 +45,8 @@ pub enum Objective {
 pub struct Terms {
     /// Weight of the L1 term in [`Objective::Glae`] and [`Objective::Base`]; 1 in the paper.
     pub l1: f64,
+    /// Weight of the local branch in [`Objective::Glae`]; 1 in the paper.
+    pub local: f64,
     /// Standard deviation of the prediction's noise in years, in [`Objective::BalancedMse`].
     pub noise: f64,
 }
@@ -54,10 +56,10 @@ impl Objective {
     pub const ALL: [Self; 6] = [Self::Glae, Self::Kl, Self::Base, Self::Dex, Self::MeanVariance, Self::BalancedMse];
 
     /// The loss of one batch; its rows' mean, weighted as the labels say. `[1]`
-    pub fn loss(self, logits: Logits, labels: &Labels, Terms { l1, noise }: Terms) -> Tensor<1> {
+    pub fn loss(self, logits: Logits, labels: &Labels, Terms { l1, local, noise }: Terms) -> Tensor<1> {
         let holistic = logits.holistic.clone();
         match self {
-            Self::Glae => Loss::new(logits, labels, l1).total(),
+            Self::Glae => Loss::new(logits, labels, l1).total(local),
             Self::Base => base(holistic, labels, l1),
             Self::Kl => labels.mean(kl_divergence(&labels.distributions, log_softmax(holistic, 1))),
             Self::Dex => labels.mean(cross_entropy(log_softmax(holistic, 1), labels)),
@@ -114,7 +116,7 @@ mod tests {
         }
         let holistic: Tensor<2> = Tensor::from_data(TensorData::new(values, [rows.len(), AGES]), &device);
         let logits = Logits { local: Tensor::zeros([rows.len(), AGES, 1, 1], &device), holistic };
-        objective.loss(logits, &Labels::new(ages, 1.0, &device), Terms { l1: 1.0, noise }).into_scalar()
+        objective.loss(logits, &Labels::new(ages, 1.0, &device), Terms { l1: 1.0, local: 1.0, noise }).into_scalar()
     }
 
     #[test]
@@ -199,15 +201,21 @@ mod tests {
         let glae = Rearrange { r: 4, kernel: 4, stride: 4 };
         let plain = Rearrange { r: 1, kernel: 1, stride: 1 };
         for (rearrange, projection) in [(glae, Projection::Pool), (plain, Projection::Average)] {
-            let config =
-                NetworkConfig { backbone: Backbone::ResNet18, width: 8, input_size: 64, rearrange, projection };
+            let config = NetworkConfig {
+                backbone: Backbone::ResNet18,
+                width: 8,
+                input_size: 64,
+                rearrange,
+                projection,
+                hidden: None,
+            };
             config.check().unwrap();
             let net = AgeNet::new(&config, &device);
             for objective in Objective::ALL {
                 let input = Tensor::random([4, 3, 64, 64], Distribution::Normal(0.0, 1.0), &device);
                 let labels = Labels::new(&[3.0, 30.0, 31.0, 80.0], 1.0, &device);
                 let logits = net.vanilla.forward(net.backbone.forward(input));
-                let gradients = objective.loss(logits, &labels, Terms { l1: 1.0, noise: 8.0 }).backward();
+                let gradients = objective.loss(logits, &labels, Terms { l1: 1.0, local: 1.0, noise: 8.0 }).backward();
                 for (part, name) in [(true, "backbone"), (false, "vanilla")] {
                     let mut bare = Bare { gradients: &gradients, path: Vec::new(), found: Vec::new(), seen: 0 };
                     if part {

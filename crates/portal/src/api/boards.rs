@@ -1,21 +1,22 @@
-//! Boards as everybody sees them, and as a team sees them with its private rows.
-
-use std::sync::Arc;
+//! Boards: as they are seen without a token, and as a team sees them with its private rows.
 
 use axum::{extract::State, response::Response};
-use glae_api::{BoardPage, BoardSummary, Quota};
+use glae_api::{Board, BoardPage, BoardSummary, ContestPage, Phase, Quota, Scores, TruthVersion};
 use serde::Deserialize;
 
 use super::{csv_response, json_response};
 use crate::{
     board::{Loaded, truth_name},
+    contest::{self, standing},
     extract::{OnBoard, Query},
     problem::{ApiError, ApiResult, Kind},
     quota::Allowance,
+    rankings::{self, Placed},
     results::{self, Rated},
     state::Portal,
     submission::Submission,
     token::Caller,
+    versions,
 };
 
 /// The two rows to compare.
@@ -26,28 +27,112 @@ pub struct Pair {
     b: String,
 }
 
+/// Which part of a ranking.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    from: Option<u32>,
+    limit: Option<u32>,
+}
+
+/// No ranking has more places; the end of a page stays a number.
+const MOST_PLACES: u32 = 1 << 30;
+
 /// All boards.
 #[utoipa::path(get, path = "/api/v1/boards", tag = "boards",
     responses((status = 200, description = "The boards, by id.", body = [BoardSummary])))]
 pub async fn list(State(portal): State<Portal>) -> ApiResult<axum::Json<Vec<BoardSummary>>> {
     let mut boards = Vec::with_capacity(portal.boards.len());
     for board in portal.boards.values() {
-        boards.push(board.summary(rows(&portal, board, None).await?));
+        let phase = contest::now(&portal, board).await?.map(|contest| contest.phase);
+        let (database, primary) = (&portal.database, board.board.primary);
+        let summary = if phase == Some(Phase::Closed) {
+            let submissions = Submission::on_board(database, &board.board.id, None).await?;
+            board.summary(submissions.iter().map(|one| one.row(board, None, phase)).collect())
+        } else {
+            let of_file = board.summary(Vec::new());
+            let (rows, best) = rankings::count(database, &board.board.id, None).await?;
+            let best = best.map(|key| if primary.ascending() { key } else { -key });
+            let scores = |number| primary.with(Scores::default(), number);
+            let first = primary.compare(&scores(best), &scores(of_file.best)).is_lt();
+            BoardSummary { rows: of_file.rows + rows, best: if first { best } else { of_file.best }, ..of_file }
+        };
+        boards.push(BoardSummary { contest: phase, ..summary });
     }
     Ok(axum::Json(boards))
 }
 
-/// A board with its rows, best first. With a token also the team's private rows.
+/// A board with its rows, best first. With a token also the team's private rows. With `limit` a part of the ranking.
 #[utoipa::path(get, path = "/api/v1/boards/{board}", tag = "boards", security((), ("token" = [])),
-    params(("board" = String, Path, description = "The board's id.")),
+    params(("board" = String, Path, description = "The board's id."),
+        ("from" = Option<u32>, Query, description = "With `limit`: the first place, from 0."),
+        ("limit" = Option<u32>, Query, description = "How many rows, 1 to 1000; all if absent.", minimum = 1,
+            maximum = 1000)),
     responses((status = 200, description = "The board.", body = BoardPage)))]
 pub async fn page(
     State(portal): State<Portal>,
     viewer: Option<Caller>,
     OnBoard(board): OnBoard,
+    Query(part): Query<Part>,
 ) -> ApiResult<axum::Json<BoardPage>> {
-    let rows = rows(&portal, &board, viewer.as_ref().map(|caller| caller.team.as_str())).await?;
-    Ok(axum::Json(BoardPage { board: board.ranked(rows), test_counts: board.test_counts() }))
+    let team = viewer.as_ref().map(|caller| caller.team.as_str());
+    let contest = contest::now(&portal, &board).await?;
+    let (database, phase) = (&portal.database, contest.as_ref().map(|contest| contest.phase));
+    let from = part.from.unwrap_or_default();
+    if part.limit.is_some_and(|limit| !(1..=1000).contains(&limit)) || (part.limit.is_none() && from > 0) {
+        return Err(ApiError::malformed("limit must lie between 1 and 1000, and from needs it."));
+    }
+    let (shown, standings, total, own_rank) = match part.limit {
+        // The ranking of a closed contest is that of the finals, which are few.
+        Some(limit) if phase != Some(Phase::Closed) => {
+            let placed = rankings::page(database, &board, team, from.min(MOST_PLACES), limit).await?;
+            let submissions: Vec<_> = placed.iter().filter_map(Placed::submission).cloned().collect();
+            let standings = standing::of(database, &board, contest.as_ref(), &submissions, team).await?;
+            let rows = placed.into_iter().map(|placed| match placed {
+                Placed::File(row) => row,
+                Placed::Submitted(submission) => submission.row(&board, team, phase),
+            });
+            let shown = Board { rows: rows.collect(), ..board.board.clone() };
+            let (total, _) = rankings::count(database, &board.board.id, team).await?;
+            let own = match team {
+                Some(team) => rankings::own(database, &board, team).await?,
+                None => None,
+            };
+            (shown, standings, Some(total + board.board.rows.len() as u32), own)
+        }
+        _ => {
+            let submissions = Submission::on_board(database, &board.board.id, team).await?;
+            let standings = standing::of(database, &board, contest.as_ref(), &submissions, team).await?;
+            let rows = submissions.iter().map(|submission| {
+                let mut row = submission.row(&board, team, phase);
+                // A team has one place in a contest; its other submissions have none.
+                if standings.get(&row.id).is_some_and(|standing| standing.is_final == Some(false)) {
+                    row.scores = board.board.primary.with(row.scores, None);
+                }
+                row
+            });
+            let mut shown = board.ranked(rows.collect());
+            let total = shown.rows.len() as u32;
+            if let Some(limit) = part.limit {
+                shown.rows = shown.rows.into_iter().skip(from as usize).take(limit as usize).collect();
+            }
+            (shown, standings, part.limit.map(|_| total), None)
+        }
+    };
+    let steps = portal.hidden.get(&board.board.id).map(|hidden| hidden.steps.clone()).unwrap_or_default();
+    let page =
+        |now: contest::Now| ContestPage { rules: now.rules, phase: now.phase, steps, announcement: now.announcement };
+    Ok(axum::Json(BoardPage {
+        board: shown,
+        total,
+        own_rank,
+        test_counts: board.test_counts(),
+        contest: contest.map(page),
+        standings,
+        truth_version: versions::newest(&portal.database, &board.board.id)
+            .await?
+            .map(|version| TruthVersion { fingerprint: version.fingerprint.chars().take(16).collect(), ..version }),
+    }))
 }
 
 /// The truth of a board, if it is public.
@@ -74,7 +159,8 @@ pub async fn quota(
     caller: Caller,
     OnBoard(board): OnBoard,
 ) -> ApiResult<axum::Json<Quota>> {
-    Ok(axum::Json(allowance(&portal, &board, &caller).left(&portal.database).await?))
+    let contest = contest::now(&portal, &board).await?;
+    Ok(axum::Json(allowance(&portal, &board, &caller, contest.as_ref()).left(&portal.database).await?))
 }
 
 /// A paired bootstrap between two rows whose predictions are stored: is A better than B?
@@ -90,23 +176,20 @@ pub async fn compare(
 ) -> ApiResult<Response> {
     let a = Rated::find(&portal, &board, &pair.a, viewer.as_ref()).await?;
     let b = Rated::find(&portal, &board, &pair.b, viewer.as_ref()).await?;
+    contest::require_closed(&portal, &board).await?;
     results::comparison(&portal, &board, &a, &b).await.map(json_response)
 }
 
 /// What a team may send to a board now.
-pub(crate) fn allowance(portal: &Portal, board: &Loaded, caller: &Caller) -> Allowance {
+pub(crate) fn allowance(portal: &Portal, board: &Loaded, caller: &Caller, contest: Option<&contest::Now>) -> Allowance {
     Allowance {
         board: board.board.id.clone(),
         team: caller.team.clone(),
         submissions: board.board.submissions_per_day,
         failures: portal.config.limits.failures_per_day,
+        in_all: contest.map(|contest| contest.rules.submissions_in_all),
         now: portal.now(),
     }
-}
-
-async fn rows(portal: &Portal, board: &Arc<Loaded>, team: Option<&str>) -> ApiResult<Vec<glae_api::Row>> {
-    let submissions = Submission::on_board(&portal.database, &board.board.id, team).await?;
-    Ok(submissions.iter().map(|submission| submission.row(board, team)).collect())
 }
 
 fn why_no_truth(board: &Loaded) -> &'static str {

@@ -6,16 +6,19 @@ use std::{
 };
 
 use axum::{
+    body::Body,
     extract::{MatchedPath, Request, State},
-    http::{HeaderValue, Method, header},
+    http::{HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use sha2::{Digest, Sha256};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    extract::Address,
+    address::Address,
     problem::{ApiError, Kind},
+    random,
     state::Portal,
 };
 
@@ -23,7 +26,7 @@ use crate::{
 pub async fn limit(State(portal): State<Portal>, request: Request, next: Next) -> Response {
     let limits = &portal.config.limits;
     let (parts, body) = request.into_parts();
-    let Address(address) = Address::of(&parts, limits.trust_proxy);
+    let Address(address) = Address::of(&parts, limits.proxies);
     // Health checks come often, from one address, and cost nothing.
     let health = matches!(parts.uri.path(), "/readyz" | "/metrics");
     if !health && let Err(seconds) = portal.by_address.take(address, Instant::now()) {
@@ -32,6 +35,8 @@ pub async fn limit(State(portal): State<Portal>, request: Request, next: Next) -
     let upload = parts.method == Method::POST && parts.uri.path().ends_with("/submissions");
     let seconds = if upload { limits.upload_seconds } else { limits.request_seconds };
     let private = parts.headers.contains_key(header::AUTHORIZATION);
+    let known = parts.headers.get(header::IF_NONE_MATCH).cloned();
+    let get = parts.method == Method::GET;
     let answer = next.run(Request::from_parts(parts, body));
     let mut response = match tokio::time::timeout(Duration::from_secs(seconds), answer).await {
         Ok(response) => response,
@@ -40,11 +45,40 @@ pub async fn limit(State(portal): State<Portal>, request: Request, next: Next) -
             ApiError::new(Kind::TIMEOUT, detail).into_response()
         }
     };
+    if get && response.status() == StatusCode::OK {
+        response = tagged(response, known.as_ref()).await;
+    }
     // What a team sees with its token must not be handed to the next person by a cache in between.
     let keep = if private { "no-store" } else { "no-cache" };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
     response.headers_mut().append(header::VARY, HeaderValue::from_static("authorization"));
     response
+}
+
+/// Gives JSON an ETag, and leaves its body out where the asker has the same already.
+async fn tagged(response: Response, known: Option<&HeaderValue>) -> Response {
+    if response.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let bytes = match axum::body::to_bytes(body, usize::MAX).await {
+        Ok(bytes) => bytes,
+        Err(error) => return ApiError::internal(error).into_response(),
+    };
+    let tag = format!("\"{}\"", &random::encode(&Sha256::digest(&bytes))[..32]);
+    let same = known
+        .and_then(|known| known.to_str().ok())
+        .is_some_and(|known| known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag));
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        parts.headers.insert(header::ETAG, tag);
+    }
+    if same {
+        parts.status = StatusCode::NOT_MODIFIED;
+        parts.headers.remove(header::CONTENT_TYPE);
+        parts.headers.remove(header::CONTENT_LENGTH);
+        return Response::from_parts(parts, Body::empty());
+    }
+    Response::from_parts(parts, Body::from(bytes))
 }
 
 /// Turns a panic into a 500 problem; the server goes on.
@@ -70,6 +104,7 @@ fn known_method(method: &Method) -> &'static str {
         "GET" => "GET",
         "HEAD" => "HEAD",
         "POST" => "POST",
+        "PUT" => "PUT",
         "PATCH" => "PATCH",
         "DELETE" => "DELETE",
         _ => "other",

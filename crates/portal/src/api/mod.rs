@@ -1,10 +1,11 @@
 //! The routes below `/api/v1`, and `/readyz` and `/metrics` beside them.
 //!
-//! Reading order: [`boards`], [`rows`], [`submissions`], [`teams`], [`about`] (documentation and health), [`layers`]
+//! Reading order: [`boards`], [`contests`], [`rows`], [`submissions`], [`teams`], [`about`] (documentation and health), [`layers`]
 //! (what happens around every request).
 
 pub mod about;
 pub mod boards;
+pub mod contests;
 pub mod layers;
 pub mod rows;
 pub mod submissions;
@@ -72,6 +73,8 @@ fn described(upload_bytes: usize) -> (Router<Portal>, OpenApi) {
         .routes(routes!(boards::truth))
         .routes(routes!(boards::quota))
         .routes(routes!(boards::compare))
+        .routes(routes!(contests::entry, contests::enter))
+        .routes(routes!(contests::choose))
         .routes(routes!(rows::predictions))
         .routes(routes!(rows::report))
         .routes(routes!(rows::worst))

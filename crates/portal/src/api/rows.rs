@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::{csv_response, json_response};
 use crate::{
+    contest,
     extract::{OnBoard, Query, RowId},
     problem::{ApiError, ApiResult, Kind},
     results::{self, Rated},
@@ -33,8 +34,9 @@ pub async fn predictions(
 ) -> ApiResult<Response> {
     let rated = Rated::find(&portal, &board, &row, viewer.as_ref()).await?;
     let team = viewer.as_ref().map(|caller| caller.team.as_str());
+    let phase = contest::now(&portal, &board).await?.map(|contest| contest.phase);
     if let Rated::Submitted(submission) = &rated
-        && !submission.shows_predictions(&board, team)
+        && !submission.shows_predictions(&board, team, phase)
     {
         return Err(ApiError::not_found("row with predictions"));
     }
@@ -55,6 +57,7 @@ pub async fn report(
     RowId(row): RowId,
 ) -> ApiResult<Response> {
     let rated = Rated::find(&portal, &board, &row, viewer.as_ref()).await?;
+    contest::require_closed(&portal, &board).await?;
     results::report(&portal, &board, &rated).await.map(json_response)
 }
 

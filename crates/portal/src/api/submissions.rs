@@ -5,15 +5,17 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use glae_api::{Metadata, MetadataChange, ROOT, Row, Submitted};
+use glae_api::{Metadata, MetadataChange, Phase, ROOT, Row, Submitted};
 
 use super::{boards::allowance, csv_response, json_response};
 use crate::{
     accept::{self, Answer, Attempt},
+    address::Address,
     board::Loaded,
+    contest::{self, entry},
     extract::{Json, OnBoard, Owned, Visible},
     form::Form,
-    metadata,
+    leftovers, metadata,
     problem::{ApiError, ApiResult, Kind, problem_response},
     results::{self, Rated},
     scoring,
@@ -48,6 +50,7 @@ pub struct SubmissionForm {
 pub async fn submit(
     State(portal): State<Portal>,
     caller: Caller,
+    Address(address): Address,
     OnBoard(board): OnBoard,
     headers: HeaderMap,
     form: Form,
@@ -55,20 +58,40 @@ pub async fn submit(
     if board.truth.is_none() {
         return Err(ApiError::new(Kind::CLOSED_BOARD, "The server has no truth for this board."));
     }
-    let key = idempotency_key(&headers)?;
-    let allowance = allowance(&portal, &board, &caller);
-    let left = allowance.left(&portal.database).await?;
-    if let Err(used_up) = allowance.require(left)
-        && !accept::is_repeated(&portal, &caller, key.as_deref()).await?
-    {
-        // A client that is still sending does not read: take the rest, so that it hears why.
-        form.drain().await;
-        return Err(used_up);
+    if caller.banned {
+        return Err(ApiError::new(Kind::NOT_ADMITTED, "The organiser has banned this team."));
     }
+    let contest = contest::now(&portal, &board).await?;
+    if let Some(contest) = &contest {
+        contest::require_open(contest)?;
+        entry::require(&portal.database, contest, &board.board.id, &caller).await?;
+    }
+    let key = idempotency_key(&headers)?;
+    let allowance = allowance(&portal, &board, &caller, contest.as_ref());
+    // Of requests with the same key the first is answered first; the others then get its answer.
+    let _turn = match &key {
+        Some(key) => Some(portal.keys.take((caller.team.clone(), key.clone())).await),
+        None => None,
+    };
+    let mut _reserved = None;
+    if !accept::is_repeated(&portal, &caller, key.as_deref()).await? {
+        // Reserved first and read then: an upload that ends in between is counted in one of the two.
+        let reserved = portal.reservations.reserve(&caller.team, &board.board.id);
+        if let Err(used_up) = allowance.require(allowance.left(&portal.database).await?, reserved.count) {
+            drop(reserved);
+            // A client that is still sending does not read: take the rest, so that it hears why.
+            form.drain().await;
+            return Err(used_up);
+        }
+        _reserved = Some(reserved);
+    }
+    let _team = portal.team_uploads.take(caller.team.clone()).await;
+    let _address = portal.address_uploads.take(address).await;
+    portal.metrics.upload();
     let parts = form.read(&portal.config.limits).await?;
-    let attempt = Attempt { caller, board, metadata: metadata::checked(parts.metadata)?, allowance, key };
+    let attempt = Attempt { caller, board, metadata: metadata::checked(parts.metadata)?, allowance, contest, key };
     let (server, on) = (portal.clone(), attempt.board.clone());
-    let receive = move || scoring::receive(parts.predictions, &on, &server.config.limits, &server.metrics);
+    let receive = move || scoring::receive(parts.predictions, &server, &on);
     let scored = portal.workers.run(receive).await??;
     let answer = attempt.finish(&portal, scored).await?;
     Ok(response(answer))
@@ -80,7 +103,8 @@ pub async fn submit(
     responses((status = 200, description = "The row.", body = Row)))]
 pub async fn read(State(portal): State<Portal>, Visible { submission, viewer }: Visible) -> ApiResult<axum::Json<Row>> {
     let board = board_of(&portal, &submission.board)?;
-    Ok(axum::Json(submission.row(board, viewer.as_ref().map(|caller| caller.team.as_str()))))
+    let phase = phase(&portal, board).await?;
+    Ok(axum::Json(submission.row(board, viewer.as_ref().map(|caller| caller.team.as_str()), phase)))
 }
 
 /// Replaces the text of a submission, and who may see it.
@@ -94,7 +118,8 @@ pub async fn change(
 ) -> ApiResult<axum::Json<Row>> {
     let board = board_of(&portal, &submission.board)?;
     submission.change(&portal.database, metadata::checked(change)?, portal.now()).await?;
-    Ok(axum::Json(submission.row(board, Some(&submission.team))))
+    let phase = phase(&portal, board).await?;
+    Ok(axum::Json(submission.row(board, Some(&submission.team), phase)))
 }
 
 /// Withdraws a submission: it and its predictions are gone, and its address answers 404 from then on. The quota stays
@@ -105,7 +130,7 @@ pub async fn change(
 pub async fn withdraw(State(portal): State<Portal>, Owned(submission): Owned) -> ApiResult<StatusCode> {
     submission.withdraw(&portal.database).await?;
     // The submission is gone whatever happens to its file; the next sweep would find it.
-    if let Err(error) = accept::sweep_file(&portal, &submission.predictions).await {
+    if let Err(error) = leftovers::remove(&portal, &submission.predictions).await {
         tracing::warn!(?error, "a withdrawn file was not removed");
     }
     Ok(StatusCode::NO_CONTENT)
@@ -117,6 +142,7 @@ pub async fn withdraw(State(portal): State<Portal>, Owned(submission): Owned) ->
     responses((status = 200, description = "A `glae_metrics::Report`.", body = serde_json::Value)))]
 pub async fn report(State(portal): State<Portal>, Visible { submission, .. }: Visible) -> ApiResult<Response> {
     let board = portal.boards.get(&submission.board).ok_or_else(|| ApiError::not_found("board"))?;
+    contest::require_closed(&portal, board).await?;
     results::report(&portal, board, &Rated::Submitted(Box::new(submission))).await.map(json_response)
 }
 
@@ -126,12 +152,18 @@ pub async fn report(State(portal): State<Portal>, Visible { submission, .. }: Vi
     responses((status = 200, description = "The predictions.", body = String, content_type = "text/csv")))]
 pub async fn predictions(State(portal): State<Portal>, Visible { submission, viewer }: Visible) -> ApiResult<Response> {
     let board = board_of(&portal, &submission.board)?;
-    if !submission.shows_predictions(board, viewer.as_ref().map(|caller| caller.team.as_str())) {
+    let phase = phase(&portal, board).await?;
+    if !submission.shows_predictions(board, viewer.as_ref().map(|caller| caller.team.as_str()), phase) {
         return Err(ApiError::not_found("submission with predictions"));
     }
     let predictions = results::stored(&portal, &submission.predictions).await?;
     let text = portal.workers.run(move || predictions.to_csv()).await?;
     Ok(csv_response(text, &submission.id))
+}
+
+/// Where the board's contest stands, if it is one.
+async fn phase(portal: &Portal, board: &Loaded) -> ApiResult<Option<Phase>> {
+    Ok(contest::now(portal, board).await?.map(|contest| contest.phase))
 }
 
 fn board_of<'a>(portal: &'a Portal, id: &str) -> ApiResult<&'a Loaded> {

@@ -6,7 +6,8 @@ use axum::{extract::State, http::StatusCode};
 use glae_api::{NewTeam, Team, Token};
 
 use crate::{
-    extract::{Address, Json},
+    address::Address,
+    extract::Json,
     problem::{ApiError, ApiResult},
     state::Portal,
     team,

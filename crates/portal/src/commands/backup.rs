@@ -5,14 +5,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::{Places, told};
-use crate::{database::Source, state::Portal, submission::Submission};
+use crate::{
+    copy,
+    database::{Database, Source},
+    state::Portal,
+    submission::Submission,
+};
 
-/// Writes database, predictions and boards to one file (tar, zstd), while the server goes on. To restore, unpack it
-/// into an empty data folder: `tar --zstd -xf FILE -C DIR`. The file holds hidden truth.
+/// Writes database, predictions and boards to one file (tar, zstd), while the server goes on. `portal restore` brings it
+/// back, into SQLite or PostgreSQL whichever it came from. The file holds hidden truth.
 #[derive(Debug, Args)]
 pub struct Backup {
     /// The file to write.
@@ -29,10 +34,7 @@ impl Backup {
     pub async fn run(self) -> Result<()> {
         let portal = self.places.open().await?;
         let files = backup(&portal, &self.file).await?;
-        println!("{}: {files} predictions files", self.file.display());
-        if matches!(portal.config.database, Source::Postgres(_)) {
-            println!("the database is not in it; run: pg_dump --format=custom --file=portal.dump \"$DATABASE_URL\"");
-        }
+        println!("{}: the database and {files} predictions files", self.file.display());
         portal.database.close().await;
         Ok(())
     }
@@ -44,7 +46,7 @@ impl Backup {
 /// such a submission must not come back complete.
 ///
 /// # Errors
-/// If something cannot be read or written.
+/// If something cannot be read or written, or the store lacks a file that a submission names.
 pub async fn backup(portal: &Portal, path: &Path) -> Result<usize> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Written beside its place and renamed: a backup is whole or not there. Only its owner can read it.
@@ -53,11 +55,9 @@ pub async fn backup(portal: &Portal, path: &Path) -> Result<usize> {
     let mut archive = tar::Builder::new(zstd::Encoder::new(target.as_file(), 3)?);
     archive.mode(tar::HeaderMode::Deterministic);
     let workspace = tempfile::tempdir_in(folder)?;
-    if matches!(portal.config.database, Source::Sqlite(_)) {
-        let copy = workspace.path().join("portal.sqlite");
-        portal.database.snapshot(&copy).await.context("cannot copy the database")?;
-        archive.append_path_with_name(&copy, "portal.sqlite")?;
-    }
+    let copy = workspace.path().join("portal.sqlite");
+    copy_database(portal, &copy).await.context("cannot copy the database")?;
+    archive.append_path_with_name(&copy, "portal.sqlite")?;
     let boards = portal.config.data.join("boards");
     if boards.is_dir() {
         archive.append_dir_all("boards", &boards)?;
@@ -66,9 +66,10 @@ pub async fn backup(portal: &Portal, path: &Path) -> Result<usize> {
     let mut hashes: Vec<_> = submissions.into_iter().map(|submission| submission.predictions).collect();
     hashes.sort();
     hashes.dedup();
-    let mut files = 0;
+    let (mut files, mut missing) = (0, Vec::new());
     for hash in hashes {
         if !portal.store.has(&hash).await? {
+            missing.push(hash);
             continue;
         }
         let bytes = portal.store.get(&hash).await?;
@@ -79,8 +80,33 @@ pub async fn backup(portal: &Portal, path: &Path) -> Result<usize> {
         archive.append_data(&mut header, format!("predictions/{}/{hash}.zst", &hash[..2]), bytes.as_slice())?;
         files += 1;
     }
+    if !missing.is_empty() {
+        let named = Submission::all(&portal.database).await.map_err(told)?;
+        missing.retain(|hash| named.iter().any(|submission| submission.predictions == *hash));
+    }
+    ensure!(
+        missing.is_empty(),
+        "the store lacks {} files that submissions name, so no backup was written; `portal doctor` lists them",
+        missing.len()
+    );
     let written: &File = archive.into_inner()?.finish()?;
     written.sync_all()?;
     target.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(files)
+}
+
+/// Writes the database as it is at one moment to a SQLite file.
+async fn copy_database(portal: &Portal, path: &Path) -> Result<()> {
+    if matches!(portal.config.database, Source::Sqlite(_)) {
+        return Ok(portal.database.snapshot(path).await?);
+    }
+    let target = Database::make(&Source::Sqlite(path.to_path_buf())).await?;
+    let mut from = portal.database.moment().await?;
+    let mut to = target.begin().await?;
+    // A new database has drawn an identity; the copy is to have that of the original.
+    sqlx::query("DELETE FROM facts").execute(&mut *to).await?;
+    copy::copy(&mut from, &mut to).await?;
+    to.commit().await?;
+    target.settle_into_one_file().await?;
+    Ok(())
 }

@@ -35,7 +35,13 @@ impl Board {
     /// Says what is wrong with the board or its truth; nothing is copied then.
     pub fn run(self) -> Result<()> {
         let Board::Add { file, truth, data } = self;
-        let board = board::read(&file)?;
+        let (board, _) = board::read(&file)?;
+        if !board::counts_missing(&board) {
+            bail!(
+                "unpredicted = \"counted\" needs primary = \"epsilon\": by any other number one image would be enough to \
+                 be first"
+            );
+        }
         let bytes = match (board.truth, &truth) {
             (Truth::Yours, Some(_)) => bail!("this board says truth = \"yours\": the server must not have its truth"),
             (Truth::Yours, None) => None,

@@ -8,12 +8,12 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use axum::{Router, body::Body, http::Request};
 use clap::Args;
-use glae_api::{BoardPage, BoardSummary, Origin, ROOT};
+use glae_api::{BoardPage, BoardSummary, Origin, Phase, ROOT};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use super::Places;
-use crate::{api, problem::Kind, state::Portal};
+use crate::{api, identity::Opening, problem::Kind, state::Portal};
 
 /// Writes a static site with every public row and file, for any web server.
 #[derive(Debug, Args)]
@@ -33,9 +33,9 @@ impl Export {
     /// # Errors
     /// If something cannot be read or written.
     pub async fn run(self) -> Result<()> {
-        let mut config = self.places.config();
+        let mut config = self.places.config()?;
         config.limits.address_per_minute = u32::MAX;
-        let portal = Portal::open(config).await?;
+        let portal = Portal::open(config, Opening::Existing).await?;
         for folder in [&self.places.public, &self.site] {
             if folder.is_dir() {
                 copy(folder, &self.folder)?;
@@ -49,9 +49,9 @@ impl Export {
     }
 }
 
-/// Writes what the API answers to everybody: each address as a file, with the extension of its kind. Returns how many.
+/// Writes what the API answers without a token: each address as a file, with the extension of its kind. Returns how many.
 ///
-/// The answers come from the API itself, asked without a token: what it does not show to everybody cannot get in.
+/// The answers come from the API itself, asked without a token: what is not public cannot get in.
 ///
 /// # Errors
 /// If an answer is missing or a file cannot be written.
@@ -66,6 +66,8 @@ pub async fn export(portal: &Portal, folder: &Path) -> Result<usize> {
     for summary in serde_json::from_slice::<Vec<BoardSummary>>(&boards)? {
         let address = format!("{ROOT}/boards/{}", summary.id);
         let page: BoardPage = serde_json::from_slice(&site.save(&address, ".json").await?)?;
+        // An open contest tells nothing but its rows.
+        let open = page.contest.is_some_and(|contest| contest.phase != Phase::Closed);
         let public = portal.boards.get(&summary.id).is_some_and(|board| board.is_public());
         if public {
             site.save(&format!("{address}/truth"), ".csv").await?;
@@ -75,7 +77,7 @@ pub async fn export(portal: &Portal, folder: &Path) -> Result<usize> {
             if submitted {
                 site.save(&format!("{ROOT}/submissions/{}", row.id), ".json").await?;
             }
-            if !submitted && row.predictions.is_none() {
+            if open || (!submitted && row.predictions.is_none()) {
                 continue;
             }
             let mut addresses = vec![format!("{address}/rows/{}", row.id)];

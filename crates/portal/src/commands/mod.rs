@@ -2,8 +2,11 @@
 
 pub mod backup;
 pub mod board;
+pub mod doctor;
 pub mod export;
+pub mod organise;
 pub mod rescore;
+pub mod restore;
 pub mod score;
 pub mod serve;
 pub mod submit;
@@ -15,9 +18,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::{config::Config, problem::ApiError, state::Portal};
+use crate::{config::Config, identity::Opening, problem::ApiError, state::Portal};
 
-/// The folders that a portal lives in. `DATABASE_URL` and `GLAE_STORE` name a database and a store elsewhere.
+/// The folders that a portal lives in. `GLAE_DATABASE_URL` and `GLAE_STORE` name a database and a store elsewhere.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Places {
     /// The server's own folder: database, predictions, boards with hidden truth.
@@ -30,20 +33,23 @@ pub struct Places {
 
 impl Places {
     /// The configuration over these folders and the environment.
-    pub fn config(&self) -> Config {
+    ///
+    /// # Errors
+    /// If the environment names no database that is read.
+    pub fn config(&self) -> Result<Config> {
         Config::from_environment(&self.data, &self.public)
     }
 
-    /// Opens the portal.
+    /// Opens the portal that is there.
     ///
     /// # Errors
     /// Says what cannot be opened.
     pub async fn open(&self) -> Result<Portal> {
-        Portal::open(self.config()).await
+        Portal::open(self.config()?, Opening::Existing).await
     }
 }
 
 /// A problem as the error of a command.
-fn told(error: ApiError) -> anyhow::Error {
+pub(crate) fn told(error: ApiError) -> anyhow::Error {
     anyhow::anyhow!("{}", error.document().detail)
 }

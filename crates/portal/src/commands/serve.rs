@@ -6,7 +6,17 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use super::Places;
-use crate::{accept, app, config::Limits, serve, site::Folders, state::Portal};
+use crate::{
+    address::{Forwarding, Proxies},
+    app,
+    config::Limits,
+    identity::Opening,
+    leftovers,
+    leftovers::Swept,
+    serve::{self, Patience},
+    site::Folders,
+    state::Portal,
+};
 
 /// How often files that no submission names are looked for.
 const SWEEP: Duration = Duration::from_secs(24 * 3600);
@@ -28,9 +38,22 @@ pub struct Serve {
     /// How log lines are written.
     #[arg(long, value_enum, default_value_t)]
     log: Format,
-    /// Believes the X-Forwarded-For header: only behind a proxy that sets it.
+    /// Makes a new, empty database although the data folder has held one before.
     #[arg(long)]
+    new_database: bool,
+    /// How many proxies stand in front of the server. With N, the N-th address from the end of the header that they
+    /// write is the client's.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    trusted_proxies: u8,
+    /// The header that the proxies write.
+    #[arg(long, value_enum, default_value_t)]
+    forwarding: Forwarding,
+    /// The same as --trusted-proxies 1.
+    #[arg(long, hide = true, conflicts_with = "trusted_proxies")]
     trust_proxy: bool,
+    /// Connections at once from one address; with proxies in front there is no such limit.
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    address_connections: usize,
     /// Requests per minute from one address.
     #[arg(long, value_name = "N", default_value_t = Limits::default().address_per_minute)]
     address_per_minute: u32,
@@ -60,14 +83,19 @@ impl Serve {
     pub async fn run(self) -> Result<()> {
         self.start_log();
         let folders = Folders::open(&self.site, &self.places.public)?;
-        let mut config = self.places.config();
-        config.limits.trust_proxy = self.trust_proxy;
+        let mut config = self.places.config()?;
+        let trusted = self.trusted_proxies.max(u8::from(self.trust_proxy));
+        config.limits.proxies = Proxies { trusted, header: self.forwarding };
         config.limits.address_per_minute = self.address_per_minute;
         config.limits.token_per_minute = self.token_per_minute;
         config.limits.teams_per_hour = self.teams_per_hour;
         // The address first: a taken port is the likeliest mistake, and opening a large leaderboard takes a moment.
         let listener = serve::bind(self.listen).await?;
-        let portal = Portal::open(config).await?;
+        let opening = if self.new_database { Opening::Anew } else { Opening::Serving };
+        let portal = Portal::open(config, opening).await?;
+        for line in portal.description() {
+            tracing::info!("{line}");
+        }
         let app = app::router(&folders, Some(portal.clone()))?;
         let stop = serve::stop_signal()?;
         let sweeping = tokio::spawn(sweep(portal.clone()));
@@ -75,7 +103,8 @@ impl Serve {
         let mut out = std::io::stdout();
         writeln!(out, "listening on http://{}/", listener.local_addr()?)?;
         out.flush()?;
-        let outcome = serve::serve(listener, app, stop, serve::HEADS).await;
+        let per_address = (trusted == 0).then_some(self.address_connections);
+        let outcome = serve::serve(listener, app, stop, Patience { per_address, ..Patience::default() }).await;
         sweeping.abort();
         portal.database.close().await;
         outcome
@@ -97,9 +126,13 @@ impl Serve {
 
 async fn sweep(portal: Portal) {
     loop {
-        match accept::sweep(&portal).await {
-            Ok(0) => {}
-            Ok(files) => tracing::info!(files, "removed files that no submission names"),
+        match leftovers::sweep(&portal).await {
+            Ok(Swept { removed: 0, refused: 0 }) => {}
+            Ok(Swept { removed, refused: 0 }) => tracing::info!(removed, "removed files that no submission names"),
+            Ok(Swept { refused, .. }) => tracing::error!(
+                refused,
+                "removed nothing: more than one file in a hundred is named by no submission; run `portal doctor`"
+            ),
             Err(error) => tracing::warn!(?error, "could not look for files that no submission names"),
         }
         tokio::time::sleep(SWEEP).await;

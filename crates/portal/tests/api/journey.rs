@@ -119,10 +119,6 @@ pub(crate) async fn a_file_that_others_use_stays(app: TestApp) {
     assert_eq!(app.portal.store.list().await.unwrap().len(), 1, "the same content is stored once");
     app.call("DELETE", &format!("/api/v1/submissions/{own}"), &ours, None).await;
     assert_eq!(app.get(&format!("/api/v1/submissions/{same}/predictions"), "").await.status, StatusCode::OK);
-    // What a killed process left is swept, what is in use is not.
-    let orphan = "ab".repeat(32);
-    app.portal.store.put(&orphan, b"half").await.unwrap();
-    assert_eq!(portal::accept::sweep(&app.portal).await.unwrap(), 1);
     assert_eq!(app.portal.store.list().await.unwrap().len(), 1);
     assert_eq!(app.get(&format!("/api/v1/submissions/{same}/predictions"), "").await.status, StatusCode::OK);
 }

@@ -3,11 +3,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attacks;
+mod contests;
 mod journey;
 mod operator;
 mod quotas;
+mod rankings;
+mod safety;
 mod teams;
 mod truth;
+mod upgrade;
 
 use support::{Postgres, TestApp};
 
@@ -39,6 +44,7 @@ scenarios! {
         quotas_start_anew_at_midnight
         files_with_problems_are_counted_apart
         the_last_of_the_quota_is_given_once
+        no_more_is_read_than_the_quota_has_left
         a_repeated_request_gets_the_first_answer;
     teams:
         tokens_end
@@ -46,7 +52,36 @@ scenarios! {
         team_names_are_unique;
     truth:
         hidden_truth_never_leaves
-        reports_and_comparisons;
+        reports_and_comparisons
+        a_report_is_computed_once;
+    safety:
+        a_new_database_is_made_only_where_none_was
+        a_database_and_a_store_of_others_are_refused
+        a_store_newer_than_the_database_keeps_its_files
+        a_store_older_than_the_database_is_noticed
+        nothing_starts_between_the_halves_of_a_restore
+        the_sweep_takes_only_what_it_knows_and_little_of_it
+        a_file_that_is_announced_is_not_removed;
+    contests:
+        an_open_contest_tells_little
+        a_contest_ends_on_the_private_part
+        teams_are_admitted
+        rows_that_equal_a_public_truth_are_not_ranked
+        one_image_of_a_counted_board_is_not_first
+        boards_without_a_contest_are_as_before;
+    attacks:
+        single_images_cannot_be_asked
+        one_image_does_not_move_an_answer
+        boosting_learns_no_images
+        first_answers_learn_no_images
+        answers_are_whole_steps;
+    rankings:
+        pages_are_parts_of_the_ranking
+        an_unchanged_answer_is_not_sent_twice
+        what_was_withdrawn_does_not_come_back;
+    upgrade:
+        data_of_an_earlier_portal_opens_unchanged
+        a_backup_of_an_earlier_portal_is_restored;
     operator:
         rescoring_says_what_changed
         the_export_holds_every_public_row

@@ -4,11 +4,9 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use axum::http::StatusCode;
 use portal::{
-    commands::{backup::backup, export::export, rescore::rescore},
-    config::Config,
-    database::Source,
+    commands::{backup::backup, doctor::examine, export::export, rescore::rescore, restore::restore},
+    identity::Opening,
     state::Portal,
-    store::Location,
     submission::Submission,
 };
 use serde_json::json;
@@ -24,10 +22,22 @@ pub(crate) async fn rescoring_says_what_changed(app: TestApp) {
     // One label of the truth was wrong: 4 becomes 7, and the prediction of 5 is two years off instead of one.
     let truth = app.folder.path().join("public/boards/open.truth.csv");
     fs::write(&truth, fs::read_to_string(&truth).unwrap().replace("img-a,4", "img-a,7")).unwrap();
+    // A server with another truth than its rows' does not start, and one that runs with the old truth goes on until the
+    // rows are switched.
+    let refused = Portal::open(app.config(), Opening::Serving).await.map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains("board open") && refused.contains("portal rescore"), "{refused}");
+    app.submitted(&token, "open", metadata("Meanwhile"), &predictions(&OPEN, 2.0)).await;
+    let command = Portal::open(app.config(), Opening::Existing).await.unwrap();
+    let changes = rescore(&command).await.unwrap();
+    assert_eq!((changes.scored, changes.changed.len()), (2, 2));
+    assert_eq!(changes.versions, ["open: version 2 of the truth"]);
+    let late = app.submit(&token, "open", metadata("Late"), predictions(&OPEN, 3.0).as_bytes()).await;
+    assert_eq!(late.problem(), (503, "unavailable".to_owned()), "its truth is the old one");
     let again = app.restarted().await;
-    let changes = rescore(&again.portal).await.unwrap();
-    assert_eq!((changes.scored, changes.changed.len()), (1, 1));
-    assert!(changes.changed[0].contains(&id) && changes.changed[0].contains("MAE 1.0000 -> 1.1667"), "{changes:?}");
+    let version = again.get("/api/v1/boards/open", "").await.json()["truth_version"].clone();
+    assert_eq!((&version["version"], version["fingerprint"].as_str().unwrap().len()), (&json!(2), 16));
+    let line = changes.changed.iter().find(|line| line.contains(&id)).unwrap();
+    assert!(line.contains("MAE 1.0000 -> 1.1667"), "{changes:?}");
     let row = again.get(&format!("/api/v1/submissions/{id}"), "").await.json();
     assert!((row["scores"]["mae"].as_f64().unwrap() - 7.0 / 6.0).abs() < 1e-12);
     // The report with its intervals is not the remembered one of the old truth.
@@ -39,7 +49,7 @@ pub(crate) async fn rescoring_says_what_changed(app: TestApp) {
     let path = again.data().join(format!("predictions/{}/{stored}.zst", &stored[..2]));
     fs::write(&path, zstd::encode_all(predictions(&OPEN, 0.0).as_bytes(), 3).unwrap()).unwrap();
     let changes = rescore(&again.portal).await.unwrap();
-    assert_eq!((changes.scored, changes.failed.len()), (0, 1));
+    assert_eq!((changes.scored, changes.failed.len()), (0, 1), "and nothing else is switched");
     assert!(changes.failed[0].contains("another hash"), "{changes:?}");
 }
 
@@ -83,27 +93,31 @@ pub(crate) async fn a_backup_brings_everything_back(app: TestApp) {
     let id = app.submitted(&token, "secret", metadata("M"), &predictions(&HIDDEN, 1.0)).await;
     let file = app.folder.path().join("backup.tar.zst");
     assert_eq!(backup(&app.portal, &file).await.unwrap(), 1);
-    let restored = app.folder.path().join("restored");
-    tar::Archive::new(zstd::Decoder::new(fs::File::open(&file).unwrap()).unwrap()).unpack(&restored).unwrap();
-    assert!(restored.join("boards/secret.truth.csv").is_file());
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o077, 0, "it holds hidden truth");
     }
-    // PostgreSQL has its own backups; the file then holds everything else.
-    let sqlite = matches!(app.portal.config.database, Source::Sqlite(_));
-    assert_eq!(restored.join("portal.sqlite").exists(), sqlite);
-    let mut config: Config = app.portal.config.clone();
-    config.store = Location::Folder(restored.join("predictions"));
-    if sqlite {
-        config.database = Source::Sqlite(restored.join("portal.sqlite"));
-    }
-    config.data = restored;
-    let again = Portal::open(config).await.unwrap();
-    let changes = rescore(&again).await.unwrap();
+    let config = app.elsewhere("restored").await;
+    let restored = restore(&config, &file).await.unwrap();
+    assert_eq!((restored.files, restored.boards), (1, 1));
+    assert!(config.data.join("boards/secret.truth.csv").is_file());
+    let again = app.over(config.clone()).await;
+    let changes = rescore(&again.portal).await.unwrap();
     assert_eq!((changes.scored, changes.changed.len(), changes.failed.len()), (1, 0, 0));
-    assert_eq!(Submission::find(&again.database, &id).await.unwrap().unwrap().team_name, "Ours");
+    assert_eq!(Submission::find(&again.portal.database, &id).await.unwrap().unwrap().team_name, "Ours");
+    assert_eq!(again.get("/api/v1/me", &token).await.json()["name"], "Ours");
+    assert_eq!(again.get("/api/v1/boards/secret/quota", &token).await.json()["submissions_left"], 2);
+    assert_eq!(examine(&again.portal, true).await.unwrap().wrong, [""; 0]);
+
+    // A second time it would overwrite what is there, and a damaged file brings nothing back.
+    let message = restore(&config, &file).await.unwrap_err().to_string();
+    assert!(message.contains("already"), "{message}");
+    let bytes = fs::read(&file).unwrap();
+    fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    let other = app.elsewhere("damaged").await;
+    assert!(restore(&other, &file).await.is_err());
+    assert!(Portal::open(other, Opening::Existing).await.is_err(), "no database was made");
 }
 
 pub(crate) async fn the_description_is_complete(app: TestApp) {

@@ -63,6 +63,20 @@ pub(crate) async fn the_last_of_the_quota_is_given_once(app: TestApp) {
     assert_eq!(rows["board"]["rows"].as_array().unwrap().len(), 2 + 3);
 }
 
+pub(crate) async fn no_more_is_read_than_the_quota_has_left(app: TestApp) {
+    let token = app.team("Ours").await;
+    let file = predictions(&OPEN, 1.0);
+    let sent = (0..60).map(|_| app.submit(&token, "open", metadata("M"), file.as_bytes()));
+    let replies = futures_util::future::join_all(sent).await;
+    let taken = replies.iter().filter(|reply| reply.status == StatusCode::CREATED).count();
+    assert_eq!(taken, 3);
+    let refused = replies.iter().find(|reply| reply.status != StatusCode::CREATED).unwrap();
+    assert_eq!(refused.problem(), (429, "quota-used-up".to_owned()));
+    assert!(refused.headers.contains_key("retry-after"));
+    let metrics = app.get("/metrics", "").await.text();
+    assert!(metrics.contains("\nportal_uploads_read_total 3\n"), "{metrics}");
+}
+
 pub(crate) async fn a_repeated_request_gets_the_first_answer(app: TestApp) {
     let token = app.team("Ours").await;
     let send = |file: String, key: &'static str| {

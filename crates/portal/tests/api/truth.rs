@@ -82,3 +82,13 @@ pub(crate) async fn reports_and_comparisons(app: TestApp) {
     let closed = app.submit(&token, "yours", metadata("M"), b"id,age\n").await;
     assert_eq!(closed.problem(), (409, "closed-board".to_owned()));
 }
+
+pub(crate) async fn a_report_is_computed_once(app: TestApp) {
+    let token = app.team("Ours").await;
+    let id = app.submitted(&token, "open", public("M"), &predictions(&OPEN, 1.0)).await;
+    let path = format!("/api/v1/submissions/{id}/report");
+    let replies = futures_util::future::join_all((0..8).map(|_| app.get(&path, ""))).await;
+    assert!(replies.iter().all(|reply| reply.status == StatusCode::OK && reply.bytes == replies[0].bytes));
+    let metrics = app.get("/metrics", "").await.text();
+    assert!(metrics.contains("\nportal_results_computed_total 1\n"), "{metrics}");
+}

@@ -59,7 +59,7 @@ pub(crate) async fn paths_and_queries(database: Option<String>) {
         ("database as a file", "/data/portal.sqlite".into(), &[404]),
         ("database up", "/..%2fdata/portal.sqlite".into(), &[404]),
         ("board's truth as a file", "/boards/secret.truth.csv".into(), &[404]),
-        ("board's folder: the page, not a list", "/boards/".into(), &[200]),
+        ("board's folder: the page, not a list", "/boards/".into(), &[404]),
         ("dot file", "/.env".into(), &[404]),
     ];
     for (name, path, expected) in table {
@@ -112,7 +112,7 @@ pub(crate) async fn methods_and_headers(database: Option<String>) {
         let request = Request::get("/api/v1/boards").header(header, value).body(Body::empty()).unwrap();
         judge(&app, &format!("api header, {name}"), request, &[200]).await;
     }
-    // Without --trust-proxy the header changes nothing: it cannot be used to get around the rate limit.
+    // Without --trusted-proxies the header changes nothing: it cannot be used to get around the rate limit.
     let strict = TestApp::with(database, |limits| limits.address_per_minute = 3).await;
     let mut statuses = Vec::new();
     for number in 0..5 {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use axum::http::StatusCode;
+use portal::serve::Patience;
 
 use crate::support::{BOUNDARY, TestApp};
 
@@ -20,7 +21,8 @@ pub(crate) async fn bytes_on_the_wire(database: Option<String>) {
     let stopping = async {
         let _ = stopped.await;
     };
-    let server = tokio::spawn(portal::serve::serve(listener, router, stopping, Duration::from_secs(1)));
+    let patience = Patience { heads: Duration::from_secs(1), ..Patience::default() };
+    let server = tokio::spawn(portal::serve::serve(listener, router, stopping, patience));
     let post = "POST /api/v1/teams HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
     let form = format!(
         "POST /api/v1/boards/open/submissions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\

@@ -21,9 +21,11 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use portal::{
-    app, clock::Clock, config::Config, config::Limits, database::Source, site::Folders, state::Portal, store::Location,
+    app, clock::Clock, config::Config, config::Limits, database::Source, identity::Opening, site::Folders,
+    state::Portal, store::Location,
 };
 use serde_json::{Value, json};
+use sqlx::{Connection, Executor};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -95,9 +97,39 @@ impl TestApp {
 
     async fn open(folder: Arc<TempDir>, config: Config, clock: Arc<AtomicI64>) -> Self {
         let (site, public, _) = folders(&folder);
-        let portal = Portal::open(config.clone()).await.unwrap();
+        let portal = Portal::open(config.clone(), Opening::Serving).await.unwrap();
         let router = app::router(&Folders::open(site, public).unwrap(), Some(portal.clone())).unwrap();
         Self { portal, router, folder, clock, config }
+    }
+
+    /// The configuration that it was opened with.
+    pub fn config(&self) -> Config {
+        self.config.clone()
+    }
+
+    /// The same configuration over places of its own that hold nothing yet: another database, store and data folder.
+    pub async fn elsewhere(&self, name: &str) -> Config {
+        let data = self.folder.path().join(name);
+        let database = match &self.config.database {
+            Source::Sqlite(_) => Source::Sqlite(data.join("portal.sqlite")),
+            Source::Postgres(url) => {
+                sqlx::any::install_default_drivers();
+                let mut connection = sqlx::AnyConnection::connect(url).await.unwrap();
+                let own: String =
+                    sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut connection).await.unwrap();
+                let other = format!("{own}_{name}");
+                let create = format!("CREATE DATABASE {other} TEMPLATE template0");
+                connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(create))).await.unwrap();
+                connection.close().await.unwrap();
+                Source::Postgres(url.replacen(&format!("/{own}?"), &format!("/{other}?"), 1))
+            }
+        };
+        Config { database, store: Location::Folder(data.join("predictions")), data, ..self.config() }
+    }
+
+    /// The application over another configuration.
+    pub async fn over(&self, config: Config) -> Self {
+        Self::open(self.folder.clone(), config, self.clock.clone()).await
     }
 
     /// The server's own folder.

@@ -12,7 +12,7 @@ use glae_model::config::{Backbone, NetworkConfig};
 use glae_model::fold::FoldedNet;
 use glae_model::golden::picture;
 use glae_model::manifest::{Crop, Input, sha256};
-use glae_model::{AgeNet, Inference, Manifest, Routing, StateDict};
+use glae_model::{AgeNet, Inference, Manifest, Routing, Rules, StateDict};
 use serde::{Deserialize, Serialize};
 
 use super::contest::bytes;
@@ -125,7 +125,7 @@ fn write_drawn(folder: &Path, crop: Crop, device: &Device) -> Result<()> {
     let bytes = StateDict::of(&AgeNet::new(&network, device)).to_safetensors(true);
     let input = Input { crop, ..Input::paper(network.input_size) };
     let state = StateDict::from_safetensors(&bytes)?;
-    let inference = Inference::new(&network, &state, input, Routing::default(), device)?;
+    let inference = Inference::new(&network, &state, input, Rules::default(), device)?;
     let manifest = Manifest {
         format: 1,
         name: DRAWN.to_owned(),
@@ -136,6 +136,9 @@ fn write_drawn(folder: &Path, crop: Crop, device: &Device) -> Result<()> {
         network,
         input,
         routing: Routing::default(),
+        readout: Default::default(),
+        temperatures: Default::default(),
+        began_with: String::new(),
         trained_on: "nothing: drawn from a seed, to measure how long they take".to_owned(),
         licence: "MIT OR Apache-2.0".to_owned(),
         config_sha256: sha256(b""),
@@ -186,15 +189,11 @@ fn network(folder: &Path, out: &Path, photograph: &RgbImage, face: &Face, device
     Ok(Network { title: title(&network), name, side, years, face_years })
 }
 
-/// "ResNet-18, 224 x 224"; other widths than torchvision's are told.
+/// "ResNet-18, 224 x 224"; other widths than the published one are told.
 fn title(network: &NetworkConfig) -> String {
-    let kind = match network.backbone {
-        Backbone::ResNet18 => "ResNet-18",
-        Backbone::ResNet50 => "ResNet-50",
-    };
-    let side = network.input_size;
+    let (kind, side) = (network.backbone.title(), network.input_size);
     match network.width {
-        64 => format!("{kind}, {side} x {side}"),
+        width if width == network.backbone.published_width() => format!("{kind}, {side} x {side}"),
         width => format!("{kind} of width {width}, {side} x {side}"),
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData, read_sync};
-use glae_model::backbone::ResNet;
+use glae_model::backbone;
 use glae_model::config::{Backbone, NetworkConfig, Rearrange};
 use glae_model::fold::FoldedNet;
 use glae_model::{AgeNet, StateDict};
@@ -168,7 +168,7 @@ impl Prepared {
 
 /// The backbone in training, step by step on the same images.
 struct Training {
-    net: Option<ResNet>,
+    net: Option<backbone::Backbone>,
     sgd: Sgd,
     input: Tensor<4>,
 }

@@ -1,6 +1,6 @@
 //! YuNet_n for inference: BatchNorm folded into the convolutions before it, the four heads of a level run as one.
 
-use glae_model::layers::Kit;
+use glae_model::layers::{Activation, DeviceError, Kit, Step};
 use glae_model::{StateDict, WeightsError};
 
 use super::{HALF, OUTPUTS, STEM, WIDTH};
@@ -24,7 +24,7 @@ struct Unit<K: Kit> {
     point: K::Conv,
     depth: K::Depthwise,
     /// BatchNorm and ReLU come together. A head has neither: its answers may be negative.
-    activated: bool,
+    then: Activation,
 }
 
 impl<K: Kit> Folded<K> {
@@ -33,9 +33,9 @@ impl<K: Kit> Folded<K> {
     pub(in crate::detector) fn new(state: &StateDict, kit: K) -> Result<Self, WeightsError> {
         let unit = |name: &str, from: usize, to: usize| {
             let (point, bias) = state.folded(&format!("{name}.conv1"), None, [to, from, 1, 1])?;
-            let point = kit.conv(&point, bias, [to, from, 1, 1], 1, 0);
+            let point = kit.conv(&point, bias, [to, from, 1, 1], Step::half(1), 0);
             let (depth, bias) = state.folded(&format!("{name}.conv2"), Some(&format!("{name}.bn")), [to, 1, 3, 3])?;
-            Ok::<_, WeightsError>(Unit { point, depth: kit.depthwise(&depth, bias), activated: true })
+            Ok::<_, WeightsError>(Unit { point, depth: kit.depthwise(&depth, bias, 1), then: Activation::Relu })
         };
         // All heads of a level read the same features, so their 1x1 convolutions stack; the depthwise ones keep channels apart
         // anyway.
@@ -50,8 +50,12 @@ impl<K: Kit> Folded<K> {
                 depths.0.extend(depth);
                 depths.1.extend(bias);
             }
-            let point = kit.conv(&points.0, points.1, [OUTPUTS, WIDTH, 1, 1], 1, 0);
-            Ok::<_, WeightsError>(Unit { point, depth: kit.depthwise(&depths.0, depths.1), activated: false })
+            let point = kit.conv(&points.0, points.1, [OUTPUTS, WIDTH, 1, 1], Step::half(1), 0);
+            Ok::<_, WeightsError>(Unit {
+                point,
+                depth: kit.depthwise(&depths.0, depths.1, 1),
+                then: Activation::Linear,
+            })
         };
         let stage = |index: usize, from: usize, to: usize| {
             let name = format!("backbone.model{index}");
@@ -66,7 +70,7 @@ impl<K: Kit> Folded<K> {
         let (stem, bias) = state.folded("backbone.model0.conv1", Some("backbone.model0.bn1"), shape)?;
         Ok(Self {
             // The only 3x3 convolution of all channels halves the map.
-            stem: (kit.conv(&stem, bias, shape, 2, 0), unit("backbone.model0.conv2", STEM, STEM)?),
+            stem: (kit.conv(&stem, bias, shape, Step::half(2), 0), unit("backbone.model0.conv2", STEM, STEM)?),
             stages: [
                 stage(1, STEM, WIDTH)?,
                 stage(2, WIDTH, WIDTH)?,
@@ -85,8 +89,12 @@ impl<K: Kit> Folded<K> {
     /// to 255, in planes whose sides are multiples of 32, `[batch, 3, height, width]`.
     ///
     /// # Errors
-    /// A device that fails, with its reason.
-    pub(in crate::detector) async fn forward(&self, planes: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, String> {
+    /// A device that fails.
+    pub(in crate::detector) async fn forward(
+        &self,
+        planes: &[f32],
+        shape: [usize; 4],
+    ) -> Result<Vec<f32>, DeviceError> {
         let levels = self.kit.read(self.levels(planes, shape)).await?;
         let batch = shape[0];
         let image = |image: usize| {
@@ -99,7 +107,7 @@ impl<K: Kit> Folded<K> {
     fn levels(&self, planes: &[f32], shape: [usize; 4]) -> Vec<K::Map> {
         let kit = &self.kit;
         let run = |unit: &Unit<K>, x: &K::Map| {
-            kit.convolve_depthwise(&unit.depth, &kit.convolve(&unit.point, x, None, false), unit.activated)
+            kit.convolve_depthwise(&unit.depth, &kit.convolve(&unit.point, x, None, Activation::Linear), unit.then)
         };
         let stage = |index: usize, x: &K::Map| {
             let [first, second] = &self.stages[index];
@@ -107,7 +115,7 @@ impl<K: Kit> Folded<K> {
         };
         let halve = |x: &K::Map| kit.max_pool(x, HALF);
         let (stem, unit) = &self.stem;
-        let x = run(unit, &kit.convolve(stem, &kit.map(planes, shape), None, true));
+        let x = run(unit, &kit.convolve(stem, &kit.map(planes, shape), None, Activation::Relu));
         let x = stage(1, &stage(0, &halve(&x)));
         let fine = stage(2, &halve(&x));
         let middle = stage(3, &halve(&fine));

@@ -1,0 +1,145 @@
+//! How long the answers about a board take with 200, 2,000 and 20,000 rows, side by side.
+//!
+//! `cargo run --release -p portal --example bench_board`, with `GLAE_BENCH_DATABASE_URL=postgres://...` (an empty
+//! database) also on PostgreSQL. Times are medians of the answers inside the process, without a network.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use axum::{Router, body::Body, http::Request};
+use glae_api::Token;
+use http_body_util::BodyExt;
+use portal::{
+    api,
+    clock::Clock,
+    config::{Config, Limits},
+    database::Source,
+    identity::Opening,
+    leftovers,
+    state::Portal,
+    store::Location,
+    submission::Submission,
+    team,
+};
+use tower::ServiceExt;
+
+const SIZES: [usize; 3] = [200, 2_000, 20_000];
+const IMAGES: usize = 1_000;
+const BOUNDARY: &str = "bench";
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    println!(
+        "{:>10} {:>7} {:>12} {:>12} {:>10} {:>12} {:>12}",
+        "", "rows", "GET boards", "GET page", "bytes", "GET all", "POST"
+    );
+    let folder = tempfile::tempdir()?;
+    let sqlite = folder.path().join("sqlite");
+    measure("SQLite", &sqlite, Source::Sqlite(sqlite.join("portal.sqlite"))).await?;
+    match std::env::var("GLAE_BENCH_DATABASE_URL") {
+        Ok(url) => measure("PostgreSQL", &folder.path().join("postgres"), Source::Postgres(url)).await,
+        Err(_) => {
+            println!("PostgreSQL was left out: GLAE_BENCH_DATABASE_URL names none");
+            Ok(())
+        }
+    }
+}
+
+async fn measure(name: &str, data: &Path, database: Source) -> Result<()> {
+    let boards = data.join("boards");
+    fs::create_dir_all(&boards)?;
+    fs::write(
+        boards.join("busy.toml"),
+        "id = \"busy\"\ntitle = \"Busy\"\nmeasures = \"Years.\"\nprotocol = \"Any.\"\ntruth = \"public\"\n\
+         primary = \"cmae\"\ncolumns = [\"cmae\", \"mae\"]\nsubmissions_per_day = 1000000\n\n\
+         [dataset]\nname = \"Drawn\"\nlicence = \"None\"\nsource = \"https://example.org/\"\n",
+    )?;
+    fs::write(boards.join("busy.truth.csv"), ages(0.0))?;
+    let many = Limits {
+        address_per_minute: u32::MAX,
+        token_per_minute: u32::MAX,
+        teams_per_hour: u32::MAX,
+        ..Limits::default()
+    };
+    let config = Config {
+        public: data.join("public"),
+        database,
+        store: Location::Folder(data.join("predictions")),
+        limits: many,
+        clock: Clock::System,
+        data: data.to_path_buf(),
+    };
+    let portal = Portal::open(config, Opening::Serving).await?;
+    let api = api::router(portal.clone());
+    let refused = |error: portal::problem::ApiError| anyhow::anyhow!("{error:?}");
+    let token = team::create(&portal.database, "Bench", portal.now(), 1).await.map_err(refused)?;
+    let first = post(&api, &token, 10.0).await?;
+    let id = first["row"]["id"].as_str().context("a submission")?;
+    let model = Submission::find(&portal.database, id).await.map_err(refused)?.context("the submission")?;
+    let mut rows = 1;
+    for size in SIZES {
+        let mut transaction = portal.database.begin().await?;
+        while rows < size {
+            let mut row = Submission { id: Submission::new_id(), ..model.clone() };
+            row.scores.cmae = Some(5.0 + rows as f64 / 1e4);
+            row.insert(&mut transaction, &portal.boards["busy"], "{}").await.map_err(refused)?;
+            leftovers::settle(&mut transaction, &row.predictions).await.map_err(refused)?;
+            rows += 1;
+        }
+        transaction.commit().await?;
+        let (list, _) = get(&api, "/api/v1/boards", 21).await?;
+        let (page, bytes) = get(&api, "/api/v1/boards/busy?limit=100", 21).await?;
+        let (all, _) = get(&api, "/api/v1/boards/busy", 3).await?;
+        let mut times = Vec::new();
+        for number in 0..11 {
+            let started = Instant::now();
+            post(&api, &token, 20.0 + f64::from(number)).await?;
+            times.push(started.elapsed());
+            rows += 1;
+        }
+        times.sort();
+        println!("{name:>10} {size:>7} {list:>12.1?} {page:>12.1?} {bytes:>10} {all:>12.1?} {:>12.1?}", times[5]);
+    }
+    portal.database.close().await;
+    Ok(())
+}
+
+/// The median time of a GET, and the size of its answer.
+async fn get(api: &Router, path: &str, times: usize) -> Result<(Duration, usize)> {
+    let (mut taken, mut bytes) = (Vec::new(), 0);
+    for _ in 0..times {
+        let started = Instant::now();
+        let response = api.clone().oneshot(Request::get(path).body(Body::empty())?).await?;
+        anyhow::ensure!(response.status().is_success(), "{path}: {}", response.status());
+        bytes = response.into_body().collect().await?.to_bytes().len();
+        taken.push(started.elapsed());
+    }
+    taken.sort();
+    Ok((taken[times / 2], bytes))
+}
+
+async fn post(api: &Router, token: &Token, error: f64) -> Result<serde_json::Value> {
+    let metadata = "{\"method\":\"M\",\"external_data\":\"none\",\"visibility\":\"public\"}";
+    let body = format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"metadata\"\r\n\r\n{metadata}\r\n\
+         --{BOUNDARY}\r\nContent-Disposition: form-data; name=\"predictions\"; filename=\"p.csv\"\r\n\r\n{}\r\n\
+         --{BOUNDARY}--\r\n",
+        ages(error)
+    );
+    let request = Request::post("/api/v1/boards/busy/submissions")
+        .header("authorization", format!("Bearer {}", token.token))
+        .header("content-type", format!("multipart/form-data; boundary={BOUNDARY}"))
+        .body(Body::from(body))?;
+    let response = api.clone().oneshot(request).await?;
+    let bytes = response.into_body().collect().await?.to_bytes();
+    Ok(serde_json::from_slice(&bytes)?)
+}
+
+fn ages(error: f64) -> String {
+    let row = |number: usize| format!("image-{number:05},{}\n", (1 + number % 80) as f64 + error);
+    "id,age\n".to_owned() + &(0..IMAGES).map(row).collect::<String>()
+}

@@ -1,0 +1,254 @@
+//! Crowds and attacks against the program itself: memory, time, and who is still served.
+//!
+//! Memory is read from `/proc`, so these tests run on Linux alone.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use portal::client::Client;
+use support::{BOUNDARY, write_boards};
+use tempfile::TempDir;
+
+/// A server of its own, stopped when dropped.
+struct Server {
+    process: Child,
+    address: SocketAddr,
+    _folder: TempDir,
+}
+
+impl Server {
+    fn start(options: &[&str]) -> Self {
+        Self::over(tempfile::tempdir().unwrap(), options)
+    }
+
+    fn over(folder: TempDir, options: &[&str]) -> Self {
+        let [site, public, data] = ["site", "public", "data"].map(|name| folder.path().join(name));
+        fs::create_dir_all(&site).unwrap();
+        fs::write(site.join("index.html"), "<!doctype html>").unwrap();
+        write_boards(&public, &data);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portal"));
+        command.args(["serve", "--listen", "127.0.0.1:0", "--address-per-minute", "100000"]).args(options);
+        for (name, path) in [("--site", &site), ("--public", &public), ("--data", &data)] {
+            command.arg(name).arg(path);
+        }
+        for name in ["DATABASE_URL", "GLAE_DATABASE_URL", "GLAE_STORE"] {
+            command.env_remove(name);
+        }
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().trim_start_matches("listening on http://").trim_end_matches('/').parse().unwrap();
+        Self { process, address, _folder: folder }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+
+    /// The most memory that the process has held, in MiB.
+    fn peak(&self) -> f64 {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().split(' ').next().unwrap().parse::<f64>().unwrap() / 1024.0
+    }
+
+    /// GET over a connection of its own: the status line, and how long it took.
+    fn get(&self, path: &str, token: &str) -> (String, Duration) {
+        let started = Instant::now();
+        let mut stream = self.connect();
+        let authorization = if token.is_empty() { String::new() } else { format!("Authorization: Bearer {token}\r\n") };
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{authorization}\r\n").unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        (answer.lines().next().unwrap_or_default().to_owned(), started.elapsed())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Five hundred wrong secrets for a token whose hash is a slow one of an earlier portal.
+#[test]
+fn wrong_secrets_take_little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/portal-0.1");
+    fs::create_dir_all(folder.path().join("data")).unwrap();
+    let database = format!("sqlite://{}?mode=rwc", folder.path().join("data/portal.sqlite").display());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        use sqlx::{Connection, Executor};
+        sqlx::any::install_default_drivers();
+        let mut connection = sqlx::AnyConnection::connect(&database).await.unwrap();
+        let text = fs::read_to_string(fixture.join("portal.sql")).unwrap();
+        connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(text))).await.unwrap();
+        connection.close().await.unwrap();
+    });
+    for part in fs::read_dir(fixture.join("predictions")).unwrap().map(|part| part.unwrap().path()) {
+        let target = folder.path().join("data/predictions").join(part.file_name().unwrap());
+        fs::create_dir_all(&target).unwrap();
+        for file in fs::read_dir(part).unwrap().map(|file| file.unwrap().path()) {
+            fs::copy(&file, target.join(file.file_name().unwrap())).unwrap();
+        }
+    }
+    let token = fs::read_to_string(fixture.join("token")).unwrap().trim().to_owned();
+    let server = Server::over(folder, &[]);
+    let before = server.peak();
+    let wrong = format!("{}0000", &token[..token.len() - 4]);
+    std::thread::scope(|scope| {
+        for _ in 0..50 {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    assert!(server.get("/api/v1/me", &wrong).0.contains("401"));
+                }
+            });
+        }
+    });
+    let grown = server.peak() - before;
+    println!("500 wrong secrets: {grown:.1} MiB more");
+    assert!(grown <= 64.0, "{grown} MiB");
+    assert!(server.get("/api/v1/me", &token).0.contains("200"), "the right one is still right");
+}
+
+/// Parts whose headers never end, sent in large pieces and byte by byte.
+#[test]
+fn heads_of_parts_without_an_end_take_little() {
+    let server = Server::start(&[]);
+    let token = Client::new(&format!("http://{}", server.address), None).create_team("Ours").unwrap().token;
+    let head = format!(
+        "POST /api/v1/boards/open/submissions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: 60000000\r\n\r\n\
+         --{BOUNDARY}\r\nContent-Disposition: form-data; name=\"metadata\"\r\nX-Endless: "
+    );
+    let before = server.peak();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut stream = server.connect();
+                stream.write_all(head.as_bytes()).unwrap();
+                let piece = vec![b'x'; 1 << 20];
+                let sent = (0..50).take_while(|_| stream.write_all(&piece).is_ok()).count();
+                assert!(sent < 50, "the server read all of it");
+            });
+        }
+    });
+    let grown = server.peak() - before;
+    println!("3 parts without an end: {grown:.1} MiB more");
+    assert!(grown <= 3.0, "{grown} MiB");
+
+    // Byte by byte, as fast as it goes, while the server is asked whether it lives.
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let mut times: Vec<Duration> = std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut stream = server.connect();
+                stream.set_nodelay(true).unwrap();
+                stream.write_all(head.as_bytes()).unwrap();
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) && stream.write_all(b"x").is_ok() {
+                    std::thread::sleep(Duration::from_micros(200));
+                }
+            });
+        }
+        let times = (0..200).map(|_| server.get("/healthz", "").1).collect();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        times
+    });
+    times.sort();
+    println!("/healthz meanwhile: p50 {:?}, p95 {:?}", times[100], times[190]);
+    assert!(times[190] < Duration::from_millis(if cfg!(debug_assertions) { 60 } else { 20 }), "{:?}", times[190]);
+}
+
+/// Half heads from one address fill its places and no others.
+#[test]
+fn half_heads_of_one_address_do_not_stop_another() {
+    let server = Server::start(&["--address-connections", "20"]);
+    let mut held = Vec::new();
+    for _ in 0..100 {
+        let mut stream = server.connect();
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ");
+        held.push(stream);
+    }
+    // The twenty-first was closed at once.
+    let mut answer = [0; 1];
+    let closed = |stream: &mut TcpStream| match stream.read(&mut answer) {
+        Ok(0) => true,
+        Err(error) => error.kind() != ErrorKind::WouldBlock,
+        Ok(_) => false,
+    };
+    assert!(held.iter_mut().skip(20).all(closed));
+    // Linux answers on all of 127.0.0.0/8.
+    let (status, took) = from("127.0.0.2", server.address);
+    assert!(status.contains("200"), "{status}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+/// GET /healthz from another address of this computer.
+fn from(own: &str, server: SocketAddr) -> (String, Duration) {
+    let started = Instant::now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let status = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{own}:0").parse().unwrap()).unwrap();
+        let stream = socket.connect(server).await.unwrap();
+        let mut stream = stream.into_std().unwrap();
+        stream.set_nonblocking(false).unwrap();
+        write!(stream, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.lines().next().unwrap_or_default().to_owned()
+    });
+    (status, started.elapsed())
+}
+
+/// An answer that is not taken ends, and its place is free again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_not_taken_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let (site, public) = (folder.path().join("site"), folder.path().join("public"));
+    fs::create_dir_all(&site).unwrap();
+    fs::create_dir_all(&public).unwrap();
+    fs::write(site.join("index.html"), "<!doctype html>").unwrap();
+    fs::File::create(public.join("large.bin")).unwrap().set_len(256 << 20).unwrap();
+    let router = portal::app::router(&portal::site::Folders::open(&site, &public).unwrap(), None).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let patience = portal::serve::Patience {
+        stall: Duration::from_secs(1),
+        per_address: Some(1),
+        ..portal::serve::Patience::default()
+    };
+    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    tokio::spawn(portal::serve::serve(listener, router, std::future::pending(), patience));
+    let spoken = tokio::task::spawn_blocking(move || {
+        let mut slow = TcpStream::connect(address).unwrap();
+        write!(slow, "GET /large.bin HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        for _ in 0..40 {
+            std::thread::sleep(Duration::from_millis(250));
+            let mut stream = TcpStream::connect(address).unwrap();
+            let _ = write!(stream, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            let mut answer = String::new();
+            let _ = stream.read_to_string(&mut answer);
+            if answer.contains("200 OK") {
+                return true;
+            }
+        }
+        drop(slow);
+        false
+    });
+    assert!(spoken.await.unwrap(), "the one place of this address stays taken");
+}

@@ -1,0 +1,194 @@
+//! What people really give: files of all sorts, sideways pictures, pastes without a picture, and nothing at all.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use image::{ExtendedColorType, ImageEncoder, codecs::webp::WebPEncoder, imageops};
+use serde_json::json;
+use tests::picture;
+
+use crate::{
+    looks,
+    page::{CPU_LIMIT, Page},
+    seen::TOLERANCE,
+    session::Session,
+};
+
+/// A phone's folder: in the order of its numbers; what systems left behind is passed over, what is no photo is counted,
+/// what the browser can decode has its age, and what nobody can has its reason.
+pub(crate) async fn a_phones_folder(session: &Session) -> Result<()> {
+    let album = session.scratch("phone");
+    fs::create_dir_all(album.join("__MACOSX"))?;
+    let drawn = picture::face(1);
+    fs::write(album.join("IMG_10.png"), picture::png(&picture::face(0))?)?;
+    fs::write(album.join("IMG_9.bmp"), bmp(&drawn))?;
+    fs::write(album.join("IMG_2.HEIC"), heic())?;
+    fs::write(album.join("IMG_3"), picture::png(&picture::face(2))?)?;
+    fs::write(album.join("._IMG_10.png"), b"\0\x05\x16\x07")?;
+    fs::write(album.join("__MACOSX/IMG_10.png"), b"\0\x05\x16\x07")?;
+    fs::write(album.join("Thumbs.db"), b"\xd0\xcf")?;
+    fs::write(album.join("clip.MOV"), b"\0\0\0\x14ftypqt  ")?;
+    fs::write(album.join("who.txt"), b"Who is who")?;
+    let same = session.file("same-as-bmp.png", &picture::png(&drawn)?)?;
+    let right = session.native("golden-tiny")?.only(&same).await?;
+
+    let page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
+    page.give_all("folder-input", &[&album]).await?;
+    page.wait_for("[data-testid=batch-progress][data-done='4'][data-total='4']", CPU_LIMIT).await?;
+    let rows = session
+        .script(
+            "return [...document.querySelectorAll('[data-testid=batch-row]')]
+                .map(row => [row.querySelector('th').textContent, row.dataset.years ?? null, row.textContent]);",
+        )
+        .await?;
+    let names: Vec<&str> = (0..4).filter_map(|row| rows[row][0].as_str()).collect();
+    ensure!(names == ["phone/IMG_2.HEIC", "phone/IMG_3", "phone/IMG_9.bmp", "phone/IMG_10.png"], "{names:?}");
+    let reason = rows[0][2].as_str().unwrap_or_default();
+    ensure!(reason.contains("a HEIC photo, which this browser does not read"), "{reason}");
+    ensure!(rows[1][1].is_string() && rows[3][1].is_string(), "a photo has no age: {rows}");
+    let years: f32 = rows[2][1].as_str().context("the bitmap has an age")?.parse()?;
+    ensure!((years - right.years).abs() <= TOLERANCE, "{years} by the browser's decoder, {} by ours", right.years);
+    page.says("batch-by-browser", "1 photo was decoded by the browser").await?;
+    page.says("left-out", "2 files that are no photos were left out (1 MOV, 1 TXT).").await?;
+    looks::look(&page, "estimate-folder").await
+}
+
+/// A choice without any photo says so instead of doing nothing; so does a paste without one. A single file that nobody
+/// reads is named.
+pub(crate) async fn nothing_to_read(session: &Session) -> Result<()> {
+    let page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
+    let notes = [session.file("a.txt", b"a")?, session.file("b.csv", b"id,age")?];
+    page.give_all("photo-input", &notes).await?;
+    page.says("error", "There is no photo in what was given. 2 files that are no photos").await?;
+    page.give(&session.file("IMG_1.heic", &heic())?).await?;
+    page.says("error", "This file is a HEIC photo, which this browser does not read.").await?;
+    looks::look(&page, "estimate-heic").await?;
+    session
+        .script(
+            "const clipboardData = { files: [], items: [], types: ['image/png'] };
+            const event = new Event('paste', { bubbles: true });
+            Object.defineProperty(event, 'clipboardData', { value: clipboardData });
+            document.body.dispatchEvent(event);",
+        )
+        .await?;
+    page.says("error", "This browser does not hand the pasted picture over.").await
+}
+
+/// What is shown are the decoded pixels. Browsers do not turn a WebP as its EXIF block says; our decoder does.
+pub(crate) async fn a_sideways_webp(session: &Session) -> Result<()> {
+    let upright = picture::face(0);
+    // Orientation 6: turn by 90 degrees clockwise to see it upright.
+    let stored = imageops::rotate270(&upright);
+    let mut bytes = Vec::new();
+    let mut encoder = WebPEncoder::new_lossless(&mut bytes);
+    encoder.set_exif_metadata(b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec())?;
+    encoder.write_image(&stored, stored.width(), stored.height(), ExtendedColorType::Rgb8)?;
+    let file = session.file("sideways.webp", &bytes)?;
+    let mut page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
+    page.estimate(&file, CPU_LIMIT).await?;
+    // The picture of the decoded pixels comes a moment after their size.
+    let (width, height) = upright.dimensions();
+    page.wait_until(&format!(
+        "const image = document.querySelector('.stage img');
+        return image.naturalWidth === {width} && image.naturalHeight === {height};"
+    ))
+    .await?;
+    // Its upper left corner is the sky that was drawn there, and not what lay there in the file.
+    let corner = session
+        .script(
+            "const image = document.querySelector('.stage img');
+            const canvas = new OffscreenCanvas(1, 1);
+            const context = canvas.getContext('2d');
+            context.drawImage(image, -2, -2);
+            return [...context.getImageData(0, 0, 1, 1).data.slice(0, 3)];",
+        )
+        .await?;
+    let right = upright.get_pixel(2, 2).0;
+    let near = (0..3).all(|c| corner[c].as_f64().is_some_and(|value| (value - f64::from(right[c])).abs() < 16.0));
+    ensure!(near, "the corner is {corner}, and {right:?} in the photo");
+    let inside = session
+        .script(
+            "const stage = document.querySelector('.stage').getBoundingClientRect();
+            const face = document.querySelector('[data-testid=face]').getBoundingClientRect();
+            return face.top > stage.top + stage.height / 5 && face.bottom < stage.bottom && stage.height > stage.width;",
+        )
+        .await?;
+    ensure!(inside == json!(true), "the box does not lie on the face that is shown");
+    Ok(())
+}
+
+/// Three drawn faces for visitors without a photo, one click each.
+pub(crate) async fn examples(session: &Session) -> Result<()> {
+    for index in 0..3 {
+        let mut page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
+        page.wait_for("[data-testid=example]", CPU_LIMIT).await?;
+        session.script(&format!("document.querySelectorAll('[data-testid=example]')[{index}].click();")).await?;
+        page.answer(CPU_LIMIT).await.with_context(|| format!("example {}", index + 1))?;
+    }
+    Ok(())
+}
+
+/// A translation of the page replaces texts; numbers that go on changing must not freeze.
+pub(crate) async fn translated(session: &Session) -> Result<()> {
+    // What browsers do: each text that may be translated becomes an element of its own, now and whenever one comes.
+    const TRANSLATE: &str = "
+        const translate = root => {
+            const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+            const texts = [];
+            while (walker.nextNode()) texts.push(walker.currentNode);
+            for (const text of texts) {
+                if (!text.data.trim() || text.parentElement?.closest('[translate=no], font, script, style')) continue;
+                const font = document.createElement('font');
+                font.textContent = '\u{ab}' + text.data + '\u{bb}';
+                text.replaceWith(font);
+            }
+        };
+        translate(document.body);
+        new MutationObserver(() => translate(document.body)).observe(document.body, { childList: true, subtree: true });";
+    let mut files = Vec::new();
+    for variant in 0..3 {
+        files.push(session.file(&format!("drawn-{variant}.png"), &picture::png(&picture::face(variant))?)?);
+    }
+    let page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
+    session.script(TRANSLATE).await?;
+    page.give_all("photo-input", &files).await?;
+    page.wait_for("[data-testid=batch-progress][data-done='3']", CPU_LIMIT).await?;
+    page.says("batch-progress", "3 of 3 photos done").await?;
+    page.says("device", "CPU").await?;
+    let translated = session.script("return document.querySelectorAll('main font').length;").await?;
+    ensure!(translated.as_u64() > Some(3), "nothing was translated");
+    page.follow("/leaderboard").await?;
+    page.wait_for("[data-board=mivia] a", CPU_LIMIT).await?.click().await?;
+    page.wait_for("[data-testid=predictions-input]", CPU_LIMIT).await?;
+    for name in ["one.csv", "two.csv"] {
+        page.give_all("predictions-input", &[session.file(name, b"id,age\n1,30\n")?]).await?;
+        let given =
+            format!("return document.querySelector('label[for=predictions] + .given').textContent.includes('{name}');");
+        page.wait_until(&given).await?;
+    }
+    Ok(())
+}
+
+/// The smallest thing that is called HEIC: its first box. No browser on Linux reads one.
+fn heic() -> Vec<u8> {
+    [b"\0\0\0\x18ftypheic\0\0\0\0mif1heic".as_slice(), &[7; 400]].concat()
+}
+
+/// A Windows bitmap, 24 bits without compression, rows from below.
+fn bmp(image: &glae_face::RgbImage) -> Vec<u8> {
+    let (width, height) = image.dimensions();
+    let padding = vec![0; (4 - width as usize * 3 % 4) % 4];
+    let mut bytes = b"BM".to_vec();
+    let size = 54 + (width as usize * 3 + padding.len()) * height as usize;
+    for word in [size as u32, 0, 54, 40, width, height, 1 | 24 << 16, 0, 0, 0, 0, 0, 0] {
+        bytes.extend(word.to_le_bytes());
+    }
+    for y in (0..height).rev() {
+        for x in 0..width {
+            let [r, g, b] = image.get_pixel(x, y).0;
+            bytes.extend([b, g, r]);
+        }
+        bytes.extend(&padding);
+    }
+    bytes
+}

@@ -1,0 +1,65 @@
+//! Drawn faces for visitors without a photograph at hand, one click each.
+
+use js_sys::Array;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, File, FilePropertyBag, Response};
+
+use super::bench::Bench;
+use crate::batch::files::{Given, Named};
+use crate::browser::reason;
+use crate::engine::Engine;
+
+/// Name of the file below `/examples/`, and its place in words.
+const EXAMPLES: [(&str, &str); 3] = [("drawn-1", "first"), ("drawn-2", "second"), ("drawn-3", "third")];
+
+/// The pictures as buttons.
+#[component]
+pub(super) fn Examples() -> impl IntoView {
+    let bench = expect_context::<Bench>();
+    let engine = expect_context::<Engine>();
+    let buttons = EXAMPLES.map(|(name, place)| {
+        let address = format!("/examples/{name}.jpg");
+        let for_click = address.clone();
+        let click = move |_| {
+            let address = for_click.clone();
+            // The engine and the bench outlive this page, so the answer may come later than the visitor leaves.
+            spawn_local(async move {
+                match fetched(name, &address).await {
+                    Ok(file) => {
+                        let photos = vec![Named { name: file.name(), file }];
+                        bench.take(Given { photos, left_out: None });
+                    }
+                    Err(error) => engine.refusal.set(Some(format!(
+                        "The example could not be fetched ({}). Check the connection, or choose a photo of your own.",
+                        reason(&error)
+                    ))),
+                }
+            });
+        };
+        view! {
+            <button type="button" class="example" data-testid="example" aria-label=format!("Try the {place} drawn face") on:click=click>
+                <img src=address alt="" width="72" height="72" loading="lazy" draggable="false"/>
+            </button>
+        }
+    });
+    view! {
+        <div class="examples">
+            <p class="hint">"No photo at hand? Try a drawn face:"</p>
+            <div class="row">{buttons.collect_view()}</div>
+        </div>
+    }
+}
+
+async fn fetched(name: &str, address: &str) -> Result<File, JsValue> {
+    let response: Response = JsFuture::from(window().fetch_with_str(address)).await?.unchecked_into();
+    if !response.ok() {
+        return Err(format!("the server answered {}", response.status()).into());
+    }
+    let blob: Blob = JsFuture::from(response.blob()?).await?.unchecked_into();
+    let options = FilePropertyBag::new();
+    options.set_type("image/jpeg");
+    File::new_with_blob_sequence_and_options(&Array::of1(&blob), &format!("{name}.jpg"), &options)
+}
