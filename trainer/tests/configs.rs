@@ -99,7 +99,8 @@ fn beyond_a_chip_its_border_repeats() {
     let (middle, eyes) = ([(left[0] + right[0]) / 2.0, (left[1] + right[1]) / 2.0], right[0] - left[0]);
     let points = template.map(|[x, y]| [100.0 + (x - middle[0]) * 80.0 / eyes, 60.0 + (y - middle[1]) * 80.0 / eyes]);
     let read = |points| {
-        let crops = Crops { input: config.input(), landmarks: [("chip.png".to_owned(), points)].into() };
+        let crops =
+            Crops { input: config.input(), landmarks: [("chip.png".to_owned(), points)].into(), allow_cut_off: false };
         crops.read(&folder.path().join("chip.png"), "chip.png").unwrap()
     };
     let crop = read(points);

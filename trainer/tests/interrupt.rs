@@ -7,6 +7,7 @@ mod small;
 use std::{
     fs,
     io::{BufRead, BufReader},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -35,7 +36,28 @@ fn ctrl_c_leaves_a_checkpoint_and_resume_continues_it() {
     // What is left to do shrinks to what a test can wait for; the checkpoint stays as it is.
     let done = fs::read_to_string(run.join("metrics.jsonl")).unwrap().lines().count();
     fs::write(run.join("config.toml"), config(&data, done + 1)).unwrap();
-    let resumed = trainer().arg("--resume").arg(&run).output().unwrap();
+    // The data moves. What is missing is named with the remedy; only paths can be other ones, and only to the same data.
+    let moved = folder.path().join("moved");
+    fs::rename(&data, &moved).unwrap();
+    let resume = |data: &Path, more: &[&str]| {
+        let mut command = trainer();
+        for (key, path) in [("images", "images"), ("train", "train.csv"), ("val", "val.csv")] {
+            command.arg("--set").arg(format!("data.{key}={}", data.join(path).display()));
+        }
+        command.args(more).arg("--resume").arg(&run).output().unwrap()
+    };
+    let refused = trainer().arg("--resume").arg(&run).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("is not where it was: data.images = "), "{said}");
+    assert!(said.contains("data.train = ") && said.contains("--set data.images=DIR"), "{said}");
+    let said = String::from_utf8_lossy(&resume(&moved, &["--set", "seed=3"]).stderr).into_owned();
+    assert!(said.contains("--set seed=3: a run goes on with the settings it began with"), "{said}");
+    let other = folder.path().join("other");
+    faces::write_set(&other, 40, 6).unwrap();
+    let said = String::from_utf8_lossy(&resume(&other, &[]).stderr).into_owned();
+    assert!(said.contains("the training data are not those this run began with"), "{said}");
+
+    let resumed = resume(&moved, &[]);
     let said = String::from_utf8_lossy(&resumed.stderr);
     assert!(resumed.status.success() && said.contains("resuming"), "{said}");
     assert!(String::from_utf8_lossy(&resumed.stdout).contains("validation:"));
@@ -43,4 +65,6 @@ fn ctrl_c_leaves_a_checkpoint_and_resume_continues_it() {
     let again = lines.lines().filter(|line| line.contains("\"stage\":1") && line.contains("\"epoch\":1,")).count();
     assert_eq!(again, 1, "it began anew instead of going on: {lines}");
     assert_eq!(lines.lines().count(), done + 2, "{lines}");
+    let kept = fs::read_to_string(run.join("config.toml")).unwrap();
+    assert!(kept.contains(&moved.join("train.csv").display().to_string()), "{kept}");
 }

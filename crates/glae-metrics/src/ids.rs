@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
-pub use repair::{Repair, repair};
+pub use repair::{Repair, repair, repair_by};
 
 /// Ids one after another in a single buffer: no allocation per row.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -70,7 +70,8 @@ pub(super) fn left_out(count: usize, all: usize) -> Option<String> {
 /// Landmarks are needed and not given, or the other way round.
 pub(super) fn crops(manifest: &Manifest, landmarks: Option<&Path>) -> Result<Crops> {
     refuse_mismatch(manifest, &[("--landmarks", landmarks.is_some())])?;
-    Ok(Crops { input: manifest.input, landmarks: landmarks.map_or_else(|| Ok(Landmarks::new()), read_landmarks)? })
+    let landmarks = landmarks.map_or_else(|| Ok(Landmarks::new()), read_landmarks)?;
+    Ok(Crops { input: manifest.input, landmarks, allow_cut_off: false })
 }
 
 /// Weights that look at aligned faces need exactly one of these options, and whether each was given; others none.

@@ -180,7 +180,7 @@ fn detected(trained: &Crops, landmarks: Landmarks, truth: &[Truth]) -> Result<Cr
         point.iter_mut().zip(distances).for_each(|(coordinate, all)| *coordinate += median(all));
     }
     println!("template of the detector's points, by {images} training images: {moved:?} in place of {template:?}");
-    Ok(Crops { input: Input { crop: Crop::Landmarks(moved), ..trained.input }, landmarks })
+    Ok(Crops { input: Input { crop: Crop::Landmarks(moved), ..trained.input }, landmarks, allow_cut_off: false })
 }
 
 /// Weights between those of a start (0) and those of an end (1), array by array.
@@ -280,7 +280,9 @@ mod tests {
         own[2] = place([0.5, 0.6]);
         let landmarks = |points: [[f32; 2]; 5]| Landmarks::from([("a".to_owned(), points)]);
         let truth = [Truth { id: "a".to_owned(), age: 30.0 }, Truth { id: "b".to_owned(), age: 30.0 }];
-        let crops = detected(&Crops { input, landmarks: landmarks(trained) }, landmarks(own), &truth).unwrap();
+        let crops =
+            detected(&Crops { input, landmarks: landmarks(trained), allow_cut_off: false }, landmarks(own), &truth)
+                .unwrap();
         let Crop::Landmarks(moved) = crops.input.crop else { panic!("it is still by landmarks") };
         for (index, (point, before)) in moved.iter().zip(template).enumerate() {
             let down = if index == 2 { 0.05 } else { 0.0 };
@@ -289,7 +291,10 @@ mod tests {
                 "{index}: {point:?}"
             );
         }
-        assert!(detected(&Crops { input, landmarks: Landmarks::new() }, landmarks(own), &truth).is_err());
+        assert!(
+            detected(&Crops { input, landmarks: Landmarks::new(), allow_cut_off: false }, landmarks(own), &truth)
+                .is_err()
+        );
     }
 
     #[test]

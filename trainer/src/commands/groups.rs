@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
+use glae_metrics::ids::{Repair, repair_by};
+use glae_metrics::{CellRow, Predictions};
 
-use crate::data::read_truth;
+use crate::data::{file_problems, read_cells};
 
 /// `trainer groups`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
     /// Predictions file: `id,age`.
     #[arg(long)]
@@ -17,6 +19,12 @@ pub struct Arguments {
     /// CSV with `file,age_group`; a group is `3-9`, `more than 70` or `70+`.
     #[arg(long)]
     pub groups: PathBuf,
+    /// Leave out this beginning of the predictions' ids, as in test-images/.
+    #[arg(long, value_name = "TEXT")]
+    pub strip_prefix: Option<String>,
+    /// Leave out this end of the predictions' ids, as in .jpg.
+    #[arg(long, value_name = "TEXT")]
+    pub strip_suffix: Option<String>,
 }
 
 /// First and last year of a group, both in it.
@@ -49,18 +57,33 @@ impl Group {
 /// # Errors
 /// A file cannot be read, or no id is in both.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let ages: BTreeMap<String, f32> =
-        read_truth(&arguments.predictions)?.into_iter().map(|row| (row.id, row.age)).collect();
+    let ages = ages(arguments)?;
     let groups = read(&arguments.groups)?;
     let compared = Compared::new(&groups, &ages);
-    ensure!(
-        compared.unpredicted < groups.len(),
-        "no id of {} is in {}",
-        arguments.predictions.display(),
-        arguments.groups.display()
-    );
+    if compared.unpredicted == groups.len() {
+        let rows: BTreeMap<&str, usize> =
+            groups.iter().zip(0..).map(|(row, index)| (row.file.as_str(), index)).collect();
+        let ids = ages.keys().map(String::as_str);
+        let repair = repair_by(ids, &groups[0].file, groups.len(), |id| rows.get(id).copied());
+        let hint = repair.map_or_else(String::new, |repair| format!(": {}", repair.sentence()));
+        bail!("no id of {} is in {}{hint}", arguments.predictions.display(), arguments.groups.display());
+    }
     print!("{compared}");
     Ok(())
+}
+
+/// The predicted ages by id, as the arguments say that ids are to be read.
+fn ages(arguments: &Arguments) -> Result<BTreeMap<String, f32>> {
+    let path = &arguments.predictions;
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let predictions = Predictions::parse(&bytes).map_err(|problems| file_problems(path, &problems))?;
+    let prefix = arguments.strip_prefix.clone().map(Repair::Prefix);
+    let suffix = arguments.strip_suffix.clone().map(Repair::Suffix);
+    let id = |row: usize| {
+        let steps = [&prefix, &suffix].into_iter().flatten();
+        steps.fold(predictions.id(row).to_owned(), |id, step| step.apply(&id).unwrap_or(id))
+    };
+    Ok((0..predictions.len()).map(|row| (id(row), predictions.age(row) as f32)).collect())
 }
 
 /// Distances of estimates from their groups in years, by group, the youngest first.
@@ -115,22 +138,15 @@ struct Labelled {
 }
 
 fn read(path: &Path) -> Result<Vec<Labelled>> {
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let header = reader.headers()?.clone();
-    let find = |name: &str| header.iter().position(|column| column.trim() == name);
-    let (Some(file), Some(group)) = (find("file"), find("age_group")) else {
-        bail!("{} needs the columns `file` and `age_group`", path.display());
+    let cells = read_cells(path, &[&["file", "id"], &["age_group"]])?;
+    let row = |row: CellRow<'_>| {
+        let name = row.cell(cells.needed[1]).to_owned();
+        let group = Group::parse(&name).with_context(|| {
+            format!("{}, line {}: {name:?} is no age group such as 3-9 or 70+", path.display(), row.line)
+        })?;
+        Ok(Labelled { file: row.cell(cells.needed[0]).to_owned(), name, group })
     };
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.with_context(|| format!("cannot read {}", path.display()))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let name = record.get(group).unwrap_or_default().trim().to_owned();
-        let group = Group::parse(&name)
-            .with_context(|| format!("{}, line {line}: {name:?} is no age group such as 3-9 or 70+", path.display()))?;
-        rows.push(Labelled { file: record.get(file).unwrap_or_default().to_owned(), name, group });
-    }
-    Ok(rows)
+    cells.rows().map(row).collect()
 }
 
 #[cfg(test)]
@@ -162,9 +178,11 @@ mod tests {
                 "id,age,route\nb,12.5,vanilla\na,5,vanilla\nc,68,balanced\nx,1,vanilla\n",
             ),
             groups: write("groups.csv", "file,age_group\nc,70+\na,3-9\nb,3-9\nd,20-29\n"),
+            strip_prefix: None,
+            strip_suffix: None,
         };
         run(&arguments).unwrap();
-        let ages = read_truth(&arguments.predictions).unwrap().into_iter().map(|row| (row.id, row.age)).collect();
+        let ages = ages(&arguments).unwrap();
         // 3-9: distances 0 and 2.5; 70+: 2; of d there is no estimate, and of x no group.
         let text = Compared::new(&read(&arguments.groups).unwrap(), &ages).to_string();
         assert_eq!(
@@ -176,6 +194,13 @@ mod tests {
                 "labelled images without an estimate: 1",
             ]
         );
+        let folder = write("folder.csv", "id,age\nx/b.jpg,12.5\nx/a.jpg,5\n");
+        let labels = write("labels.csv", "sep=;\nfile;age_group\na.jpg;3-9\nb.jpg;3-9\n");
+        let named = Arguments { predictions: folder, groups: labels, ..arguments.clone() };
+        let error = run(&named).unwrap_err().to_string();
+        assert!(error.ends_with("without `x/` all ids would match: --strip-prefix x/ leaves it out"), "{error}");
+        run(&Arguments { strip_prefix: Some("x/".to_owned()), ..named }).unwrap();
+
         let strangers = Arguments { groups: write("others.csv", "file,age_group\nz,3-9\n"), ..arguments };
         assert!(run(&strangers).unwrap_err().to_string().contains("no id of"));
         let wrong = Arguments { groups: write("wrong.csv", "file,age_group\na,3-9\nb,old\n"), ..strangers };

@@ -14,6 +14,7 @@ pub mod onnx;
 pub mod predict;
 pub mod prepare;
 pub mod report;
+mod row_file;
 mod seeds;
 pub mod table;
 pub mod train;

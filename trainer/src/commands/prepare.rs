@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use glae_face::detector::decode::Face;
 use glae_model::manifest::sha256;
-use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
+use super::row_file::{RowFile, progress};
 use super::train::{crops, settings};
 use crate::checkpoint::write_atomically;
 use crate::config::RunConfig;
+use crate::data::found::{self, Found, Image};
 use crate::data::packed::{self, Settings};
 use crate::data::read_truth;
 use crate::detector::exported::{self, Exported};
@@ -26,12 +27,15 @@ pub struct Arguments {
     /// Folder of the detector's exported weights; with --run only where its landmarks are to be found anew.
     #[arg(long, required_unless_present = "run")]
     pub detector: Option<PathBuf>,
-    /// Folder of the images; folders in it are not searched.
+    /// Folder of the images, which is searched with all folders in it; a row's `file` is the path below it.
     #[arg(long, required_unless_present = "run", conflicts_with = "run")]
     pub images: Option<PathBuf>,
     /// Landmarks file to write; beside it, ending in .toml, stands which weights found them.
     #[arg(long, required_unless_present = "run", conflicts_with = "run")]
     pub out: Option<PathBuf>,
+    /// Go on where the same command was interrupted.
+    #[arg(long)]
+    pub resume: bool,
     /// Pack the crops of this run's images, straightened, into the file it names as `data.cache`.
     #[arg(long, value_name = "RUN.toml")]
     pub run: Option<PathBuf>,
@@ -64,60 +68,63 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
             let landmarks = config.data.landmarks.as_deref();
             let out =
                 landmarks.with_context(|| format!("{} needs no landmarks: leave out --detector", path.display()))?;
-            find(detector, &config.data.images, out, device)?;
+            find(detector, &config.data.images, out, arguments.resume, device)?;
         }
         return pack(&config);
     }
     let Arguments { detector: Some(detector), images: Some(images), out: Some(out), .. } = arguments else {
         bail!("give --detector, --images and --out, or --run");
     };
-    find(detector, images, out, device)
+    find(detector, images, out, arguments.resume, device)
 }
 
-/// Writes one row for every image with a face; every other file is named on standard error, with the reason.
+/// Writes one row for every image with a face, in pixels of the file as it is stored, upright; every other file is named on
+/// standard error, with the reason. One that is cut off counts as one that cannot be read. Rows are written as they come,
+/// beside the table, and take its place when all are there.
 ///
 /// # Errors
 /// Weights or folder cannot be read, the device fails, the table cannot be written, or there is no face at all.
-fn find(detector: &Path, images: &Path, out: &Path, device: &Device) -> Result<()> {
+fn find(detector: &Path, images: &Path, out: &Path, resume: bool, device: &Device) -> Result<()> {
     let (manifest, _) = exported::read(detector)?;
     let detector = Exported::open(detector, device)?;
-    let files = files(images)?;
-    // Now, and not after all images have been looked at.
-    if let Some(folder) = out.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    }
-    let mut table = csv::Writer::from_writer(Vec::new());
+    let Found { images: files, passed } = found::find(&[images.to_owned()])?;
+    eprint!("{passed}");
     // As `data::read_landmarks` and `detector::labels::read_faces` read them.
-    table.write_record(["file"].iter().chain(&COLUMNS))?;
-    let (mut rows, mut without) = (0, Vec::new());
-    let bar = ProgressBar::new(files.len() as u64);
-    detector.main_faces(&files, |path, found| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let header: Vec<String> = ["file"].iter().chain(&COLUMNS).map(ToString::to_string).collect();
+    let mut table = RowFile::open(out, &header, &manifest.sha256, resume)?;
+    let refused = |file: &Image| file.refused.as_ref().map(|reason| format!("{}: {reason}", file.id));
+    let mut without: Vec<String> = files.iter().filter_map(refused).collect();
+    let waiting = files.iter().filter(|file| file.refused.is_none() && !table.has(&file.id));
+    let (ids, paths): (Vec<String>, Vec<PathBuf>) = waiting.map(|file| (file.id.clone(), file.path.clone())).unzip();
+    let (bar, mut next) = (progress(ids.len()), ids.iter());
+    detector.main_faces(&paths, false, |_, found| {
+        let id = next.next().context("there are as many answers as images")?;
         match found {
-            Ok(Some((_, face))) => {
-                table.write_record(row(&name, &face))?;
-                rows += 1;
-            }
-            Ok(None) => without.push(format!("{name}: no face was found")),
-            Err(reason) => without.push(format!("{name}: {reason}")),
+            Ok(Some((photo, face))) => table.write(&row(id, &stored(face, photo.shrunk)))?,
+            Ok(None) => without.push(format!("{id}: no face was found")),
+            Err(reason) => without.push(format!("{id}: {reason}")),
         }
         bar.inc(1);
-        Ok(())
+        table.flush()
     })?;
     bar.finish_and_clear();
     without.iter().for_each(|line| eprintln!("left out: {line}"));
-    ensure!(rows > 0, "no face was found in any of the {} files of {}", files.len(), images.display());
-    let table = table.into_inner().context("cannot finish the table")?;
-    write_atomically(out, &table)?;
+    let rows = table.rows();
+    if rows == 0 {
+        table.discard();
+        bail!("no face was found in any of the {} images of {}", files.len(), images.display());
+    }
+    table.finish()?;
+    let written = std::fs::read(out).with_context(|| format!("cannot read {}", out.display()))?;
     let account = Account {
         detector: manifest.name,
         weights: manifest.sha256,
-        landmarks: sha256(&table),
+        landmarks: sha256(&written),
         faces: rows,
         left_out: without.len(),
     };
     write_atomically(&account_of(out), toml::to_string_pretty(&account)?.as_bytes())?;
-    println!("{rows} faces in {}; {} of {} files left out", out.display(), without.len(), files.len());
+    println!("{rows} faces in {}; {} of {} images left out", out.display(), without.len(), files.len());
     Ok(())
 }
 
@@ -139,7 +146,7 @@ fn pack(config: &RunConfig) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
-    let (bar, began) = (ProgressBar::new(ids.len() as u64), Instant::now());
+    let (bar, began) = (progress(ids.len()), Instant::now());
     let settings = Settings { detector, ..settings };
     let written = packed::write(path, &data.images, &ids, &crops, settings, || bar.inc(1))?;
     bar.finish_and_clear();
@@ -166,13 +173,18 @@ fn detector_of(landmarks: &Path, sha256: Option<&str>) -> Option<String> {
     (Some(account.landmarks.as_str()) == sha256).then_some(account.weights)
 }
 
-/// The files of a folder by name.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
-    files.retain(|path| path.is_file());
-    files.sort();
-    Ok(files)
+/// A face in pixels of the file, where the photograph was shrunk while it was decoded.
+fn stored(face: Face, shrunk: u32) -> Face {
+    let larger = |value: f32| value * shrunk as f32;
+    let points = face.points.map(|point| point.map(larger));
+    Face {
+        x: larger(face.x),
+        y: larger(face.y),
+        width: larger(face.width),
+        height: larger(face.height),
+        points,
+        ..face
+    }
 }
 
 /// Hundredths of a pixel are finer than any label.
@@ -205,6 +217,8 @@ mod tests {
             "a.png,-1.50,2.00,30.25,40.00,1.00,2.00,3.00,4.00,5.00,6.00,7.00,8.00,9.00,-10.25,0.7500"
         );
         assert_eq!(cells.len(), 1 + COLUMNS.len());
+        let twice = stored(face, 2);
+        assert_eq!((twice.x, twice.height, twice.points[4], twice.score), (-3.0, 80.0, [18.0, -20.5], 0.75));
     }
 
     #[test]
@@ -236,10 +250,22 @@ mod tests {
         assert_eq!(detector_of(&out, Some(&written)), Some(weights));
         assert_eq!(detector_of(&out, Some("of another table")), None);
 
+        // Another run over the same and more images, people in folders of their own; one has no face and one is cut off.
+        let whole = std::fs::read(images.join("with, and a comma.png")).unwrap();
+        std::fs::write(images.join("inner/with.png"), &whole).unwrap();
+        std::fs::write(images.join("inner/cut.png"), &whole[..whole.len() / 2]).unwrap();
+        run(&arguments, &crate::device::cpu()).unwrap();
+        let mut names: Vec<_> = read_landmarks(&out).unwrap().into_keys().collect();
+        names.sort();
+        assert_eq!(names, ["inner/with.png", "with, and a comma.png"]);
+        let account: Account = toml::from_str(&std::fs::read_to_string(account_of(&out)).unwrap()).unwrap();
+        assert_eq!((account.faces, account.left_out), (2, 2));
+
         std::fs::remove_file(images.join("with, and a comma.png")).unwrap();
+        std::fs::remove_file(images.join("inner/with.png")).unwrap();
         let error = run(&arguments, &crate::device::cpu()).unwrap_err().to_string();
-        assert!(error.contains("any of the 2 files"), "{error}");
+        assert!(error.contains("any of the 2 images"), "{error}");
         // What an earlier run wrote is still there.
-        assert_eq!(read_landmarks(&out).unwrap().len(), 1);
+        assert_eq!(read_landmarks(&out).unwrap().len(), 2);
     }
 }

@@ -36,7 +36,7 @@ pub struct Arguments {
     #[arg(long)]
     pub out: Option<PathBuf>,
     /// Another value for a key of the file, e.g. stage1.epochs=3 or loss=kl; as often as needed. Without a value the key's
-    /// default holds.
+    /// default holds. With --resume for paths alone, e.g. data.images=/scratch/faces, where the data has moved.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Train this often, with the file's seed and those that follow it, in one folder each; reports mean and deviation. The
@@ -48,7 +48,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub devices: Vec<usize>,
     /// Continue the run in this folder from its checkpoint.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "out", "set", "seeds"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "out", "seeds"])]
     pub resume: Option<PathBuf>,
 }
 
@@ -62,13 +62,7 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
         numbers => numbered(device, numbers)?,
     };
     if let Some(folder) = &arguments.resume {
-        let config = RunConfig::read(&folder.join(CONFIG))?;
-        let checkpoint = Checkpoint::find(folder)?;
-        match &checkpoint {
-            Some(checkpoint) => eprintln!("resuming {} at {}", folder.display(), checkpoint.progress),
-            None => eprintln!("resuming {} at its start: it was ended before its first checkpoint", folder.display()),
-        }
-        return begin(&config, folder, checkpoint, &devices).map(|_| ());
+        return resume(folder, &arguments.set, &devices);
     }
     let path = arguments.config.as_deref().context("give a configuration, or --resume RUN")?;
     let config = RunConfig::read_with(path, &arguments.set)?;
@@ -77,6 +71,67 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
         Some(count) => seeds::run(&config, &folder, count, &devices),
         None => begin(&config, &folder, None, &devices).map(|_| ()),
     }
+}
+
+/// Goes on with a run, whose data may lie elsewhere by now; where they do is kept in its configuration once their checksum
+/// has shown that they are the same.
+fn resume(folder: &Path, settings: &[String], devices: &[Device]) -> Result<()> {
+    for setting in settings {
+        let key = setting.split('=').next().unwrap_or_default().trim();
+        ensure!(
+            PATHS.contains(&key),
+            "--set {setting}: a run goes on with the settings it began with; only its paths can be other ones: {}",
+            PATHS.join(", ")
+        );
+    }
+    let config = RunConfig::read_with(&folder.join(CONFIG), settings)?;
+    reachable(&config, folder)?;
+    let checkpoint = Checkpoint::find(folder)?;
+    match &checkpoint {
+        Some(checkpoint) => eprintln!("resuming {} at {}", folder.display(), checkpoint.progress),
+        None => eprintln!("resuming {} at its start: it was ended before its first checkpoint", folder.display()),
+    }
+    let splits = Splits::read(&config)?;
+    splits.origin.keep(folder)?;
+    if !settings.is_empty() || checkpoint.is_none() {
+        crate::checkpoint::write_atomically(&folder.join(CONFIG), config.to_toml()?.as_bytes())?;
+    }
+    train(&config, folder, checkpoint, &splits, devices, &stop_on_interrupt()).map(|_| ())
+}
+
+/// Keys of a run's configuration that say where data lies.
+const PATHS: [&str; 6] = ["data.images", "data.train", "data.val", "data.test", "data.landmarks", "data.cache"];
+
+/// Whether what a run learns from is where it says.
+///
+/// # Errors
+/// Every path that leads nowhere, from where it was looked for, and how to say where the data is.
+fn reachable(config: &RunConfig, folder: &Path) -> Result<()> {
+    let RunConfig { data, .. } = config;
+    // A file of crops stands for the images.
+    let pictures = match &data.cache {
+        Some(cache) => ("data.cache", Some(cache.as_path())),
+        None => ("data.images", Some(data.images.as_path())),
+    };
+    let others = [
+        ("data.train", Some(data.train.as_path())),
+        ("data.val", Some(data.val.as_path())),
+        ("data.landmarks", data.landmarks.as_deref()),
+    ];
+    let missing: Vec<String> = [pictures]
+        .into_iter()
+        .chain(others)
+        .filter_map(|(key, path)| path.filter(|path| !path.exists()).map(|path| format!("{key} = {}", path.display())))
+        .collect();
+    let (here, shown) = (std::env::current_dir().unwrap_or_default(), folder.display());
+    ensure!(
+        missing.is_empty(),
+        "the data of {shown} is not where it was: {}. Paths are looked for from {}: start where the run began, or say where \
+         they are now, e.g. trainer train --resume {shown} --set data.images=DIR",
+        missing.join(", "),
+        here.display()
+    );
+    Ok(())
 }
 
 /// Trains in `folder`, prints the report on the validation split, and says how to go on.
@@ -244,7 +299,8 @@ fn what_is_left(folder: &Path) -> String {
 /// How this run's images become crops.
 pub(super) fn crops(config: &RunConfig) -> Result<Crops> {
     let landmarks = config.data.landmarks.as_deref().map_or_else(|| Ok(Landmarks::new()), read_landmarks)?;
-    Ok(Crops { input: config.input(), landmarks: moved(landmarks, config.data.landmarks_offset) })
+    let landmarks = moved(landmarks, config.data.landmarks_offset);
+    Ok(Crops { input: config.input(), landmarks, allow_cut_off: false })
 }
 
 /// runs/<time>-<name>, time in UTC.

@@ -6,11 +6,13 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use glae_face::RgbImage;
 use glae_face::crop::{Square, crop_square};
+use glae_face::photo::Photo;
 use glae_face::similarity::align;
 use glae_model::manifest::{Crop, Input};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::photos;
 use super::tables::{Landmarks, Truth};
 
 /// How images become crops.
@@ -18,8 +20,10 @@ use super::tables::{Landmarks, Truth};
 pub struct Crops {
     /// Size and kind of the crop.
     pub input: Input,
-    /// Points by file name, where the crop needs them.
+    /// Points by file name, where the crop needs them, in pixels of the files.
     pub landmarks: Landmarks,
+    /// Take what is there of a photograph that is cut off.
+    pub allow_cut_off: bool,
 }
 
 /// An image that cannot be used, and why.
@@ -72,7 +76,7 @@ impl Crops {
     /// # Errors
     /// As for [`Crops::read`].
     pub fn crop(&self, bytes: &[u8], id: &str, margin: u32) -> Result<RgbImage, String> {
-        let photo = glae_face::photo::decode(bytes).map_err(|error| error.to_string())?;
+        let Photo { pixels: photo, shrunk, .. } = photos::decode(bytes, self.allow_cut_off)?;
         let size = self.input.size as u32;
         let wide = size + 2 * margin;
         let (own, around) = match self.input.crop {
@@ -88,6 +92,7 @@ impl Crops {
             }
             Crop::Landmarks(template) => {
                 let points = self.landmarks.get(id).ok_or("it has no row in the landmarks file")?;
+                let points = &points.map(|point| point.map(|stored| stored / shrunk as f32));
                 let straightened = |template: &[[f32; 2]; 5], size| {
                     align(&photo, points, template, size).ok_or_else(|| "its landmarks coincide".to_owned())
                 };
@@ -188,7 +193,7 @@ mod tests {
         let truth: Vec<Truth> = ["good.png", "cut.png", "text.jpg", "missing.jpg"]
             .map(|id| Truth { id: id.to_owned(), age: 30.0 })
             .to_vec();
-        let crops = Crops { input: Input::paper(32), landmarks: Landmarks::new() };
+        let crops = Crops { input: Input::paper(32), landmarks: Landmarks::new(), allow_cut_off: false };
         let (set, problems) = load(folder.path(), &truth, &crops, 0.75).unwrap();
         assert_eq!(set.ids, ["good.png"]);
         assert_eq!(set.crops[0].dimensions(), (32, 32));
@@ -208,7 +213,7 @@ mod tests {
         let points = [[38.0, 30.0], [53.0, 33.0], [45.0, 40.0], [38.0, 46.0], [50.0, 48.0]];
         for crop in [Crop::Square, Crop::Landmarks(template)] {
             let input = Input { crop, ..Input::paper(40) };
-            let crops = Crops { input, landmarks: [("a.png".to_owned(), points)].into() };
+            let crops = Crops { input, landmarks: [("a.png".to_owned(), points)].into(), allow_cut_off: false };
             let own = crops.crop(&bytes, "a.png", 0).unwrap();
             for margin in [1, 6] {
                 let wide = crops.crop(&bytes, "a.png", margin).unwrap();

@@ -2,8 +2,10 @@
 
 pub mod check;
 pub mod faces;
+pub mod found;
 mod images;
 pub mod packed;
+pub mod photos;
 pub mod protocols;
 mod soft;
 pub mod split;
@@ -13,5 +15,5 @@ mod training_set;
 pub use images::{Crops, Problem, Set, load, load_wide};
 pub(crate) use soft::moved;
 pub use soft::{SoftFaces, SoftLabels, targets};
-pub use tables::{Landmarks, Truth, read_landmarks, read_truth};
+pub use tables::{Landmarks, Truth, file_problems, read_cells, read_landmarks, read_truth};
 pub use training_set::TrainingSet;

@@ -205,7 +205,11 @@ impl<'a> Source<'a> {
 
     fn crops(&self) -> Result<Crops> {
         let landmarks = self.faces.landmarks.as_deref().map_or_else(|| Ok(Landmarks::new()), read_landmarks)?;
-        Ok(Crops { input: self.config.input(), landmarks: moved(landmarks, self.faces.landmarks_offset) })
+        Ok(Crops {
+            input: self.config.input(),
+            landmarks: moved(landmarks, self.faces.landmarks_offset),
+            allow_cut_off: false,
+        })
     }
 
     /// Crops without a margin.

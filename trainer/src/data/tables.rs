@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow};
+use glae_metrics::{Cells, Problems};
 
 /// One row of a truth file.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,29 +19,14 @@ pub struct Truth {
 /// [`glae_model::manifest::Crop::Landmarks`].
 pub type Landmarks = HashMap<String, [[f32; 2]; 5]>;
 
-/// Reads `id,age` or `file,age`, in any column order.
+/// Reads `id,age` or `file,age` as the leaderboard does, see [`glae_metrics::Truth::parse`].
 ///
 /// # Errors
-/// The file is unreadable, a column is missing, or a row is wrong: with its line number.
+/// The file is unreadable, or everything that is wrong with it: with line numbers.
 pub fn read_truth(path: &Path) -> Result<Vec<Truth>> {
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let header = reader.headers()?.clone();
-    let find = |names: &[&str]| header.iter().position(|column| names.contains(&column.trim()));
-    let (Some(id), Some(age)) = (find(&["id", "file"]), find(&["age"])) else {
-        bail!("{} needs the columns `id` (or `file`) and `age` in its first line", path.display());
-    };
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.with_context(|| format!("cannot read {}", path.display()))?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let text = record.get(age).unwrap_or_default().trim();
-        let years: f32 = text.parse().ok().filter(|years| (0.0..=120.0).contains(years)).with_context(|| {
-            format!("{}, line {line}: the age {text:?} is not a number of years in 0..=120", path.display())
-        })?;
-        rows.push(Truth { id: record.get(id).unwrap_or_default().to_owned(), age: years });
-    }
-    ensure!(!rows.is_empty(), "{} has no rows", path.display());
-    Ok(rows)
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let truth = glae_metrics::Truth::parse(&bytes).map_err(|problems| file_problems(path, &problems))?;
+    Ok(truth.rows().map(|row| Truth { id: row.id.to_owned(), age: row.age as f32 }).collect())
 }
 
 /// Reads `file` (or `id`) and `x_eye_l,y_eye_l,x_eye_r,y_eye_r,x_nose,y_nose,x_mouth_l,y_mouth_l,x_mouth_r,y_mouth_r`.
@@ -48,33 +34,46 @@ pub fn read_truth(path: &Path) -> Result<Vec<Truth>> {
 /// # Errors
 /// The file is unreadable, a column is missing, or a number is wrong: with its line number.
 pub fn read_landmarks(path: &Path) -> Result<Landmarks> {
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let header = reader.headers()?.clone();
-    let find = |name: &str| {
-        let position = header.iter().position(|column| column.trim() == name);
-        position.with_context(|| format!("{} lacks the column `{name}`", path.display()))
-    };
-    let id = find("file").or_else(|_| find("id"))?;
-    let mut columns = Vec::new();
-    for point in ["eye_l", "eye_r", "nose", "mouth_l", "mouth_r"] {
-        columns.push([find(&format!("x_{point}"))?, find(&format!("y_{point}"))?]);
-    }
+    const COLUMNS: [&[&str]; 11] = [
+        &["file", "id"],
+        &["x_eye_l"],
+        &["y_eye_l"],
+        &["x_eye_r"],
+        &["y_eye_r"],
+        &["x_nose"],
+        &["y_nose"],
+        &["x_mouth_l"],
+        &["y_mouth_l"],
+        &["x_mouth_r"],
+        &["y_mouth_r"],
+    ];
+    let cells = read_cells(path, &COLUMNS)?;
     let mut landmarks = Landmarks::new();
-    for record in reader.records() {
-        let record = record.with_context(|| format!("cannot read {}", path.display()))?;
-        let line = record.position().map_or(0, csv::Position::line);
+    for row in cells.rows() {
         let mut points = [[0f32; 2]; 5];
-        for (point, columns) in points.iter_mut().zip(&columns) {
-            for (value, column) in point.iter_mut().zip(columns) {
-                let text = record.get(*column).unwrap_or_default();
-                *value = text.trim().parse().with_context(|| {
-                    format!("{}, line {line}: the coordinate {text:?} is not a number", path.display())
-                })?;
-            }
+        for (value, column) in points.as_flattened_mut().iter_mut().zip(&cells.needed[1..]) {
+            let text = row.cell(*column);
+            *value = text.parse().ok().filter(|value: &f32| value.is_finite()).with_context(|| {
+                format!("{}, line {}: the coordinate {text:?} is not a number", path.display(), row.line)
+            })?;
         }
-        landmarks.insert(record.get(id).unwrap_or_default().to_owned(), points);
+        landmarks.insert(row.cell(cells.needed[0]).to_owned(), points);
     }
     Ok(landmarks)
+}
+
+/// Reads a table with these columns, each by one of its names.
+///
+/// # Errors
+/// The file is unreadable, or everything that is wrong with it: with line numbers.
+pub fn read_cells(path: &Path, columns: &[&[&str]]) -> Result<Cells> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Cells::parse(&bytes, columns).map_err(|problems| file_problems(path, &problems))
+}
+
+/// The problems of a file with its name.
+pub fn file_problems(path: &Path, problems: &Problems) -> anyhow::Error {
+    anyhow!("{} has problems:\n{problems}", path.display())
 }
 
 #[cfg(test)]
@@ -100,5 +99,36 @@ mod tests {
         assert!(read_truth(file("id,years\na,30\n").path()).unwrap_err().to_string().contains("`age`"));
         assert!(read_truth(file("id,age\n").path()).unwrap_err().to_string().contains("no rows"));
         assert!(read_truth(file("id,age\na,NaN\n").path()).is_err());
+    }
+
+    #[test]
+    fn tables_come_as_spreadsheets_leave_them() {
+        let expected = [Truth { id: "a.jpg".into(), age: 30.0 }, Truth { id: "b.jpg".into(), age: 4.5 }];
+        for text in
+            ["sep=;\r\nFile;Age\r\na.jpg;30\r\nb.jpg;4.5\r\n", "\u{feff}id\tage\t\na.jpg\t30\u{a0}\t\nb.jpg\t4.5\t\n"]
+        {
+            assert_eq!(read_truth(file(text).path()).unwrap(), expected, "{text}");
+        }
+        // Where there are both, `id` counts, as for the leaderboard.
+        assert_eq!(read_truth(file("file,id,age\nx,a.jpg,30\ny,b.jpg,4.5\n").path()).unwrap(), expected);
+        let comma = read_truth(file("id;age\na;4,5\n").path()).unwrap_err().to_string();
+        assert!(comma.contains("line 2") && comma.contains("write the decimal comma as a point"), "{comma}");
+        let utf16: Vec<u8> = "\u{feff}id\tage\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let named = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(named.path(), utf16).unwrap();
+        let error = read_truth(named.path()).unwrap_err().to_string();
+        assert!(error.contains("UTF-16 text: save it as UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn landmarks_are_read_by_their_names() {
+        let names = "x_eye_l;y_eye_l;x_eye_r;y_eye_r;x_nose;y_nose;x_mouth_l;y_mouth_l;x_mouth_r;y_mouth_r";
+        let landmarks =
+            read_landmarks(file(&format!("sep=;\n{names};id\n1;2;3;4;5;6;7;8;9;10;a.jpg\n")).path()).unwrap();
+        assert_eq!(landmarks["a.jpg"], [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0], [9.0, 10.0]]);
+        let error = read_landmarks(file(&format!("{names};id\n1;2;x;4;5;6;7;8;9;10;a.jpg\n")).path()).unwrap_err();
+        assert!(error.to_string().contains("line 2: the coordinate \"x\" is not a number"), "{error}");
+        let error = read_landmarks(file("file,x_eye_l\na,1\n").path()).unwrap_err().to_string();
+        assert!(error.contains("`file` or `id`") && error.contains("`y_mouth_r`"), "{error}");
     }
 }

@@ -5,15 +5,16 @@ use std::sync::mpsc::sync_channel;
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, read_sync};
-use glae_face::RgbImage;
 use glae_face::detector::decode::{Face, main_face};
 use glae_face::detector::manifest::Manifest;
 use glae_face::detector::{Detector, Settings};
+use glae_face::photo::Photo;
 use glae_model::StateDict;
 use glae_model::manifest::sha256;
 use rayon::prelude::*;
 
 use crate::checkpoint::write_atomically;
+use crate::data::photos;
 
 /// Writes weights and manifest into a folder, which is created.
 ///
@@ -63,31 +64,34 @@ impl Exported {
     }
 
     /// Finds the main face of each photograph, in their order: `each` gets the photograph's path and either the reason why
-    /// the file cannot be used, or the photograph and its face, or `None` where no face is found.
+    /// the file cannot be used, or the photograph and its face in its pixels, or `None` where no face is found. One that is
+    /// cut off cannot be used unless that is allowed.
     ///
-    /// Files are decoded in parallel, ahead of the network; only as many photographs are held as keep both busy.
+    /// Files are decoded in parallel, ahead of the network; only as many photographs are held as keep both busy, and of large
+    /// ones two.
     ///
     /// # Errors
     /// The device fails, or `each` does.
     pub fn main_faces(
         &self,
         paths: &[PathBuf],
-        mut each: impl FnMut(&Path, Result<Option<(RgbImage, Face)>, String>) -> Result<()>,
+        allow_cut_off: bool,
+        mut each: impl FnMut(&Path, Result<Option<(Photo, Face)>, String>) -> Result<()>,
     ) -> Result<()> {
-        let together = rayon::current_num_threads();
         std::thread::scope(|scope| {
-            let (sender, receiver) = sync_channel(1);
+            // One group is looked at while the next is decoded and waits to be taken.
+            let (sender, receiver) = sync_channel(0);
             scope.spawn(move || {
                 // Ends with the files, or when nobody listens any more.
-                paths.chunks(together).all(|chunk| {
-                    let photos: Vec<_> = chunk.par_iter().map(|path| decode(path)).collect();
+                photos::together(paths, rayon::current_num_threads()).all(|group| {
+                    let photos: Vec<_> = group.par_iter().map(|path| photos::read(path, allow_cut_off)).collect();
                     sender.send(photos).is_ok()
                 })
             });
             for (path, photo) in paths.iter().zip(receiver.into_iter().flatten()) {
                 let found = match photo {
                     Ok(photo) => {
-                        let faces = read_sync(self.detector.detect(&photo, self.settings))?;
+                        let faces = read_sync(self.detector.detect(&photo.pixels, self.settings))?;
                         Ok(main_face(&faces).map(|face| (photo, *face)))
                     }
                     Err(reason) => Err(reason),
@@ -99,16 +103,12 @@ impl Exported {
     }
 }
 
-fn decode(path: &Path) -> Result<RgbImage, String> {
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    glae_face::photo::decode(&bytes).map_err(|error| error.to_string())
-}
-
 /// Exported weights for tests: a seeded network that was never trained, and two photographs of which it finds a face only
 /// in the second one.
 #[cfg(test)]
 pub(crate) mod seeded {
     use super::*;
+    use glae_face::RgbImage;
     use glae_face::detector::golden::picture;
     use glae_face::detector::network::YuNet;
 
@@ -184,11 +184,11 @@ mod tests {
         }
         let detector = Exported::open(&folder.path().join("detector"), &crate::device::cpu()).unwrap();
         let mut seen = Vec::new();
-        let mut visit = |path: &Path, found: Result<Option<(RgbImage, Face)>, String>| {
-            seen.push((path.to_owned(), found.map(|face| face.map(|(photo, _)| photo))));
+        let mut visit = |path: &Path, found: Result<Option<(Photo, Face)>, String>| {
+            seen.push((path.to_owned(), found.map(|face| face.map(|(photo, _)| photo.pixels))));
             Ok(())
         };
-        detector.main_faces(&paths, &mut visit).unwrap();
+        detector.main_faces(&paths, false, &mut visit).unwrap();
         for (index, (path, found)) in seen.iter().enumerate() {
             assert_eq!(*path, paths[index]);
             match index % 3 {
@@ -199,7 +199,7 @@ mod tests {
         }
         assert_eq!(seen.len(), paths.len());
         // Whoever has seen enough is not kept waiting.
-        let stopped = detector.main_faces(&paths, |path, _| anyhow::bail!("enough after {}", path.display()));
+        let stopped = detector.main_faces(&paths, false, |path, _| anyhow::bail!("enough after {}", path.display()));
         assert!(stopped.unwrap_err().to_string().contains("0.png"));
     }
 

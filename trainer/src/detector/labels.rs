@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use glae_face::RgbImage;
 use glae_face::detector::decode::Face;
 use rayon::prelude::*;
+
+use crate::data::read_cells;
 
 /// A photograph and all its faces, the main one first.
 #[derive(Clone, Debug)]
@@ -43,36 +45,27 @@ pub const COLUMNS: [&str; 15] = [
 /// # Errors
 /// The file is unreadable, a column is missing, or a number is wrong: with its line number.
 pub fn read_faces(path: &Path) -> Result<Vec<(String, Vec<Face>)>> {
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let header = reader.headers()?.clone();
-    let find = |name: &str| {
-        let position = header.iter().position(|column| column.trim() == name);
-        position.with_context(|| format!("{} lacks the column `{name}`", path.display()))
-    };
-    let file = find("file")?;
-    let columns = COLUMNS.into_iter().map(find).collect::<Result<Vec<_>>>()?;
+    let names: Vec<[&str; 1]> = std::iter::once("file").chain(COLUMNS).map(|name| [name]).collect();
+    let names: Vec<&[&str]> = names.iter().map(<[&str; 1]>::as_slice).collect();
+    let cells = read_cells(path, &names)?;
     let mut photos: Vec<(String, Vec<Face>)> = Vec::new();
-    for record in reader.records() {
-        let record = record.with_context(|| format!("cannot read {}", path.display()))?;
-        let line = record.position().map_or(0, csv::Position::line);
+    for row in cells.rows() {
         let mut values = [0f32; COLUMNS.len()];
-        for (value, column) in values.iter_mut().zip(&columns) {
-            let text = record.get(*column).unwrap_or_default();
+        for (value, column) in values.iter_mut().zip(&cells.needed[1..]) {
+            let text = row.cell(*column);
             *value = text
-                .trim()
                 .parse()
-                .with_context(|| format!("{}, line {line}: {text:?} is not a number", path.display()))?;
+                .with_context(|| format!("{}, line {}: {text:?} is not a number", path.display(), row.line))?;
         }
         let [x, y, width, height, .., score] = values;
         let points = std::array::from_fn(|k| [values[4 + 2 * k], values[5 + 2 * k]]);
         let face = Face { x, y, width, height, points, score };
-        let name = record.get(file).unwrap_or_default();
+        let name = row.cell(cells.needed[0]);
         match photos.last_mut().filter(|(last, _)| last == name) {
             Some((_, faces)) => faces.push(face),
             None => photos.push((name.to_owned(), vec![face])),
         }
     }
-    ensure!(!photos.is_empty(), "{} has no rows", path.display());
     Ok(photos)
 }
 

@@ -343,7 +343,7 @@ impl OnDisk {
     }
 
     fn crops(&self) -> Crops {
-        Crops { input: self.config.input(), landmarks: Landmarks::new() }
+        Crops { input: self.config.input(), landmarks: Landmarks::new(), allow_cut_off: false }
     }
 
     fn pack(&self) -> PathBuf {

@@ -67,15 +67,24 @@ impl Repair {
 /// assert_eq!(repair(&predictions, &truth), Some(Repair::Prefix("album/".into())));
 /// ```
 pub fn repair(predictions: &Predictions, truth: &Truth) -> Option<Repair> {
-    let ids = || (0..predictions.len()).map(|row| predictions.id(row));
-    let digits = truth.rows().next()?.id.len();
-    let unknown = ids().filter(|id| truth.find(id).is_none());
-    candidates(unknown.clone().next()?, digits)
-        .find(|repair| unknown.clone().all(|id| repair.apply(id).is_some_and(|id| truth.find(&id).is_some())))
+    let ids = (0..predictions.len()).map(|row| predictions.id(row));
+    repair_by(ids, truth.rows().next()?.id, truth.len(), |id| truth.find(id))
+}
+
+/// [`repair`] for other tables: `find` gives the row of a known id, one of `rows`; `like` is one of the known ids.
+pub fn repair_by<'a>(
+    ids: impl Iterator<Item = &'a str> + Clone,
+    like: &str,
+    rows: usize,
+    find: impl Fn(&str) -> Option<usize>,
+) -> Option<Repair> {
+    let unknown = ids.clone().filter(|id| find(id).is_none());
+    candidates(unknown.clone().next()?, like.len())
+        .find(|repair| unknown.clone().all(|id| repair.apply(id).is_some_and(|id| find(&id).is_some())))
         .filter(|found| {
-            let mut taken = vec![false; truth.len()];
-            ids().all(|id| {
-                let row = truth.find(id).or_else(|| truth.find(&found.apply(id)?));
+            let mut taken = vec![false; rows];
+            ids.clone().all(|id| {
+                let row = find(id).or_else(|| find(&found.apply(id)?));
                 row.is_some_and(|row| !std::mem::replace(&mut taken[row], true))
             })
         })

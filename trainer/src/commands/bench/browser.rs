@@ -153,7 +153,7 @@ fn write_drawn(folder: &Path, crop: Crop, device: &Device) -> Result<()> {
 /// The face that the detector finds in the photograph.
 fn face(detector: &Exported, photograph: PathBuf) -> Result<Face> {
     let mut face = None;
-    detector.main_faces(&[photograph], |path, found| {
+    detector.main_faces(&[photograph], false, |path, found| {
         let found = found.map_err(anyhow::Error::msg)?;
         let found = found.with_context(|| format!("the detector finds no face in {}", path.display()))?;
         face = Some(found.1);

@@ -21,7 +21,11 @@ impl Drawn {
         let bytes = std::fs::read(&cut).unwrap();
         std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
         std::fs::remove_file(folder.path().join("images").join(&truth[7].id)).unwrap();
-        Self { folder, truth, crops: Crops { input: Input::paper(32), landmarks: Landmarks::new() } }
+        Self {
+            folder,
+            truth,
+            crops: Crops { input: Input::paper(32), landmarks: Landmarks::new(), allow_cut_off: false },
+        }
     }
 
     fn images(&self) -> PathBuf {

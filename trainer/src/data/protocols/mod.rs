@@ -204,7 +204,9 @@ impl Findings {
     pub(super) fn age(&mut self, text: &str, place: impl Fn() -> String) -> Option<f32> {
         match text.trim().parse::<f32>().ok().filter(|age| age.is_finite()) {
             None => {
-                self.add(Kind::Row, || format!("{}: the age {text:?} is not a number", place()));
+                let comma = text.contains(',') && text.replacen(',', ".", 1).trim().parse::<f32>().is_ok();
+                let remedy = if comma { ": write the decimal comma as a point" } else { "" };
+                self.add(Kind::Row, || format!("{}: the age {text:?} is not a number{remedy}", place()));
                 None
             }
             Some(age) if !(0.0..=120.0).contains(&age) => {
@@ -256,7 +258,7 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-const EXTENSIONS: [&str; 8] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"];
+const EXTENSIONS: [&str; 10] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "gif", "tif", "tiff"];
 
 /// Folders nest this deep at most: a link that leads back into its own folder ends here.
 const DEPTH: usize = 8;
@@ -273,7 +275,7 @@ pub(crate) fn images_below(root: &Path, folder: &Path) -> Result<BTreeMap<String
         for entry in entries {
             let path = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
             // Hidden files are what archivers and file managers leave behind.
-            if name_of(&path).starts_with('.') {
+            if name_of(&path).starts_with('.') || name_of(&path) == "__MACOSX" {
                 continue;
             }
             let Ok(about) = std::fs::metadata(&path) else { continue };
@@ -334,7 +336,8 @@ mod tests {
     #[test]
     fn only_images_are_listed_and_with_their_folders() {
         let root = tempfile::tempdir().unwrap();
-        for file in ["a.jpg", "inner/b.JPEG", "inner/list.txt", ".hidden.jpg", "inner/deeper/c.png"] {
+        for file in ["a.jpg", "inner/b.JPEG", "inner/list.txt", ".hidden.jpg", "__MACOSX/._a.jpg", "inner/deeper/c.png"]
+        {
             trees::write(root.path(), file, "12345");
         }
         let images = images_below(root.path(), root.path()).unwrap();

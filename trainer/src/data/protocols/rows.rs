@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use glae_metrics::text::{names_separator, other_than_text, trim};
 
 use super::is_image;
 
@@ -81,8 +82,16 @@ impl Rows {
 
     fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        if let Some(sentence) = other_than_text(&bytes) {
+            bail!("{}: {sentence}", path.display());
+        }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let first = bytes.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+        let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+        let mut first = lines.next().unwrap_or_default();
+        let for_excel = std::str::from_utf8(first).is_ok_and(names_separator);
+        if for_excel {
+            first = lines.next().unwrap_or_default();
+        }
         let separator = [b';', b'\t', b','].into_iter().find(|separator| first.contains(separator));
         // Lists of `file age` have nothing but a space between them.
         let separator = separator.unwrap_or(b' ');
@@ -101,10 +110,13 @@ impl Rows {
             start += bytes[start..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
             line += bytes[counted..start].iter().filter(|byte| **byte == b'\n').count() as u64;
             counted = start;
-            let cells: Vec<_> = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
+            let cells: Vec<_> = record.iter().map(|cell| trim(&String::from_utf8_lossy(cell)).to_owned()).collect();
             if cells.iter().any(|cell| !cell.is_empty()) {
                 rows.push(Row { line, cells });
             }
+        }
+        if for_excel && !rows.is_empty() {
+            rows.remove(0);
         }
         ensure!(!rows.is_empty(), "{} has no rows", path.display());
         Ok(Self { path: path.to_owned(), header: Vec::new(), rows })
@@ -134,6 +146,15 @@ mod tests {
         let rows = Rows::plain(file(b"\xef\xbb\xbfimage,Mean, stdv\nn\xe9.jpg,30,1\n").path(), 1).unwrap();
         assert_eq!((rows.column(&["mean"]), rows.column(&["stdv"]), rows.rows.len()), (Some(1), Some(2), 1));
         assert_eq!(rows.rows[0].cell(0), "n\u{fffd}.jpg");
+        // What Excel leaves: a line for itself, and spaces that do not break.
+        let rows = Rows::headed(file("sep=;\r\nfile;age\r\na.jpg\u{a0};4\u{a0}\r\n".as_bytes()).path()).unwrap();
+        assert_eq!(
+            (&rows.header[..], &rows.rows[0].cells[..]),
+            (&["file", "age"].map(str::to_owned)[..], &["a.jpg", "4"].map(str::to_owned)[..])
+        );
+        assert_eq!(rows.rows[0].line, 3);
+        let error = Rows::headed(file(b"\xff\xfef\0").path()).unwrap_err().to_string();
+        assert!(error.contains("UTF-16 text: save it as UTF-8"), "{error}");
         // A broken first row is a row, and not a header that nobody misses.
         assert_eq!(Rows::plain(file(b"a.jpg,old\nb.jpg,3\n").path(), 1).unwrap().rows.len(), 2);
     }

@@ -83,8 +83,9 @@ fn age_of_name(file: &str) -> Option<f32> {
     let name = file.rsplit('/').next().unwrap_or(file);
     let (age, rest) = name.split_once('_')?;
     // Something must follow that can be gender and time: a number alone before an underscore is found in many names.
-    let numbers = rest.split(['_', '.']).take_while(|field| field.trim().parse::<u64>().is_ok()).count();
-    age.parse::<u16>().ok().filter(|_| numbers >= 2).map(f32::from)
+    let fields =
+        rest.split(['_', '.']).map(str::trim).take_while(|field| field.is_empty() || field.parse::<u64>().is_ok());
+    age.parse::<u16>().ok().filter(|_| fields.filter(|field| !field.is_empty()).count() >= 2).map(f32::from)
 }
 
 #[cfg(test)]
@@ -97,7 +98,9 @@ mod tests {
         assert_eq!(age_of_name("26_0_1_20170116220224657.jpg.chip.jpg"), Some(26.0));
         assert_eq!(age_of_name("part2/61_1_20170109142408075.jpg"), Some(61.0));
         assert_eq!(age_of_name("24_0_1_20170116220224657 .jpg.chip.jpg"), Some(24.0));
-        for name in ["photo.jpg", "26.jpg", "x_0_1_2.jpg", "26_summer.jpg"] {
+        // One of the set's photographs has an empty field.
+        assert_eq!(age_of_name("part2/53__0_20170116184028385.jpg"), Some(53.0));
+        for name in ["photo.jpg", "26__.jpg", "26__summer_1.jpg", "26.jpg", "x_0_1_2.jpg", "26_summer.jpg"] {
             assert_eq!(age_of_name(name), None, "{name}");
         }
     }
