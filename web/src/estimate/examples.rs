@@ -21,7 +21,7 @@ pub(super) fn Examples() -> impl IntoView {
     let bench = expect_context::<Bench>();
     let engine = expect_context::<Engine>();
     let buttons = EXAMPLES.map(|(name, place)| {
-        let address = format!("/examples/{name}.jpg");
+        let address = format!("/examples/{name}.png");
         let for_click = address.clone();
         let click = move |_| {
             let address = for_click.clone();
@@ -60,6 +60,6 @@ async fn fetched(name: &str, address: &str) -> Result<File, JsValue> {
     }
     let blob: Blob = JsFuture::from(response.blob()?).await?.unchecked_into();
     let options = FilePropertyBag::new();
-    options.set_type("image/jpeg");
-    File::new_with_blob_sequence_and_options(&Array::of1(&blob), &format!("{name}.jpg"), &options)
+    options.set_type("image/png");
+    File::new_with_blob_sequence_and_options(&Array::of1(&blob), &format!("{name}.png"), &options)
 }
