@@ -72,7 +72,7 @@ impl Session {
         portal.arg("--public").arg(&settings.public);
         portal.arg("--data").arg(folder.path().join("portal"));
         // A leaderboard of somebody's own must not see these journeys.
-        portal.env_remove("DATABASE_URL").env_remove("GLAE_STORE");
+        portal.env_remove("DATABASE_URL").env_remove("GLAE_DATABASE_URL").env_remove("GLAE_STORE");
         let (portal, line) = spawn_and_read(portal, "listening on ").await?;
         let origin = line.trim_end_matches('/').to_owned();
 

@@ -53,6 +53,6 @@ impl Stage {
             node.arg(name).arg(path);
         }
         // A leaderboard of somebody's own must not see this.
-        execute(node.env_remove("DATABASE_URL").env_remove("GLAE_STORE"))
+        execute(node.env_remove("DATABASE_URL").env_remove("GLAE_DATABASE_URL").env_remove("GLAE_STORE"))
     }
 }
