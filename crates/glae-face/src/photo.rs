@@ -20,9 +20,6 @@ pub use format::{Unread, unread};
 /// their copy where they are turned. A program around it stays below 350 MB; a phone's browser tab ends not far above.
 pub const MEMORY: u64 = 256_000_000;
 
-/// A picture of more pixels does not fit into [`MEMORY`] as RGB8: the limit for what another decoder has decoded.
-pub const MAX_PIXELS: u64 = MEMORY / 3;
-
 /// Files that claim more pixels are refused whatever they need: no camera makes them, and unpacking them takes minutes.
 pub const MOST_PIXELS: u64 = 500_000_000;
 
