@@ -82,7 +82,7 @@ pub fn of_file(board: &Loaded) -> impl Iterator<Item = (f64, &BoardRow)> {
 #[derive(Clone, Debug)]
 pub enum Placed {
     /// From the file.
-    File(BoardRow),
+    File(Box<BoardRow>),
     /// From a team.
     Submitted(Box<Submission>),
 }
@@ -120,14 +120,14 @@ pub async fn page(
     for submission in window {
         let own = submission.key(board);
         while let Some((_, row)) = file.next_if(|(key, _)| *key <= own) {
-            merged.push((place, Placed::File(row.clone())));
+            merged.push((place, Placed::File(Box::new(row.clone()))));
             place += 1;
         }
         merged.push((place, Placed::Submitted(Box::new(submission))));
         place += 1;
     }
     for (_, row) in file {
-        merged.push((place, Placed::File(row.clone())));
+        merged.push((place, Placed::File(Box::new(row.clone()))));
         place += 1;
     }
     Ok(merged.into_iter().filter(|(place, _)| (from..from + limit).contains(place)).map(|(_, row)| row).collect())

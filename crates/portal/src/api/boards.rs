@@ -89,7 +89,7 @@ pub async fn page(
             let submissions: Vec<_> = placed.iter().filter_map(Placed::submission).cloned().collect();
             let standings = standing::of(database, &board, contest.as_ref(), &submissions, team).await?;
             let rows = placed.into_iter().map(|placed| match placed {
-                Placed::File(row) => row,
+                Placed::File(row) => *row,
                 Placed::Submitted(submission) => submission.row(&board, team, phase),
             });
             let shown = Board { rows: rows.collect(), ..board.board.clone() };

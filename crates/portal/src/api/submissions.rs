@@ -73,7 +73,7 @@ pub async fn submit(
         Some(key) => Some(portal.keys.take((caller.team.clone(), key.clone())).await),
         None => None,
     };
-    let mut _reserved = None;
+    let mut reservation = None;
     if !accept::is_repeated(&portal, &caller, key.as_deref()).await? {
         // Reserved first and read then: an upload that ends in between is counted in one of the two.
         let reserved = portal.reservations.reserve(&caller.team, &board.board.id);
@@ -83,7 +83,7 @@ pub async fn submit(
             form.drain().await;
             return Err(used_up);
         }
-        _reserved = Some(reserved);
+        reservation = Some(reserved);
     }
     let _team = portal.team_uploads.take(caller.team.clone()).await;
     let _address = portal.address_uploads.take(address).await;
@@ -94,6 +94,7 @@ pub async fn submit(
     let receive = move || scoring::receive(parts.predictions, &server, &on);
     let scored = portal.workers.run(receive).await??;
     let answer = attempt.finish(&portal, scored).await?;
+    drop(reservation);
     Ok(response(answer))
 }
 
