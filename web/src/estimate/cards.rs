@@ -45,6 +45,14 @@ pub(super) fn Cards() -> impl IntoView {
         let size = viewer.size()?;
         let faces = look.seen.iter().filter(|seen| seen.face.is_some()).count();
         let several = look.seen.len() > 1;
+        let cut_off = look.times.cut_off.then(|| view! {
+            <div class="card notice" role="status" data-testid="cut-off">
+                <p>
+                    "This photo is cut off: its file ends before the picture does, and what is missing may change the age.
+                    Copy or download it again."
+                </p>
+            </div>
+        });
         let cards = look.seen.iter().cloned().enumerate().map(|(index, seen)| {
             let look = look.clone();
             view! { <FaceCard index seen look picture=several.then_some(size)/> }
@@ -59,6 +67,7 @@ pub(super) fn Cards() -> impl IntoView {
                 data-device=look.device.kind.as_str()
                 data-detect-milliseconds=format!("{:.2}", look.times.detect)
             >
+                {cut_off}
                 {look.seen.is_empty().then(|| view! { <NoFace/> })}
                 {cards.collect_view()}
             </div>

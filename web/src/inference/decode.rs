@@ -1,7 +1,7 @@
 //! From a file's bytes to pixels, and from those to a small copy to show.
 
 use glae_face::RgbImage;
-use glae_face::photo;
+use glae_face::photo::{self, Photo};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -23,19 +23,27 @@ const MOST_PIXELS: u64 = 50_000_000;
 /// Rows that are copied out of the browser's picture at a time: more would need more memory at once.
 const ROWS: u32 = 256;
 
+/// A decoded photograph.
+pub(super) struct Decoded {
+    pub(super) pixels: RgbImage,
+    pub(super) decoder: Decoder,
+    /// The file ends before the picture does; the rest is one grey. The browser's decoder does not tell.
+    pub(super) cut_off: bool,
+}
+
 /// Decodes a file: by our own decoder, or, where that does not know the format, by the browser's.
 ///
 /// # Errors
 /// A sentence with the remedy.
-pub(super) async fn decode(bytes: &[u8]) -> Result<(RgbImage, Decoder), String> {
-    let error = match photo::decode(bytes) {
-        Ok(pixels) => return Ok((pixels, Decoder::Own)),
+pub(super) async fn decode(bytes: &[u8]) -> Result<Decoded, String> {
+    let error = match photo::read(bytes) {
+        Ok(Photo { pixels, cut_off, .. }) => return Ok(Decoded { pixels, decoder: Decoder::Own, cut_off }),
         Err(error) => error,
     };
     // What our decoder knows and refuses is damaged or too large for the browser's as well.
     let Some(kind) = foreign::kind(bytes) else { return Err(error.to_string()) };
     match within(DECODER_SECONDS, by_browser(bytes)).await {
-        Some(Ok(pixels)) => Ok((pixels, Decoder::Browser)),
+        Some(Ok(pixels)) => Ok(Decoded { pixels, decoder: Decoder::Browser, cut_off: false }),
         Some(Err(Refusal::TooLarge(megapixels))) => Err(format!(
             "This file is {kind} of {megapixels} megapixels; the limit for what the browser decodes is {}. Save a smaller \
              copy and choose that.",

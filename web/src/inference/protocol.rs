@@ -136,6 +136,9 @@ pub struct Times {
     pub workers: u32,
     /// Who decoded the file; no time, but a reason for one.
     pub decoder: Decoder,
+    /// Whether the photograph's file ends before its picture does.
+    #[serde(default)]
+    pub cut_off: bool,
 }
 
 /// Who turned a file into pixels.

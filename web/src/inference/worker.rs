@@ -5,12 +5,13 @@ use std::panic;
 use std::rc::Rc;
 
 use glae_face::RgbImage;
+use glae_face::photo::PhotoError;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{MessageEvent, PromiseRejectionEvent};
 
-use super::decode::{decode, preview};
+use super::decode::{Decoded, decode, preview};
 use super::helper::{self, Helper};
 use super::pipeline::Pipeline;
 use super::protocol::{Decoder, DeviceKind, Reply, Request, Seen, Times, Work};
@@ -69,6 +70,14 @@ struct Open {
     pixels: Rc<RgbImage>,
     decode_milliseconds: f64,
     decoder: Decoder,
+    cut_off: bool,
+}
+
+impl Open {
+    /// What is known of the photograph before the networks see it.
+    fn times(&self, times: Times) -> Times {
+        Times { decode: self.decode_milliseconds, decoder: self.decoder, cut_off: self.cut_off, ..times }
+    }
 }
 
 /// What became of a job.
@@ -140,11 +149,11 @@ impl Worker {
                 return;
             }
             match decoded {
-                Ok((pixels, decoder)) => {
+                Ok(Decoded { pixels, decoder, cut_off }) => {
                     let (width, height) = pixels.dimensions();
                     let decode_milliseconds = now() - begin;
                     let (preview, shown) = preview(&pixels);
-                    let open = Open { id: request, pixels: Rc::new(pixels), decode_milliseconds, decoder };
+                    let open = Open { id: request, pixels: Rc::new(pixels), decode_milliseconds, decoder, cut_off };
                     worker.state.borrow_mut().photo = Some(open);
                     post_with(&Reply::Opened { request, width, height, preview }, &shown.buffer());
                 }
@@ -200,11 +209,11 @@ async fn serve(pipeline: &Pipeline, work: Work, bytes: Vec<u8>, open: Option<Ope
     let (seen, times) = match (work, open) {
         (Work::Look { photo }, Some(open)) if open.id == photo => {
             let (seen, times) = pipeline.look(&open.pixels).await?;
-            (seen, Times { decode: open.decode_milliseconds, decoder: open.decoder, ..times })
+            (seen, open.times(times))
         }
         (Work::Square { photo, square }, Some(open)) if open.id == photo => {
             let (seen, times) = pipeline.square(&open.pixels, square).await?;
-            (seen, Times { decode: open.decode_milliseconds, decoder: open.decoder, ..times })
+            (seen, open.times(times))
         }
         (Work::Look { .. } | Work::Square { .. }, _) => return Ok(Outcome::Outdated),
         (Work::Frame { width, height }, _) => {
@@ -215,7 +224,9 @@ async fn serve(pipeline: &Pipeline, work: Work, bytes: Vec<u8>, open: Option<Ope
             }
         }
         (Work::Read, _) => match decode(&bytes).await {
-            Ok((pixels, decoder)) => {
+            // Rows of a list go into a file unseen, so that half a photograph gets no age there.
+            Ok(Decoded { cut_off: true, .. }) => return Ok(Outcome::Refused(PhotoError::CutOff.to_string())),
+            Ok(Decoded { pixels, decoder, .. }) => {
                 let decode = now() - begin;
                 let (seen, times) = pipeline.look(&pixels).await?;
                 (seen, Times { decode, decoder, ..times })
