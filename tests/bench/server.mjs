@@ -14,6 +14,8 @@ const TYPES = {
   ".js": "text/javascript",
   ".mjs": "text/javascript",
   ".wasm": "application/wasm",
+  ".jpg": "image/jpeg",
+  ".png": "image/png",
 };
 
 /** What shrinks. */

@@ -42,6 +42,7 @@ export function wished(numbers) {
     chromium: text,
     driver: text,
     onnxruntime: text, // the package's folder `dist`
+    modules: text, // the folder `node_modules`
     files: text, // what `trainer bench` left; the measurement goes there too
   };
   const counts = Object.entries(numbers).map(([name, number]) => [name, { ...text, default: String(number) }]);
@@ -50,7 +51,8 @@ export function wished(numbers) {
   return values;
 }
 
-/** Servers for both pages, and browsers. */
+/** Servers for both pages, and browsers. The portal's page is served where its program is named, and more folders beside the
+ * bench's page where `wishes.folders` has them by their paths. */
 class Stage {
   constructor(wishes, scratch) {
     Object.assign(this, { wishes, scratch, closing: [], profiles: 0 });
@@ -59,12 +61,16 @@ class Stage {
   async open() {
     const { wishes, scratch, closing } = this;
     const here = dirname(fileURLToPath(import.meta.url));
-    const folders = { "/": here, "/files/": wishes.files, "/onnxruntime/": wishes.onnxruntime };
-    const words = ["serve", "--listen", "127.0.0.1:0", "--site", wishes.site, "--public", wishes.public];
-    words.push("--data", join(scratch, "portal"));
-    const { child, rest } = await started(wishes.portal, words, "listening on ");
-    closing.push(() => child.kill());
-    this.servers = { bench: await serve(folders, "/onnxruntime/"), page: await relay(rest) };
+    const folders = { "/": here, "/files/": wishes.files, ...wishes.folders };
+    if (wishes.onnxruntime) folders["/onnxruntime/"] = wishes.onnxruntime;
+    this.servers = { bench: await serve(folders, "/onnxruntime/") };
+    if (wishes.portal) {
+      const words = ["serve", "--listen", "127.0.0.1:0", "--site", wishes.site, "--public", wishes.public];
+      words.push("--data", join(scratch, "portal"));
+      const { child, rest } = await started(wishes.portal, words, "listening on ");
+      closing.push(() => child.kill());
+      this.servers.page = await relay(rest);
+    }
     const servers = Object.entries(this.servers);
     for (const [, { server }] of servers) closing.push(() => server.close().closeAllConnections());
     this.origins = Object.fromEntries(servers.map(([name, { origin }]) => [name, origin]));

@@ -76,6 +76,6 @@ fn main() -> Result<()> {
         Some(Command::Report(arguments)) => report::run(&arguments, &device),
         Some(Command::Table(arguments)) => table::run(&arguments, &device),
         Some(Command::Figure(arguments)) => figure::run(&arguments, &device),
-        Some(Command::Bench(command)) => bench::run(&command),
+        Some(Command::Bench(command)) => bench::run(&command, &device),
     }
 }

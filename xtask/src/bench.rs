@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: side by side with what a user would pick instead, in one run.
 
+mod accuracy;
 mod browser;
 mod detector;
 mod install;
@@ -8,6 +9,7 @@ mod training;
 
 use anyhow::Result;
 
+pub(crate) use accuracy::accuracy;
 pub(crate) use browser::browser;
 pub(crate) use detector::{Part, detector};
 pub(crate) use training::training;

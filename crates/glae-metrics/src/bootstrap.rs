@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::by_age::age_class;
 use crate::random::Random;
-use crate::sample::Sample;
+use crate::sample::{MetricsError, Sample, check};
 
 /// How a bootstrap is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,18 +37,32 @@ impl Bootstrap {
         sorted.sort_unstable_by(|a, b| {
             age_class(a.age).cmp(&age_class(b.age)).then(a.error().total_cmp(&b.error())).then(a.age.total_cmp(&b.age))
         });
-        if sorted.is_empty() {
+        self.interval_of_rows(&sorted, metric)
+    }
+
+    /// The 95 % percentile interval of any metric of rows: resamples draw whole rows, so that what stands in one row stays
+    /// together, as the errors of two methods on one image. Depends on the order of the rows; without rows it is [0, 0].
+    ///
+    /// ```
+    /// # use glae_metrics::Bootstrap;
+    /// // Errors of two methods, image by image; the second is always worse by one year.
+    /// let errors: Vec<(f64, f64)> = (0..50).map(|i| (f64::from(i % 7), f64::from(i % 7) + 1.0)).collect();
+    /// let difference = |rows: &[(f64, f64)]| rows.iter().map(|(a, b)| a - b).sum::<f64>() / rows.len() as f64;
+    /// assert_eq!(Bootstrap::default().interval_of_rows(&errors, difference), [-1.0, -1.0]);
+    /// ```
+    pub fn interval_of_rows<T: Copy>(self, rows: &[T], metric: impl Fn(&[T]) -> f64) -> [f64; 2] {
+        if rows.is_empty() {
             return [0.0; 2];
         }
         let mut random = Random::new(self.seed);
-        let mut drawn = Vec::with_capacity(sorted.len() + 1);
+        let mut drawn = Vec::with_capacity(rows.len() + 1);
         let resample = |_| {
             drawn.clear();
-            while drawn.len() < sorted.len() {
-                let (a, b) = random.pair_below(sorted.len());
-                drawn.extend([sorted[a], sorted[b]]);
+            while drawn.len() < rows.len() {
+                let (a, b) = random.pair_below(rows.len());
+                drawn.extend([rows[a], rows[b]]);
             }
-            drawn.truncate(sorted.len());
+            drawn.truncate(rows.len());
             metric(&drawn)
         };
         interval((0..self.resamples.max(1)).map(resample).collect())
@@ -69,6 +83,15 @@ pub struct Intervals {
 }
 
 impl Intervals {
+    /// Intervals around MAE and CMAE of samples.
+    ///
+    /// # Errors
+    /// There are no samples, or one holds a number that is no age.
+    pub fn of(samples: &[Sample], bootstrap: Bootstrap) -> Result<Self, MetricsError> {
+        check(samples)?;
+        Ok(Self::new(samples, bootstrap))
+    }
+
     /// Intervals around MAE and CMAE of samples; there is at least one.
     pub(crate) fn new(samples: &[Sample], bootstrap: Bootstrap) -> Self {
         let values = Resampler::new(samples.iter().map(|sample| (sample.age, sample.error())));
@@ -188,6 +211,25 @@ mod tests {
             assert_eq!(own, BOOTSTRAP.interval(&backwards, |drawn| crate::mae(drawn).unwrap()));
         }
         assert_eq!(BOOTSTRAP.interval(&[], |_| 1.0), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn rows_are_drawn_whole() {
+        assert_eq!(BOOTSTRAP.interval_of_rows(&[] as &[f64], |_| 1.0), [0.0, 0.0]);
+        let twice: Vec<(f64, f64)> = (1..40).map(|i| (f64::from(i), 2.0 * f64::from(i))).collect();
+        let ratio =
+            |rows: &[(f64, f64)]| rows.iter().map(|row| row.1).sum::<f64>() / rows.iter().map(|row| row.0).sum::<f64>();
+        assert_eq!(BOOTSTRAP.interval_of_rows(&twice, ratio), [2.0, 2.0]);
+        let first = |rows: &[(f64, f64)]| rows.iter().map(|row| row.0).sum::<f64>() / rows.len() as f64;
+        let [low, high] = BOOTSTRAP.interval_of_rows(&twice, first);
+        assert!(low < 18.0 && high > 22.0, "{low} {high}");
+    }
+
+    #[test]
+    fn intervals_of_no_samples_are_an_error() {
+        assert_eq!(Intervals::of(&[], BOOTSTRAP), Err(MetricsError::Empty));
+        let one = [Sample { age: 20.0, prediction: 24.0 }];
+        assert_eq!(Intervals::of(&one, BOOTSTRAP).unwrap().cmae, [4.0, 4.0]);
     }
 
     #[test]

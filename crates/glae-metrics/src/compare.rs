@@ -4,7 +4,7 @@ use crate::bootstrap::{Bootstrap, Resampler, interval};
 use crate::join::Join;
 use crate::predictions::Predictions;
 use crate::problems::{ProblemKind, Problems};
-use crate::sample::{Sample, cmae, mae};
+use crate::sample::{MetricsError, Sample, cmae, mae};
 use crate::score::Unpredicted;
 use crate::truth::Truth;
 
@@ -62,19 +62,29 @@ pub fn compare(truth: &Truth, a: &Predictions, b: &Predictions, bootstrap: Boots
     let sample = |row, prediction| Sample { age: truth.age_of(row), prediction };
     let (a, b): (Vec<Sample>, Vec<Sample>) =
         both.map(|(row, in_a, in_b)| (sample(row, a.age(in_a)), sample(row, b.age(in_b)))).unzip();
-    let metric = |metric: fn(&[Sample]) -> Result<f64, crate::MetricsError>| {
-        metric(&a)
-            .and_then(|of_a| Ok((of_a, metric(&b)?)))
-            .map_err(|_| Problems::one(ProblemKind::Empty, "there is no image that both predict".to_owned()))
-    };
-    let pairs = Resampler::new(a.iter().zip(&b).map(|(a, b)| (a.age, a.error() - b.error())));
-    Ok(Comparison {
-        mae: Difference::new(metric(mae)?, pairs.means(bootstrap)),
-        cmae: Difference::new(metric(cmae)?, pairs.class_means(bootstrap)),
-        samples: a.len(),
-        resamples: bootstrap.resamples.max(1),
-        seed: bootstrap.seed,
-    })
+    Comparison::paired(&a, &b, bootstrap)
+        .map_err(|_| Problems::one(ProblemKind::Empty, "there is no image that both predict".to_owned()))
+}
+
+impl Comparison {
+    /// Compares two estimates of the same images, which stand in the same order in both; the ages are those of `a`.
+    ///
+    /// # Errors
+    /// There are no samples, or one holds a number that is no age.
+    ///
+    /// # Panics
+    /// One has more samples than the other.
+    pub fn paired(a: &[Sample], b: &[Sample], bootstrap: Bootstrap) -> Result<Self, MetricsError> {
+        assert_eq!(a.len(), b.len(), "samples to compare come in pairs");
+        let pairs = Resampler::new(a.iter().zip(b).map(|(a, b)| (a.age, a.error() - b.error())));
+        Ok(Self {
+            mae: Difference::new((mae(a)?, mae(b)?), pairs.means(bootstrap)),
+            cmae: Difference::new((cmae(a)?, cmae(b)?), pairs.class_means(bootstrap)),
+            samples: a.len(),
+            resamples: bootstrap.resamples.max(1),
+            seed: bootstrap.seed,
+        })
+    }
 }
 
 impl Difference {

@@ -1,5 +1,6 @@
 //! `trainer bench`: what `cargo xtask bench` measures natively, and how its tables are written.
 
+mod accuracy;
 mod browser;
 mod contest;
 mod detector;
@@ -8,6 +9,7 @@ mod report;
 mod training;
 
 use anyhow::Result;
+use burn::tensor::Device;
 
 /// `trainer bench`.
 #[derive(Debug, clap::Subcommand)]
@@ -18,6 +20,9 @@ pub enum Command {
     Training(training::Arguments),
     /// Write what the page and onnxruntime-web need to compute the same in one browser.
     Browser(browser::Arguments),
+    /// Estimate ages beside packages of npm, and say how far each is off.
+    #[command(subcommand)]
+    Accuracy(accuracy::Command),
     /// Write measurements into a document, as tables.
     Report(report::Arguments),
 }
@@ -26,11 +31,12 @@ pub enum Command {
 ///
 /// # Errors
 /// An engine does not answer as ours does, or a file cannot be read or written.
-pub fn run(command: &Command) -> Result<()> {
+pub fn run(command: &Command, device: &Device) -> Result<()> {
     match command {
         Command::Detector(arguments) => detector::run(arguments),
         Command::Training(arguments) => training::run(arguments),
         Command::Browser(arguments) => browser::run(arguments),
+        Command::Accuracy(command) => accuracy::run(command, device),
         Command::Report(arguments) => report::run(arguments),
     }
 }

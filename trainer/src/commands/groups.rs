@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use glae_metrics::Predictions;
 use glae_metrics::ids::{Repair, repair_by};
-use glae_metrics::{CellRow, Predictions};
 
-use crate::data::{file_problems, read_cells};
+use crate::data::{Judged, Labelled, file_problems, read_groups};
 
 /// `trainer groups`.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,31 +25,9 @@ pub struct Arguments {
     /// Leave out this end of the predictions' ids, as in .jpg.
     #[arg(long, value_name = "TEXT")]
     pub strip_suffix: Option<String>,
-}
-
-/// First and last year of a group, both in it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Group {
-    first: f32,
-    last: f32,
-}
-
-impl Group {
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let year = |text: &str| text.trim().parse::<u8>().ok().map(f32::from);
-        if let Some(first) = text.strip_suffix('+').or_else(|| text.strip_prefix("more than ")) {
-            return Some(Self { first: year(first)?, last: f32::INFINITY });
-        }
-        let (first, last) = text.split_once('-')?;
-        let group = Self { first: year(first)?, last: year(last)? };
-        (group.first <= group.last).then_some(group)
-    }
-
-    /// Years from the group: 0 inside. A person is 9 until the tenth birthday.
-    fn distance(self, age: f32) -> f32 {
-        (self.first - age).max(age - (self.last + 1.0)).max(0.0)
-    }
+    /// Count labelled images without an estimate, too: as outside, and as far from the group as this age.
+    #[arg(long, value_name = "AGE")]
+    pub missing: Option<f32>,
 }
 
 /// Prints the share of estimates inside their group and the mean distance to it, for each group and for all.
@@ -58,8 +36,8 @@ impl Group {
 /// A file cannot be read, or no id is in both.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let ages = ages(arguments)?;
-    let groups = read(&arguments.groups)?;
-    let compared = Compared::new(&groups, &ages);
+    let groups = read_groups(&arguments.groups)?;
+    let compared = Compared::new(&groups, &ages, arguments.missing);
     if compared.unpredicted == groups.len() {
         let rows: BTreeMap<&str, usize> =
             groups.iter().zip(0..).map(|(row, index)| (row.file.as_str(), index)).collect();
@@ -86,24 +64,25 @@ fn ages(arguments: &Arguments) -> Result<BTreeMap<String, f32>> {
     Ok((0..predictions.len()).map(|row| (id(row), predictions.age(row) as f32)).collect())
 }
 
-/// Distances of estimates from their groups in years, by group, the youngest first.
+/// Estimates held against their groups, by group, the youngest first.
 #[derive(Debug)]
 struct Compared<'a> {
-    groups: BTreeMap<(u8, &'a str), Vec<f32>>,
+    groups: BTreeMap<(u8, &'a str), Vec<Judged>>,
     /// Labelled images without an estimate.
     unpredicted: usize,
+    /// What they count as, in years.
+    missing: Option<f32>,
 }
 
 impl<'a> Compared<'a> {
-    fn new(labelled: &'a [Labelled], ages: &BTreeMap<String, f32>) -> Self {
-        let mut compared = Self { groups: BTreeMap::new(), unpredicted: 0 };
+    fn new(labelled: &'a [Labelled], ages: &BTreeMap<String, f32>, missing: Option<f32>) -> Self {
+        let mut compared = Self { groups: BTreeMap::new(), unpredicted: 0, missing };
         for Labelled { file, name, group } in labelled {
-            match ages.get(file) {
-                Some(age) => {
-                    let key = (group.first as u8, name.as_str());
-                    compared.groups.entry(key).or_default().push(group.distance(*age));
-                }
-                None => compared.unpredicted += 1,
+            let age = ages.get(file).copied();
+            compared.unpredicted += usize::from(age.is_none());
+            if let Some(years) = age.or(missing) {
+                let key = (group.first as u8, name.as_str());
+                compared.groups.entry(key).or_default().push(group.judge(age, years));
             }
         }
         compared
@@ -112,57 +91,28 @@ impl<'a> Compared<'a> {
 
 impl fmt::Display for Compared<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = |distances: &[f32]| {
-            let inside = distances.iter().filter(|distance| **distance == 0.0).count();
-            let (share, mean) = (inside as f32 / distances.len() as f32, mean(distances));
-            format!("{:.1} % inside, mean distance {mean:.2} years ({} images)", 100.0 * share, distances.len())
+        let line = |judged: &[Judged]| {
+            let inside = judged.iter().filter(|judged| judged.inside).count();
+            let share = inside as f32 / judged.len() as f32;
+            let mean = judged.iter().map(|judged| judged.distance).sum::<f32>() / judged.len() as f32;
+            format!("{:.1} % inside, mean distance {mean:.2} years ({} images)", 100.0 * share, judged.len())
         };
-        for ((_, name), distances) in &self.groups {
-            writeln!(f, "{name}: {}", line(distances))?;
+        for ((_, name), judged) in &self.groups {
+            writeln!(f, "{name}: {}", line(judged))?;
         }
-        let all: Vec<f32> = self.groups.values().flatten().copied().collect();
+        let all: Vec<Judged> = self.groups.values().flatten().copied().collect();
         writeln!(f, "all: {}", line(&all))?;
-        writeln!(f, "labelled images without an estimate: {}", self.unpredicted)
+        write!(f, "labelled images without an estimate: {}", self.unpredicted)?;
+        match self.missing {
+            Some(years) => writeln!(f, ", counted as outside and as far off as {years} years"),
+            None => writeln!(f),
+        }
     }
-}
-
-fn mean(values: &[f32]) -> f32 {
-    values.iter().sum::<f32>() / values.len() as f32
-}
-
-/// One row of the groups file.
-struct Labelled {
-    file: String,
-    name: String,
-    group: Group,
-}
-
-fn read(path: &Path) -> Result<Vec<Labelled>> {
-    let cells = read_cells(path, &[&["file", "id"], &["age_group"]])?;
-    let row = |row: CellRow<'_>| {
-        let name = row.cell(cells.needed[1]).to_owned();
-        let group = Group::parse(&name).with_context(|| {
-            format!("{}, line {}: {name:?} is no age group such as 3-9 or 70+", path.display(), row.line)
-        })?;
-        Ok(Labelled { file: row.cell(cells.needed[0]).to_owned(), name, group })
-    };
-    cells.rows().map(row).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_group_lasts_until_the_next_birthday() {
-        let group = Group::parse("3-9").unwrap();
-        assert_eq!([2.0, 3.0, 9.9, 12.0].map(|age| group.distance(age)), [1.0, 0.0, 0.0, 2.0]);
-        assert_eq!(Group::parse("70+").unwrap().distance(101.0), 0.0);
-        assert_eq!(Group::parse("more than 70").unwrap().distance(60.0), 10.0);
-        for text in ["old", "9-3", "NaN-9", "-3", "3-", ""] {
-            assert_eq!(Group::parse(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn every_number_worked_by_hand() {
@@ -180,11 +130,13 @@ mod tests {
             groups: write("groups.csv", "file,age_group\nc,70+\na,3-9\nb,3-9\nd,20-29\n"),
             strip_prefix: None,
             strip_suffix: None,
+            missing: None,
         };
         run(&arguments).unwrap();
         let ages = ages(&arguments).unwrap();
+        let groups = read_groups(&arguments.groups).unwrap();
         // 3-9: distances 0 and 2.5; 70+: 2; of d there is no estimate, and of x no group.
-        let text = Compared::new(&read(&arguments.groups).unwrap(), &ages).to_string();
+        let text = Compared::new(&groups, &ages, None).to_string();
         assert_eq!(
             text.lines().collect::<Vec<_>>(),
             [
@@ -201,6 +153,18 @@ mod tests {
         assert!(error.ends_with("without `x/` all ids would match: --strip-prefix x/ leaves it out"), "{error}");
         run(&Arguments { strip_prefix: Some("x/".to_owned()), ..named }).unwrap();
 
+        // With d as 29 years: outside all the same, and 0 years off.
+        let text = Compared::new(&groups, &ages, Some(29.0)).to_string();
+        assert_eq!(
+            text.lines().collect::<Vec<_>>(),
+            [
+                "3-9: 50.0 % inside, mean distance 1.25 years (2 images)",
+                "20-29: 0.0 % inside, mean distance 0.00 years (1 images)",
+                "70+: 0.0 % inside, mean distance 2.00 years (1 images)",
+                "all: 25.0 % inside, mean distance 1.12 years (4 images)",
+                "labelled images without an estimate: 1, counted as outside and as far off as 29 years",
+            ]
+        );
         let strangers = Arguments { groups: write("others.csv", "file,age_group\nz,3-9\n"), ..arguments };
         assert!(run(&strangers).unwrap_err().to_string().contains("no id of"));
         let wrong = Arguments { groups: write("wrong.csv", "file,age_group\na,3-9\nb,old\n"), ..strangers };

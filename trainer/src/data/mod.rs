@@ -3,6 +3,7 @@
 pub mod check;
 pub mod faces;
 pub mod found;
+mod groups;
 mod images;
 pub mod packed;
 pub mod photos;
@@ -12,6 +13,7 @@ pub mod split;
 mod tables;
 mod training_set;
 
+pub use groups::{Group, Judged, Labelled, read_groups};
 pub use images::{Crops, Problem, Set, load, load_wide};
 pub(crate) use soft::moved;
 pub use soft::{SoftFaces, SoftLabels, targets};

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use glae_metrics::CellRow;
 use glae_model::loss::label_distribution;
 use glae_model::manifest::sha256;
 use glae_model::{AGES, StateDict};
 
 use super::images::{Crops, Set, load, load_wide};
-use super::tables::{Landmarks, Truth, read_landmarks};
+use super::tables::{Landmarks, Truth, read_cells, read_landmarks};
 use super::training_set::TrainingSet;
 use crate::config::{Faces, RunConfig};
 
@@ -82,19 +83,9 @@ impl SoftLabels {
 
 /// `file` and `set` of each line.
 fn read_rows(path: &Path) -> Result<Vec<(String, String)>> {
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let header = reader.headers()?.clone();
-    let find = |name: &str| header.iter().position(|column| column.trim() == name);
-    let (Some(file), Some(set)) = (find("file"), find("set")) else {
-        bail!("{} needs the columns `file` and `set` in its first line", path.display());
-    };
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.with_context(|| format!("cannot read {}", path.display()))?;
-        let own = |column: usize| record.get(column).unwrap_or_default().to_owned();
-        rows.push((own(file), own(set)));
-    }
-    Ok(rows)
+    let cells = read_cells(path, &[&["file", "id"], &["set"]])?;
+    let own = |row: CellRow<'_>| [0, 1].map(|column| row.cell(cells.needed[column]).to_owned());
+    Ok(cells.rows().map(own).map(|[file, set]| (file, set)).collect())
 }
 
 /// The target of each image with an age, `[images, 101]` row by row: its label distribution, and where it has a soft label, as

@@ -24,8 +24,8 @@ pub(super) fn python(project: &Project, list: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// onnxruntime-web; returns the folder of what browsers load.
-pub(super) fn onnxruntime_web(project: &Project) -> Result<PathBuf> {
+/// The packages of npm; returns their folder `node_modules`.
+pub(super) fn packages(project: &Project) -> Result<PathBuf> {
     let folder = project.tools().join("bench-node");
     let wanted = project.path("tests/bench/package.json");
     install_once(&folder, &wanted, || {
@@ -34,7 +34,7 @@ pub(super) fn onnxruntime_web(project: &Project) -> Result<PathBuf> {
         let words = ["install", "--omit=dev", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund"];
         execute(project.command("npm")?.args(words).current_dir(&folder)).context("npm is needed: install Node.js")
     })?;
-    Ok(folder.join("node_modules/onnxruntime-web/dist"))
+    Ok(folder.join("node_modules"))
 }
 
 /// Node.js, in a version that knows what our scripts use.

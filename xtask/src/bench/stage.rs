@@ -22,7 +22,8 @@ impl Stage {
     /// Finds or installs it.
     pub(super) fn set_up(project: &Project, steps: &mut Steps) -> Result<Self> {
         steps.run("node", "drives the browser", || install::node(project))?;
-        let onnxruntime = steps.run("onnxruntime-web", "to compare with", || install::onnxruntime_web(project))?;
+        let packages = steps.run("packages", "onnxruntime-web, to compare with", || install::packages(project))?;
+        let onnxruntime = packages.join("onnxruntime-web/dist");
         let browser = steps.run("browser", "the page is measured in a real one", || browser::install(project))?;
         tools::install(project, steps)?;
         Ok(Self { browser, onnxruntime })

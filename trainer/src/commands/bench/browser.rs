@@ -42,10 +42,19 @@ pub struct Arguments {
 
 /// `weights/index.json`, as the page reads it.
 #[derive(Serialize, Deserialize)]
-struct Index {
-    default: String,
-    detector: String,
+pub(super) struct Index {
+    pub(super) default: String,
+    pub(super) detector: String,
     weights: Vec<String>,
+}
+
+impl Index {
+    /// Of a folder of weights.
+    pub(super) fn read(weights: &Path) -> Result<Self> {
+        let path = weights.join("index.json");
+        let json = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        serde_json::from_slice(&json).with_context(|| format!("cannot understand {}", path.display()))
+    }
 }
 
 /// `plan.json`: what is measured, for the scripts that do it.
@@ -79,10 +88,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { public, out } = arguments;
     let device = crate::device::cpu();
     let (from, to) = (public.join("weights"), out.join("public").join("weights"));
-    let path = from.join("index.json");
-    let json = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let Index { default, detector, .. } =
-        serde_json::from_slice(&json).with_context(|| format!("cannot understand {}", path.display()))?;
+    let Index { default, detector, .. } = Index::read(&from)?;
     for name in [&default, &detector] {
         copy(&from.join(name), &to.join(name))?;
     }

@@ -1,6 +1,6 @@
 //! `trainer bench report`: measurements as tables in a document.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -93,19 +93,31 @@ pub(super) enum Aim {
 
 /// Prints the tables and writes them between their markers.
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    let document = arguments.into.display();
-    let mut text = std::fs::read_to_string(&arguments.into).with_context(|| format!("cannot read {document}"))?;
+    let mut tables = Vec::new();
     for path in &arguments.measurements {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let measurement: Measurement =
             serde_json::from_slice(&bytes).with_context(|| format!("{} is no measurement", path.display()))?;
         let table = measurement.to_markdown();
+        tables.push((measurement.name, table));
+    }
+    write_tables(&arguments.into, &tables)
+}
+
+/// Prints tables and writes each between the markers of its name.
+///
+/// # Errors
+/// The document cannot be read or written, or has no place for a table; then it stays as it was.
+pub(super) fn write_tables(into: &Path, tables: &[(String, String)]) -> Result<()> {
+    let document = into.display();
+    let mut text = std::fs::read_to_string(into).with_context(|| format!("cannot read {document}"))?;
+    for (name, table) in tables {
         println!("{table}");
-        let (begin, end) = markers(&measurement.name);
-        text = replaced(&text, &begin, &end, &table)
+        let (begin, end) = markers(name);
+        text = replaced(&text, &begin, &end, table)
             .with_context(|| format!("{document} has no place for the table: write {begin} and {end} into it"))?;
     }
-    write_atomically(&arguments.into, text.as_bytes())?;
+    write_atomically(into, text.as_bytes())?;
     println!("written into {document}");
     Ok(())
 }
