@@ -3,11 +3,11 @@
 use std::fmt;
 
 use anyhow::Result;
-use burn::tensor::Device;
+use burn::tensor::{Device, read_sync};
 use glae_face::RgbImage;
 use glae_metrics::{Band, Report, Sample};
 use glae_model::manifest::{Input, Measured};
-use glae_model::{Estimate, Inference, Manifest, NetworkConfig, Rules, StateDict};
+use glae_model::{Estimate, EstimateError, Heads, Inference, Manifest, NetworkConfig, Rules, StateDict};
 use serde::{Deserialize, Serialize};
 
 /// Images per forward pass; each goes through twice, as itself and as its mirror image.
@@ -17,11 +17,28 @@ const BATCH: usize = 16;
 ///
 /// # Errors
 /// The device fails.
-pub fn estimates(inference: &Inference, crops: &[RgbImage], mut done: impl FnMut(usize)) -> Result<Vec<Estimate>> {
+pub fn estimates(inference: &Inference, crops: &[RgbImage], done: impl FnMut(usize)) -> Result<Vec<Estimate>> {
+    in_batches(crops, done, |pixels| read_sync(inference.estimate(pixels)))
+}
+
+/// Both classifiers' logits for all crops, from which any rules make estimates.
+///
+/// # Errors
+/// The device fails.
+pub fn heads(inference: &Inference, crops: &[RgbImage]) -> Result<Vec<Heads>> {
+    in_batches(crops, |_| {}, |pixels| read_sync(inference.heads(pixels)))
+}
+
+/// What `work` gives for crop after crop, [`BATCH`] at a time; `done` hears how many are done.
+fn in_batches<T>(
+    crops: &[RgbImage],
+    mut done: impl FnMut(usize),
+    work: impl Fn(&[&[u8]]) -> Result<Vec<T>, EstimateError>,
+) -> Result<Vec<T>> {
     let mut all = Vec::with_capacity(crops.len());
     for chunk in crops.chunks(BATCH) {
         let pixels: Vec<&[u8]> = chunk.iter().map(|crop| crop.as_raw().as_slice()).collect();
-        all.extend(burn::tensor::read_sync(inference.estimate(&pixels))?);
+        all.extend(work(&pixels)?);
         done(chunk.len());
     }
     Ok(all)

@@ -3,13 +3,9 @@
 use std::fmt;
 
 use anyhow::Result;
-use glae_face::RgbImage;
 use glae_metrics::{Report, Sample};
 use glae_model::routing::quantile;
-use glae_model::{Estimate, Heads, Inference, Readout, Routing, Rules, Temperatures};
-
-/// Images per forward pass; each goes through twice, as itself and as its mirror image.
-const BATCH: usize = 16;
+use glae_model::{Estimate, Heads, Readout, Routing, Rules, Temperatures};
 
 /// Share of a distribution in the range that is shown beside an age.
 pub const RANGE: f64 = 0.8;
@@ -28,19 +24,6 @@ const ROUTINGS: [(&str, Routing); 8] = [
     ("mixture, power 1", Routing::Mixture { power: 1.0 }),
     ("mixture, power 2", Routing::Mixture { power: 2.0 }),
 ];
-
-/// Both classifiers' logits for all crops.
-///
-/// # Errors
-/// The device fails.
-pub fn heads(inference: &Inference, crops: &[RgbImage]) -> Result<Vec<Heads>> {
-    let mut all = Vec::with_capacity(crops.len());
-    for chunk in crops.chunks(BATCH) {
-        let pixels: Vec<&[u8]> = chunk.iter().map(|crop| crop.as_raw().as_slice()).collect();
-        all.extend(burn::tensor::read_sync(inference.heads(&pixels))?);
-    }
-    Ok(all)
-}
 
 /// What was compared, and the best of it.
 #[derive(Debug)]

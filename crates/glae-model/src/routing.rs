@@ -1,4 +1,4 @@
-//! From both classifiers' logits to one age: adaptive routing, `[GLAE] eq. (11)`, believes the classifier whose answer the
+//! From both classifiers' logits to one age: adaptive routing, `[GLAE] eq. (11)`, takes the classifier whose answer the
 //! mirror image disturbs less; a mixture weighs both.
 
 use serde::{Deserialize, Serialize};

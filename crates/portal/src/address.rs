@@ -21,7 +21,7 @@ pub enum Forwarding {
 /// How many proxies stand in front of the server, and which header they write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Proxies {
-    /// Their number; 0 believes no header.
+    /// Their number; at 0 no header is read.
     pub trusted: u8,
     /// The header. The other one is never read: a client could fill it in.
     pub header: Forwarding,

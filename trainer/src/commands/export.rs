@@ -14,7 +14,7 @@ use crate::commands::evaluate::left_out;
 use crate::commands::train::{CONFIG, crops, start_weights};
 use crate::config::RunConfig;
 use crate::data::{Crops, Landmarks, SoftFaces, Truth, load, read_landmarks, read_truth};
-use crate::evaluation::{Scores, estimates, median};
+use crate::evaluation::{Scores, estimates, heads, median};
 use crate::onnx::age::{PAIR, age};
 use crate::rules;
 
@@ -100,7 +100,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let mut rules = Rules::default();
     if arguments.choose {
         let (val, _) = load(&config.data.images, &read_truth(&config.data.val)?, &crops, tolerated)?;
-        let choice = rules::choose(&rules::heads(&with(rules)?, &val.crops)?, &val.ages)?;
+        let choice = rules::choose(&heads(&with(rules)?, &val.crops)?, &val.ages)?;
         println!("{choice}");
         rules = choice.rules;
     }

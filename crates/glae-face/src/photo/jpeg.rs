@@ -27,7 +27,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Photo, PhotoError> {
         let kind = if outline.progressive { "a progressive JPEG" } else { "a JPEG" };
         return Err(header.needs(kept + outline.planes_and_pixels(&header, 8), kind));
     };
-    // An end is put where there is none, as the decoder wants one.
+    // The decoder needs an end marker; one is added where the file has none.
     let pixels =
         decode_shrunk(Padded::new(bytes, !outline.ended), &header, shrunk).map_err(|error| match outline.ended {
             true => PhotoError::Damaged(error),
@@ -144,7 +144,7 @@ fn segment(bytes: &[u8], at: usize) -> Option<&[u8]> {
 
 /// Whether all of the picture is there although no end marker is.
 ///
-/// CHOICE: of a progressive picture nobody can tell, since scans that refine it may be missing; it counts as cut off.
+/// CHOICE: a progressive picture counts as cut off: scans that refine it may be missing, which its data do not show.
 /// Otherwise the data are decoded with ones behind them, which are no code of any table: decoding goes wrong as soon as it
 /// needs more than is there. Zeros at the end are no data but what a download leaves that reserved its room; real data end
 /// in ones.
