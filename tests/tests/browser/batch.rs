@@ -64,10 +64,11 @@ pub(crate) async fn table(session: &Session) -> Result<()> {
     for variant in 0..4 {
         files.push(session.file(&format!("drawn-{variant}.png"), &picture::png(&picture::face(variant))?)?);
     }
+    // In the order of their names, as the list has them.
+    files.push(session.file("far.png", &picture::png(&picture::far())?)?);
+    files.push(session.file("group.png", &picture::png(&picture::group())?)?);
     files.push(session.file("landscape.png", &picture::png(&picture::landscape())?)?);
     files.push(session.file("letter.jpg", b"Dear Sir or Madam, this is no photograph.")?);
-    files.push(session.file("group.png", &picture::png(&picture::group())?)?);
-    files.push(session.file("far.png", &picture::png(&picture::far())?)?);
     let native = session.native("golden-tiny")?;
     let mut right = Vec::new();
     for file in &files {

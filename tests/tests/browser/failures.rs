@@ -11,14 +11,13 @@ use crate::{
     watcher::when_loading,
 };
 
-/// Each bad file gets the decoder's own sentence, and a good one afterwards works.
+/// Each bad file gets the decoder's own sentence, half a photograph a notice, and a good one afterwards works.
 pub(crate) async fn bad_files(session: &Session) -> Result<()> {
     let whole = picture::png(&picture::face(1))?;
-    let files: [(&str, Vec<u8>); 4] = [
+    let files: [(&str, Vec<u8>); 3] = [
         ("letter.jpg", b"Dear Sir or Madam, this is no photograph.".to_vec()),
         ("nothing.png", Vec::new()),
-        ("poster.png", picture::png_that_claims(10_000, 6_000)?),
-        ("half.png", whole[..whole.len() / 2].to_vec()),
+        ("poster.png", picture::png_that_claims(30_000, 20_000)?),
     ];
     let page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
     let mut previous = String::new();
@@ -30,10 +29,14 @@ pub(crate) async fn bad_files(session: &Session) -> Result<()> {
         page.says("error", &right).await.with_context(|| name.to_owned())?;
         previous = right;
     }
+    page.give(&session.file("half.png", &whole[..whole.len() / 2])?).await?;
+    page.says("cut-off", "This photo is cut off: its file ends before the picture does").await?;
+    ensure!(page.text("error").await.is_none(), "the old error stays beside half a photograph");
     let good = session.file("drawn-1.png", &whole)?;
     // The error of the last file may still be there for a moment; the answer is what counts.
     page.give(&good).await?;
-    page.wait_for("[data-testid=estimate][data-years]", CPU_LIMIT).await?;
+    let whole = "[data-testid=faces]:not(:has([data-testid=cut-off])) [data-testid=estimate][data-years]";
+    page.wait_for(whole, CPU_LIMIT).await?;
     ensure!(page.text("error").await.is_none(), "the old error stays beside a good answer");
     Ok(())
 }
