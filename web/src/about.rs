@@ -47,10 +47,12 @@ pub fn AboutPage() -> impl IntoView {
                     <em>"balanced"</em>" one learned with every age equally often, so that rare ages count as much as common ones."
                 </li>
                 <li>
-                    "A face is as old in the mirror. The classifier whose answer the mirror image disturbs less is believed;
-                    the disturbance is a Kullback-Leibler divergence, in nats."
+                    "A face is as old in the mirror. How much the mirror image disturbs each classifier's answer, a Kullback-Leibler
+                    divergence in nats, stands in the details of each face. The article takes the classifier that is disturbed
+                    less; weights may ask for a mixture of both, and then the details say with which shares, and what the
+                    article's rule would have shown."
                 </li>
-                <li>"The age shown is the mean of that classifier's distribution, over both images."</li>
+                <li>"The age shown is read out of that distribution, over both images."</li>
             </ol>
             <p>
                 "Before the first estimate, each device computes an input with a known answer with both networks. A device that
@@ -86,6 +88,9 @@ struct Weighed {
     name: String,
     bytes: u64,
     trained_on: String,
+    /// Published weights that training began with; empty where it began at random.
+    #[serde(default)]
+    began_with: String,
     licence: String,
 }
 
@@ -128,6 +133,7 @@ fn Terms(of: &'static str, weights: Weighed) -> impl IntoView {
         <dl class="facts stacked">
             <div><dt>"Name"</dt><dd>{format!("{} ({:.1} MB)", weights.name, weights.bytes as f64 / 1e6)}</dd></div>
             <div><dt>"Trained on"</dt><dd>{weights.trained_on}</dd></div>
+            {(!weights.began_with.is_empty()).then(|| view! { <div><dt>"Began with"</dt><dd>{weights.began_with}</dd></div> })}
             <div><dt>"Licence"</dt><dd>{weights.licence}</dd></div>
         </dl>
     }
