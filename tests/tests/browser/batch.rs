@@ -109,7 +109,8 @@ pub(crate) async fn table(session: &Session) -> Result<()> {
     let link = By::XPath("//tr[@data-testid='batch-row']//button[text()='group.png']");
     session.driver.find(link).await?.click().await?;
     let sight = page.sight(CPU_LIMIT).await?;
-    let Right::Faces(group) = &right[6] else { bail!("the group has faces") };
+    let group = files.iter().position(|file| file.ends_with("group.png")).context("the group is among the files")?;
+    let Right::Faces(group) = &right[group] else { bail!("the group has faces") };
     sight.ensure_is(group, TOLERANCE)?;
     page.press("Back to the list").await?;
     page.wait_for(&format!("[data-testid=batch-progress][data-done='{all}']"), CPU_LIMIT).await?;
