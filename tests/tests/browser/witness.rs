@@ -9,8 +9,8 @@ use crate::session::Session;
 /// The longest path of a request: a file's name fits, the bytes of a picture do not.
 const LONGEST_PATH: usize = 160;
 
-/// Addresses that are answered with index.html; the program draws the page.
-const PAGES: [&str; 2] = ["/", "/about"];
+/// Addresses that are answered with index.html, where the program draws the page, and the list of boards that one of them shows.
+const PAGES: [&str; 4] = ["/", "/about", "/leaderboard", "/api/v1/boards"];
 
 /// Image bytes never leave the browser: there were only plain GET requests to our own server, each for a file that it
 /// has, and no other channel.
