@@ -12,7 +12,7 @@ use crate::{board::Loaded, database::Database, problem::ApiResult, state::Portal
 /// The key of what is not ranked: after all others. Larger than any score, and the same in both databases.
 const UNRANKED: f64 = 1e300;
 
-/// The rows that a team sees on a board, or that everybody sees: parameters 1 (board) and 2 (team).
+/// The rows that a team sees on a board, or that anyone without a token sees: parameters 1 (board) and 2 (team).
 macro_rules! seen {
     ($select:literal, $rest:literal) => {
         concat!(

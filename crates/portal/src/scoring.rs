@@ -45,7 +45,7 @@ pub struct Evaluation {
     pub scores: Scores,
     /// In a contest: the numbers on both parts of the test set.
     pub sealed: Option<Sealed>,
-    /// Whether the predictions equal a truth that everybody may download.
+    /// Whether the predictions equal a truth that is public.
     pub equals_truth: bool,
 }
 

@@ -64,7 +64,7 @@ pub enum Mark {
     /// It is ranked.
     #[default]
     None,
-    /// It equals a truth that everybody may download.
+    /// It equals a truth that is public.
     EqualsTruth,
     /// The organiser hid it.
     Hidden,

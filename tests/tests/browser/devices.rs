@@ -1,4 +1,4 @@
-//! Which device computes where nobody has asked for one: cards that are programs, slow ones, and ones that never answer.
+//! Which device computes where the address names none: cards that are programs, slow ones, and ones that never answer.
 
 use anyhow::{Result, ensure};
 use serde_json::json;

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A phone's folder: in the order of its numbers; what systems left behind is passed over, what is no photo is counted,
-/// what the browser can decode has its age, and what nobody can has its reason.
+/// what the browser can decode has its age, and what no decoder reads has its reason.
 pub(crate) async fn a_phones_folder(session: &Session) -> Result<()> {
     let album = session.scratch("phone");
     fs::create_dir_all(album.join("__MACOSX"))?;
@@ -53,7 +53,7 @@ pub(crate) async fn a_phones_folder(session: &Session) -> Result<()> {
     looks::look(&page, "estimate-folder").await
 }
 
-/// A choice without any photo says so instead of doing nothing; so does a paste without one. A single file that nobody
+/// A choice without any photo says so instead of doing nothing; so does a paste without one. A single file that no decoder
 /// reads is named.
 pub(crate) async fn nothing_to_read(session: &Session) -> Result<()> {
     let page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;

@@ -90,7 +90,7 @@ pub(crate) async fn a_form(session: &Session) -> Result<()> {
     page.press("Forget the token here").await
 }
 
-/// Whether the page wants to be asked before it is closed.
+/// Whether closing the page would make the browser ask first.
 async fn asks(session: &Session) -> Result<bool> {
     let script = "
         const event = new Event('beforeunload', { cancelable: true });

@@ -11,7 +11,7 @@ use crate::support::{TestApp, public};
 const TEAMS: usize = 20;
 const EACH: usize = 5;
 
-/// What an attacker believes of each image, and how the answers of a contest change it.
+/// The attacker's guess for each image, and how the answers of a contest change it.
 struct Attacker<'a> {
     app: &'a TestApp,
     tokens: Vec<String>,
