@@ -6,8 +6,8 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use glae_model::StateDict;
 use glae_model::weights::Array;
+use glae_model::{Precision, StateDict};
 
 /// Name of the file in the run's folder.
 pub const FILE: &str = "checkpoint.safetensors";
@@ -66,7 +66,7 @@ impl Checkpoint {
         // Small integers: exact in f32.
         let values = [stage, epoch, step].map(|v| v as f32).to_vec();
         all.0.insert("progress".to_owned(), Array { shape: vec![3], values });
-        write_atomically(&run.join(FILE), &all.to_safetensors(false))
+        write_atomically(&run.join(FILE), &all.to_safetensors(Precision::Full))
     }
 
     /// Reads the checkpoint of a run that may have been ended before its first one.

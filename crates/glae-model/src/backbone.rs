@@ -27,7 +27,7 @@ impl Backbone {
     pub fn new(config: &NetworkConfig, device: &Device) -> Self {
         match config.backbone.residual() {
             Some(residual) => Self::ResNet(ResNet::new(residual, config.width, device)),
-            None => Self::MobileNet(MobileNet::new(config.width, device)),
+            None => Self::MobileNet(MobileNet::new(config, device)),
         }
     }
 

@@ -24,6 +24,10 @@ pub struct NetworkConfig {
     /// The paper has none; published age networks have one, and with it a run can begin from theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden: Option<usize>,
+    /// MobileNet's pairs of a depthwise and a 1x1 convolution, 12 or 13; 13, as published, where it is left out. The last
+    /// one has more than a quarter of all weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairs: Option<usize>,
 }
 
 /// The kind of convolutional network.
@@ -39,6 +43,11 @@ pub enum Backbone {
     #[serde(rename = "mobilenet-v1")]
     MobileNetV1,
 }
+
+/// Output channels in multiples of the first convolution's, and stride, of each of MobileNet's pairs of a depthwise 3x3 and
+/// a 1x1 convolution.
+const PAIRS: [(usize, usize); 13] =
+    [(2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2), (16, 1), (16, 1), (16, 1), (16, 1), (16, 1), (32, 2), (32, 1)];
 
 /// What a residual network is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,12 +155,18 @@ impl NetworkConfig {
             rearrange: Rearrange::default(),
             projection: Projection::default(),
             hidden: None,
+            pairs: None,
         }
     }
 
     /// Channels of the backbone's last feature map.
     pub fn channels(&self) -> usize {
         self.backbone.residual().map_or(self.width * 32, |residual| self.width * 8 * residual.expansion())
+    }
+
+    /// Output channels in multiples of `width`, and stride, of each of MobileNet's pairs.
+    pub fn pairs(&self) -> &'static [(usize, usize)] {
+        &PAIRS[..self.pairs.unwrap_or(PAIRS.len())]
     }
 
     /// Numbers that the rearrangement's convolution writes per place: hidden features, or logits.
@@ -189,6 +204,9 @@ impl NetworkConfig {
             Some("a hidden layer of `projection` has width 0".to_owned())
         } else if self.hidden == Some(0) {
             Some("`hidden` has width 0: leave it out for a classifier without hidden layer".to_owned())
+        } else if self.pairs.is_some_and(|pairs| self.backbone != Backbone::MobileNetV1 || !(12..=13).contains(&pairs))
+        {
+            Some("`pairs` is for mobilenet-v1, and 12 or 13: the last halving of the map is in the twelfth".to_owned())
         } else if self.hidden.is_some() && matches!(self.projection, Projection::Flatten { .. }) {
             Some("`hidden` needs a `projection` that pools: `pool` or `average`, not `flatten`".to_owned())
         } else {
@@ -230,6 +248,9 @@ mod tests {
         config.projection = Projection::Flatten { hidden: vec![8] };
         assert!(config.check().unwrap_err().to_string().contains("`hidden`"));
         config.projection = Projection::Pool;
+        config.pairs = Some(12);
+        assert!(config.check().unwrap_err().to_string().contains("`pairs`"));
+        config.pairs = None;
         config.rearrange.stride = 5;
         assert!(config.check().unwrap_err().to_string().contains("Table III"));
     }

@@ -11,7 +11,7 @@ use crate::cpu;
 #[cfg(all(feature = "gpu", target_family = "wasm"))]
 use crate::gpu;
 use crate::layers::{Activation, DeviceError, Kit, Step};
-use crate::mobilenet::{PAIRS, STEM_STRIDE};
+use crate::mobilenet::STEM_STRIDE;
 #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
 use crate::tensors::Tensors;
 use crate::weights::{StateDict, WeightsError};
@@ -205,7 +205,7 @@ impl<K: Kit> Layers<K> {
         };
         let stem = conv("conv1", [config.width, 3, 3, 3], STEM_STRIDE)?;
         let mut from = config.width;
-        let pairs = PAIRS.iter().enumerate().map(|(index, &(factor, stride))| {
+        let pairs = config.pairs().iter().enumerate().map(|(index, &(factor, stride))| {
             let to = config.width * factor;
             let (weight, bias) = weights(&format!("pairs.{index}.depth"), None, [from, 1, 3, 3])?;
             let point = conv(&format!("pairs.{index}.point"), [to, from, 1, 1], 1)?;
@@ -335,7 +335,8 @@ mod tests {
             (Backbone::MobileNetV1, 4, 4, 4, Projection::Pool, None),
         ] {
             let rearrange = Rearrange { r, kernel, stride };
-            let config = NetworkConfig { backbone, width: 8, input_size: 64, rearrange, projection, hidden };
+            let config =
+                NetworkConfig { backbone, width: 8, input_size: 64, rearrange, projection, hidden, pairs: None };
             let net = used_network(&config, &device);
             let folded = FoldedNet::new(&config, &StateDict::of(&net), &device).unwrap();
             let x = Tensor::random([3, 3, 64, 64], Distribution::Normal(0.0, 1.0), &device);

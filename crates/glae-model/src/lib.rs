@@ -43,7 +43,7 @@ pub use golden::{GoldenError, GoldenOutcome};
 pub use manifest::Manifest;
 pub use network::AgeNet;
 pub use routing::{Answer, Readout, Route, Routing, Rules, Temperatures};
-pub use weights::{StateDict, WeightsError};
+pub use weights::{Precision, StateDict, WeightsError};
 
 /// Number of age classes: 0, 1, ..., 100 years.
 pub const AGES: usize = 101;

@@ -12,7 +12,8 @@ use crate::weights::WeightsError;
 /// known answer. Normalisation and crop stand nowhere else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Version of this format: 1, or 2 where there is a mean per channel, a read-out, temperatures, a mixture or an origin.
+    /// Version of this format: 1; 2 where there is a mean per channel, a read-out, temperatures, a mixture or an origin; 3
+    /// where weights are i8 or MobileNet is without its last pair.
     pub format: u32,
     /// Name of the folder.
     pub name: String,
@@ -53,7 +54,7 @@ pub struct Manifest {
 }
 
 /// Formats that are read.
-const FORMATS: std::ops::RangeInclusive<u32> = 1..=2;
+const FORMATS: std::ops::RangeInclusive<u32> = 1..=3;
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -114,7 +115,7 @@ impl Manifest {
         let Head { format } = serde_json::from_str(json).map_err(wrong)?;
         if !FORMATS.contains(&format) {
             let text = format!(
-                "it has format {format}, this version reads the formats 1 and 2: update the page or the trainer"
+                "it has format {format}, this version reads the formats 1 to 3: update the page or the trainer"
             );
             return Err(WeightsError::Manifest(text));
         }

@@ -7,11 +7,8 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
+use crate::config::NetworkConfig;
 use crate::layers::Layers;
-
-/// Output channels in multiples of the first convolution's, and stride, of each pair of a depthwise 3x3 and a 1x1 convolution.
-pub const PAIRS: [(usize, usize); 13] =
-    [(2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2), (16, 1), (16, 1), (16, 1), (16, 1), (16, 1), (32, 2), (32, 1)];
 
 /// Stride of the first convolution.
 pub const STEM_STRIDE: usize = 2;
@@ -32,9 +29,10 @@ pub struct Pair {
 
 impl MobileNet {
     /// Freshly initialised: He-normal convolutions (fan out), no bias.
-    pub(crate) fn new(width: usize, device: &Device) -> Self {
+    pub(crate) fn new(config: &NetworkConfig, device: &Device) -> Self {
+        let width = config.width;
         let mut channels = width;
-        let pairs = PAIRS.iter().map(|&(factor, stride)| {
+        let pairs = config.pairs().iter().map(|&(factor, stride)| {
             let (from, to) = (channels, width * factor);
             channels = to;
             Pair { depth: conv([from, from], 3, stride, from, device), point: conv([from, to], 1, 1, 1, device) }
@@ -65,15 +63,21 @@ fn conv(channels: [usize; 2], side: usize, stride: usize, groups: usize, device:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Backbone;
     use crate::layers::Burn;
 
     #[test]
     fn the_map_is_a_thirty_second_of_the_input_rounded_up() {
         let device = Device::flex();
-        let net = MobileNet::new(4, &device);
+        let all = NetworkConfig { width: 4, ..NetworkConfig::paper(Backbone::MobileNetV1) };
+        let net = MobileNet::new(&all, &device);
+        assert_eq!(net.pairs.len(), 13);
         for (size, side) in [(112, 4), (96, 3), (33, 2)] {
             let map = net.forward_with(Tensor::zeros([1, 3, size, size], &device), &Burn);
             assert_eq!(map.dims(), [1, 128, side, side]);
         }
+        let short = MobileNet::new(&NetworkConfig { pairs: Some(12), ..all }, &device);
+        let map = short.forward_with(Tensor::zeros([1, 3, 112, 112], &device), &Burn);
+        assert_eq!((short.pairs.len(), map.dims()), (12, [1, 128, 4, 4]));
     }
 }

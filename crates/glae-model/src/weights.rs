@@ -48,6 +48,27 @@ pub struct Array {
     pub values: Vec<f32>,
 }
 
+/// How a weights file stores numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// All as f32.
+    Full,
+    /// f16, but BatchNorm's arrays as f32.
+    Half,
+    /// As [`Precision::Half`], but arrays of two and more axes and at least [`LEAST_ROUNDED`] values as i8, each slice of the
+    /// first axis with a factor of its own, in the array of this name and [`FACTORS`].
+    Bytes,
+}
+
+/// What the name of an i8 array's factors ends with; they are f32, one for each slice of the array's first axis.
+const FACTORS: &str = ".factors";
+
+/// Values from which on an array is worth rounding to i8.
+const LEAST_ROUNDED: usize = 4096;
+
+/// The largest i8 that is used: rounding is the same to both sides of 0.
+const LARGEST: f32 = 127.0;
+
 /// All parameters and buffers of a module by name, e.g. `backbone.layer1.0.bn1.running_mean`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StateDict(pub BTreeMap<String, Array>);
@@ -86,20 +107,33 @@ impl StateDict {
         Self(own.collect())
     }
 
-    /// A safetensors file. With `half`, all but BatchNorm's arrays are stored as f16.
-    pub fn to_safetensors(&self, half: bool) -> Vec<u8> {
+    /// A safetensors file.
+    pub fn to_safetensors(&self, precision: Precision) -> Vec<u8> {
         let mut header = BTreeMap::new();
         let mut data = Vec::new();
-        for (name, array) in &self.0 {
+        let mut put = |name: String, shape: &[usize], dtype: &str, bytes: &mut dyn Iterator<Item = u8>| {
             let start = data.len();
-            let short = half && !is_norm(name);
-            if short {
-                data.extend(array.values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()));
+            data.extend(bytes);
+            let data_offsets = [start, data.len()];
+            header.insert(name, Entry { dtype: dtype.to_owned(), shape: shape.to_vec(), data_offsets });
+        };
+        for (name, Array { shape, values }) in &self.0 {
+            let floats = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>().into_iter();
+            let precise = precision == Precision::Full || is_norm(name);
+            if precise {
+                put(name.clone(), shape, "F32", &mut floats(values));
+            } else if precision == Precision::Bytes && shape.len() > 1 && values.len() >= LEAST_ROUNDED {
+                let slices = || values.chunks_exact(values.len() / shape[0]);
+                let factor = |slice: &[f32]| slice.iter().fold(0f32, |most, v| most.max(v.abs())) / LARGEST;
+                let factors: Vec<f32> = slices().map(factor).collect();
+                let mut rounded = slices().zip(&factors).flat_map(|(slice, factor)| {
+                    slice.iter().flat_map(move |v| ((v / factor.max(f32::MIN_POSITIVE)).round() as i8).to_le_bytes())
+                });
+                put(name.clone(), shape, "I8", &mut rounded);
+                put(format!("{name}{FACTORS}"), &shape[..1], "F32", &mut floats(&factors));
             } else {
-                data.extend(array.values.iter().flat_map(|v| v.to_le_bytes()));
+                put(name.clone(), shape, "F16", &mut values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()));
             }
-            let dtype = if short { "F16" } else { "F32" }.to_owned();
-            header.insert(name, Entry { dtype, shape: array.shape.clone(), data_offsets: [start, data.len()] });
         }
         let mut json = serde_json::to_vec(&header).expect("names and numbers always serialise");
         json.resize(json.len().next_multiple_of(8), b' ');
@@ -109,7 +143,7 @@ impl StateDict {
         file
     }
 
-    /// Reads a safetensors file of f16 or f32 arrays.
+    /// Reads a safetensors file of f16 and f32 arrays, and of i8 arrays with their factors ([`Precision::Bytes`]).
     ///
     /// # Errors
     /// The file is damaged or holds other types.
@@ -122,6 +156,7 @@ impl StateDict {
             serde_json::from_slice(json).map_err(|error| WeightsError::File(error.to_string()))?;
         header.remove("__metadata__");
         let mut arrays = BTreeMap::new();
+        let mut rounded = Vec::new();
         for (name, entry) in header {
             let entry: Entry =
                 serde_json::from_value(entry).map_err(|e| WeightsError::File(format!("`{name}`: {e}")))?;
@@ -130,12 +165,27 @@ impl StateDict {
             let values: Vec<f32> = match entry.dtype.as_str() {
                 "F16" => raw.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
                 "F32" => raw.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-                other => return Err(WeightsError::File(format!("`{name}` has the type {other}, not F16 or F32"))),
+                "I8" => {
+                    rounded.push(name.clone());
+                    raw.iter().map(|b| f32::from(b.cast_signed())).collect()
+                }
+                other => return Err(WeightsError::File(format!("`{name}` has the type {other}, not F16, F32 or I8"))),
             };
             if values.len() != entry.shape.iter().product::<usize>() {
                 return Err(WeightsError::File(format!("`{name}` has {} values, not its shape's", values.len())));
             }
             arrays.insert(name, Array { shape: entry.shape, values });
+        }
+        for name in rounded {
+            let factors = arrays.remove(&format!("{name}{FACTORS}"));
+            let array: &mut Array = arrays.get_mut(&name).expect("it was read above");
+            let slices = array.shape.first().copied().unwrap_or(0);
+            let factors = factors.filter(|factors| slices > 0 && factors.values.len() == slices);
+            let factors = factors.ok_or_else(|| WeightsError::File(format!("`{name}` lacks the factors of its i8")))?;
+            let length = (array.values.len() / slices).max(1);
+            for (slice, factor) in array.values.chunks_exact_mut(length).zip(&factors.values) {
+                slice.iter_mut().for_each(|value| *value *= factor);
+            }
         }
         Ok(Self(arrays))
     }
@@ -276,17 +326,40 @@ mod tests {
         let mut state = StateDict::default();
         state.0.insert("a.bn1.weight".into(), Array { shape: vec![2], values: vec![1.000_1, -3.0e-6] });
         state.0.insert("a.conv.weight".into(), Array { shape: vec![2, 1], values: vec![0.5, 1.0 / 3.0] });
-        assert_eq!(StateDict::from_safetensors(&state.to_safetensors(false)).unwrap(), state);
-        let short = StateDict::from_safetensors(&state.to_safetensors(true)).unwrap();
+        assert_eq!(StateDict::from_safetensors(&state.to_safetensors(Precision::Full)).unwrap(), state);
+        let short = StateDict::from_safetensors(&state.to_safetensors(Precision::Half)).unwrap();
         assert_eq!(short.0["a.bn1.weight"], state.0["a.bn1.weight"]);
         assert!((short.0["a.conv.weight"].values[1] - 1.0 / 3.0).abs() < 2e-4);
+    }
+
+    #[test]
+    fn i8_is_half_a_step_of_its_slice_off_at_most() {
+        let size = |index: usize| if index < LEAST_ROUNDED { 0.01 } else { 5.0 };
+        let values = (0..2 * LEAST_ROUNDED).map(|i| (i as f32 * 0.7).sin() * size(i)).collect();
+        let mut state = StateDict::default();
+        state.0.insert("a.weight".into(), Array { shape: vec![2, LEAST_ROUNDED], values });
+        state.0.insert("a.bias".into(), Array { shape: vec![2], values: vec![0.0; 2] });
+        state.0.insert("zero".into(), Array { shape: vec![1, LEAST_ROUNDED], values: vec![0.0; LEAST_ROUNDED] });
+        let file = state.to_safetensors(Precision::Bytes);
+        assert!(file.len() < 3 * LEAST_ROUNDED + 700, "{}", file.len());
+        let read = StateDict::from_safetensors(&file).unwrap();
+        assert!(read.0.keys().eq(state.0.keys()));
+        assert_eq!(read.0["zero"], state.0["zero"]);
+        for (index, (a, b)) in read.0["a.weight"].values.iter().zip(&state.0["a.weight"].values).enumerate() {
+            assert!((a - b).abs() <= 0.501 * size(index) / LARGEST, "{index}: {a} for {b}");
+        }
+        // Without its factors an array of i8 means nothing.
+        let at = file.windows(FACTORS.len()).position(|window| window == FACTORS.as_bytes()).unwrap();
+        let mut damaged = file;
+        damaged[at + 1] = b'F';
+        assert!(StateDict::from_safetensors(&damaged).unwrap_err().to_string().contains("factors"));
     }
 
     #[test]
     fn damaged_files_are_refused() {
         let mut state = StateDict::default();
         state.0.insert("x".into(), Array { shape: vec![8], values: vec![1.0; 8] });
-        let file = state.to_safetensors(false);
+        let file = state.to_safetensors(Precision::Full);
         for cut in [0, 4, 20, file.len() - 1] {
             assert!(matches!(StateDict::from_safetensors(&file[..cut]), Err(WeightsError::File(_))), "{cut}");
         }

@@ -9,8 +9,8 @@ use burn::tensor::{Device, read_sync};
 use glae_face::detector::manifest::{Found, LONGEST_SIDES, Manifest, Measured};
 use glae_face::detector::network::YuNet;
 use glae_face::detector::{Detector, Settings};
-use glae_model::StateDict;
 use glae_model::manifest::sha256;
+use glae_model::{Precision, StateDict};
 
 use crate::checkpoint::Checkpoint;
 use crate::detector::evaluation::{compare, detect};
@@ -240,7 +240,7 @@ fn measure(
 }
 
 fn export(run: &Path, out: &Path, data: &Path, settings: Settings) -> Result<()> {
-    let bytes = weights(run)?.0.to_safetensors(true);
+    let bytes = weights(run)?.0.to_safetensors(Precision::Half);
     // What is measured is what is shipped: the weights after their way through f16.
     let state = StateDict::from_safetensors(&bytes)?;
     let measured = measure(&state, data, &[settings.least_score], settings, &crate::device::cpu())?;
@@ -259,7 +259,7 @@ fn import(file: &Path, out: &Path) -> Result<()> {
     let net = state
         .load_into(YuNet::new(&crate::device::cpu()))
         .with_context(|| format!("{} is not YuNet_n", file.display()))?;
-    let bytes = StateDict::of(&net).to_safetensors(false);
+    let bytes = StateDict::of(&net).to_safetensors(Precision::Full);
     let origin = Origin { trained_on: "imported; see where the file came from", licence: "as the imported file's" };
     ship(out, &bytes, Settings::default(), &origin, Vec::new())
 }
@@ -312,7 +312,7 @@ mod tests {
             assert!(state.0.contains_key(name), "{name}");
         }
         let file = folder.path().join("yunet.safetensors");
-        std::fs::write(&file, state.to_safetensors(false)).unwrap();
+        std::fs::write(&file, state.to_safetensors(Precision::Full)).unwrap();
         let out = folder.path().join("detector-imported");
         import(&file, &out).unwrap();
         let (manifest, read) = exported::read(&out).unwrap();

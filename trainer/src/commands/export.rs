@@ -7,7 +7,8 @@ use burn::tensor::read_sync;
 use glae_face::similarity::Similarity;
 use glae_model::golden::{Golden, picture};
 use glae_model::manifest::{Crop, Input, sha256};
-use glae_model::{Inference, Manifest, Rules, StateDict};
+
+use glae_model::{Inference, Manifest, Precision, Rules, StateDict};
 
 use crate::checkpoint::{Checkpoint, write_atomically};
 use crate::commands::evaluate::left_out;
@@ -49,6 +50,9 @@ pub struct Arguments {
     /// CMAE. Otherwise they are the paper's.
     #[arg(long)]
     pub choose: bool,
+    /// Store weights as i8, each row with a factor, in place of f16: half the size.
+    #[arg(long)]
+    pub bytes: bool,
     /// Published weights that the run began with, for the manifest: what they are, where they are from, their terms.
     #[arg(long, default_value_t = String::new())]
     pub began_with: String,
@@ -57,7 +61,7 @@ pub struct Arguments {
     pub onnx: bool,
 }
 
-/// Writes `weights.safetensors` (f16, BatchNorm f32) and `manifest.json`, and `network.onnx` where it is asked for. Always on the CPU: its numbers are the
+/// Writes `weights.safetensors` (f16, BatchNorm f32; or i8) and `manifest.json`, and `network.onnx` where it is asked for. Always on the CPU: its numbers are the
 /// reference that other devices are checked against.
 ///
 /// # Errors
@@ -84,8 +88,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             trained.clone()
         }
     };
-    let bytes = mixed.to_safetensors(true);
-    // What is measured is what is shipped: the weights after their way through f16.
+    let bytes = mixed.to_safetensors(if arguments.bytes { Precision::Bytes } else { Precision::Half });
+    // What is measured is what is shipped: the weights after their way through the file.
     let state = StateDict::from_safetensors(&bytes)?;
     let ages: Vec<f32> = read_truth(&config.data.train)?.iter().map(|row| row.age).collect();
     let training_median = median(&ages);
@@ -127,7 +131,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let name = arguments.out.file_name().context("--out needs a name")?.to_string_lossy().into_owned();
     let new = rules != Rules::default() || config.mean != Input::paper(1).mean || !arguments.began_with.is_empty();
     let manifest = Manifest {
-        format: if new { 2 } else { 1 },
+        format: if arguments.bytes || config.network.pairs.is_some() {
+            3
+        } else if new {
+            2
+        } else {
+            1
+        },
         name,
         file: "weights.safetensors".to_owned(),
         sha256: sha256(&bytes),
@@ -250,6 +260,7 @@ mod tests {
             landmarks: None,
             mix: 1.0,
             choose: false,
+            bytes: false,
             began_with: String::new(),
             onnx: true,
         }

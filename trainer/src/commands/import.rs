@@ -6,9 +6,8 @@ use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use glae_model::config::{Backbone, NetworkConfig, Projection};
 use glae_model::manifest::{Input, sha256};
-use glae_model::mobilenet::PAIRS;
 use glae_model::weights::Array;
-use glae_model::{AGES, AgeNet, StateDict};
+use glae_model::{AGES, AgeNet, Precision, StateDict};
 use serde::Deserialize;
 
 use crate::checkpoint::write_atomically;
@@ -98,7 +97,7 @@ pub fn run(command: &Command) -> Result<()> {
     let (json, bin) = (json?, bin?);
     let state = Published::new(&json, &bin)?.state()?;
     check(&state)?;
-    write_atomically(out, &state.to_safetensors(false))?;
+    write_atomically(out, &state.to_safetensors(Precision::Full))?;
     println!(
         "{}: {} arrays; both generated pictures are answered as published at 112 and 224 pixels",
         out.display(),
@@ -197,7 +196,7 @@ impl<'a> Published<'a> {
         );
         put("backbone.conv1.bias".to_owned(), &[width], self.array("conv1_bn/batchnorm_1/sub", &[width])?);
         let mut from = width;
-        for (index, (factor, _)) in PAIRS.into_iter().enumerate() {
+        for (index, &(factor, _)) in network(112).pairs().iter().enumerate() {
             let (to, number, name) = (width * factor, index + 1, format!("backbone.pairs.{index}"));
             let norm = format!("conv_dw_{number}_bn/batchnorm_1");
             let scale = self.array(&format!("{norm}/mul"), &[from])?;

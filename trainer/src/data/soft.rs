@@ -240,6 +240,7 @@ pub(crate) fn moved(mut landmarks: Landmarks, offset: f32) -> Landmarks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glae_model::Precision;
     use glae_model::weights::Array;
     use std::path::PathBuf;
 
@@ -258,7 +259,7 @@ mod tests {
         state.0.insert("probabilities".into(), Array { shape: vec![rows.len(), AGES], values: probabilities });
         state.0.insert("confidence".into(), Array { shape: vec![rows.len()], values: vec![0.5; rows.len()] });
         let paths = ["soft.safetensors", "soft.csv"].map(|name| folder.join(name));
-        std::fs::write(&paths[0], state.to_safetensors(true)).unwrap();
+        std::fs::write(&paths[0], state.to_safetensors(Precision::Half)).unwrap();
         std::fs::write(&paths[1], csv).unwrap();
         paths
     }

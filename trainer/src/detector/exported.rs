@@ -117,7 +117,7 @@ pub(crate) mod seeded {
         let device = crate::device::cpu();
         device.seed(5);
         let state = calm(StateDict::of(&YuNet::new(&device)), &device);
-        let bytes = state.to_safetensors(false);
+        let bytes = state.to_safetensors(Precision::Full);
         let detector = Detector::new(&state, &device).unwrap();
         let golden = read_sync(detector.golden()).unwrap();
         let all = Settings { least_score: 0.0, ..Settings::default() };
@@ -169,6 +169,7 @@ pub(crate) mod seeded {
 mod tests {
     use super::*;
     use glae_face::detector::network::YuNet;
+    use glae_model::Precision;
 
     #[test]
     fn photographs_come_in_order_however_they_are_decoded() {
@@ -211,7 +212,7 @@ mod tests {
         // Other weights of the same shape, with their own checksum: only the known answer finds them out.
         let device = crate::device::cpu();
         device.seed(6);
-        let bytes = StateDict::of(&YuNet::new(&device)).to_safetensors(false);
+        let bytes = StateDict::of(&YuNet::new(&device)).to_safetensors(Precision::Full);
         write(folder.path(), &Manifest { sha256: sha256(&bytes), ..manifest.clone() }, &bytes).unwrap();
         let error = format!("{:#}", Exported::open(folder.path(), &device).unwrap_err());
         assert!(error.contains("--device cpu") && error.contains("off by"), "{error}");

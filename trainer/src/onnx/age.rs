@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use glae_model::config::{NetworkConfig, Projection, Residual};
 use glae_model::layers::same_padding;
-use glae_model::mobilenet::{PAIRS, STEM_STRIDE};
+use glae_model::mobilenet::STEM_STRIDE;
 use glae_model::{AGES, StateDict, WeightsError};
 
 use super::{Dense, Graph, Kernel, Value};
@@ -64,7 +64,7 @@ impl Net<'_> {
     fn separable(&mut self, input: &Value) -> Result<Value, WeightsError> {
         let width = self.config.width;
         let mut x = self.conv_relu6("backbone.conv1", input, [width, 3], STEM_STRIDE, 1)?;
-        for (index, (factor, stride)) in PAIRS.into_iter().enumerate() {
+        for (index, &(factor, stride)) in self.config.pairs().iter().enumerate() {
             let (name, channels) = (format!("backbone.pairs.{index}"), x.shape[1]);
             x = self.conv_relu6(&format!("{name}.depth"), &x, [channels, 3], stride, channels)?;
             x = self.conv_relu6(&format!("{name}.point"), &x, [width * factor, 1], 1, 1)?;
@@ -207,7 +207,8 @@ mod tests {
             (Backbone::MobileNetV1, 4, 4, 4, Projection::Pool, Some(12)),
         ] {
             let rearrange = Rearrange { r, kernel, stride };
-            let config = NetworkConfig { backbone, width: 8, input_size: 64, rearrange, projection, hidden };
+            let config =
+                NetworkConfig { backbone, width: 8, input_size: 64, rearrange, projection, hidden, pairs: None };
             let training = device.clone().autodiff();
             let net = AgeNet::new(&config, &training);
             // BatchNorm statistics other than the initial 0 and 1.

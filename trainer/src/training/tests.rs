@@ -34,6 +34,7 @@ fn config(epochs: [usize; 2]) -> RunConfig {
             rearrange: Rearrange { r: 4, kernel: 4, stride: 4 },
             projection: Projection::Pool,
             hidden: None,
+            pairs: None,
         },
         mean: [127.5; 3],
         crop: glae_model::manifest::Crop::Square,

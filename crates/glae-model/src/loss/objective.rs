@@ -208,6 +208,7 @@ mod tests {
                 rearrange,
                 projection,
                 hidden: None,
+                pairs: None,
             };
             config.check().unwrap();
             let net = AgeNet::new(&config, &device);

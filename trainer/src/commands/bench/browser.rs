@@ -12,7 +12,7 @@ use glae_model::config::{Backbone, NetworkConfig};
 use glae_model::fold::FoldedNet;
 use glae_model::golden::picture;
 use glae_model::manifest::{Crop, Input, sha256};
-use glae_model::{AgeNet, Inference, Manifest, Routing, Rules, StateDict};
+use glae_model::{AgeNet, Inference, Manifest, Precision, Routing, Rules, StateDict};
 use serde::{Deserialize, Serialize};
 
 use super::contest::bytes;
@@ -128,7 +128,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 fn write_drawn(folder: &Path, crop: Crop, device: &Device) -> Result<()> {
     let network = NetworkConfig::paper(Backbone::ResNet18);
     device.seed(1);
-    let bytes = StateDict::of(&AgeNet::new(&network, device)).to_safetensors(true);
+    let bytes = StateDict::of(&AgeNet::new(&network, device)).to_safetensors(Precision::Half);
     let input = Input { crop, ..Input::paper(network.input_size) };
     let state = StateDict::from_safetensors(&bytes)?;
     let inference = Inference::new(&network, &state, input, Rules::default(), device)?;

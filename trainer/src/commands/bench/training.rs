@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData, read_sync};
 use glae_model::backbone;
 use glae_model::config::{Backbone, NetworkConfig, Rearrange};
 use glae_model::fold::FoldedNet;
-use glae_model::{AgeNet, StateDict};
+use glae_model::{AgeNet, Precision, StateDict};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -103,7 +103,7 @@ impl Prepared {
         let folder = out.join(side.to_string());
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         let backbone = StateDict::of(&net.backbone);
-        write_atomically(&folder.join("backbone.safetensors"), &backbone.to_safetensors(false))?;
+        write_atomically(&folder.join("backbone.safetensors"), &backbone.to_safetensors(Precision::Full))?;
         write_atomically(&folder.join("network.onnx"), &age(&work.network, &state, PAIR)?)?;
         write_atomically(&folder.join("input.f32"), &bytes(&input))?;
         Ok(Self { work, folder, device, state, input })
