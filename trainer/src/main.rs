@@ -2,6 +2,8 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+#[cfg(feature = "teach")]
+use trainer::commands::teach;
 use trainer::commands::{
     bench, data, demo, detector, evaluate, export, figure, groups, import, predict, prepare, report, table, train,
 };
@@ -33,6 +35,9 @@ enum Command {
     /// Turn published weights of other projects into a start for training.
     #[command(subcommand)]
     Import(import::Command),
+    /// Write soft labels for a folder of faces, by age networks in ONNX.
+    #[cfg(feature = "teach")]
+    Teach(teach::Arguments),
     /// Compare predictions with labelled age groups.
     Groups(groups::Arguments),
     /// Check a data set, or divide it by its protocol.
@@ -61,6 +66,10 @@ fn main() -> Result<()> {
     if let Some(Command::Import(command)) = &command {
         return import::run(command);
     }
+    #[cfg(feature = "teach")]
+    if let Some(Command::Teach(arguments)) = &command {
+        return teach::run(arguments);
+    }
     let device = device.open()?;
     match command {
         None => demo::run(&device),
@@ -72,6 +81,8 @@ fn main() -> Result<()> {
         Some(Command::Groups(arguments)) => groups::run(&arguments),
         Some(Command::Data(command)) => data::run(&command),
         Some(Command::Import(command)) => import::run(&command),
+        #[cfg(feature = "teach")]
+        Some(Command::Teach(arguments)) => teach::run(&arguments),
         Some(Command::Detector(command)) => detector::run(&command, &device),
         Some(Command::Report(arguments)) => report::run(&arguments, &device),
         Some(Command::Table(arguments)) => table::run(&arguments, &device),

@@ -11,6 +11,7 @@ use web_sys::Response;
 use crate::browser::within;
 use crate::engine::Engine;
 use crate::inference::protocol::FETCH_SECONDS;
+use crate::weights::{Index, Wanted};
 
 /// Route `/about`.
 #[component]
@@ -101,28 +102,23 @@ struct Errors {
     measured: Vec<Measured>,
 }
 
-#[derive(Deserialize)]
-struct Index {
-    default: String,
-    detector: String,
-}
-
 /// Read from the manifests of the weights in use; the weights themselves are not touched.
 #[component]
 fn Weights() -> impl IntoView {
     let wanted = expect_context::<Engine>().wanted_weights();
     let manifests = LocalResource::new(move || manifests(wanted.clone()));
-    move || {
-        match manifests.get() {
+    move || match manifests.get() {
         None => view! { <p class="hint">"Reading the manifests"</p> }.into_any(),
         Some(None) => {
             view! { <p>"The manifests could not be read. Check the connection and reload the page."</p> }.into_any()
         }
-        Some(Some((ages, errors, detector))) => {
-            view! { <Terms of="Age network" weights=ages/><Measurements measured=errors.measured/><Terms of="Face detector" weights=detector/> }
-                .into_any()
+        Some(Some(Manifests { ages, errors, detector, choice })) => view! {
+            <Terms of="Age network" weights=ages/>
+            <Measurements measured=errors.measured/>
+            {choice.map(|(bytes, small)| view! { <Sizes bytes small/> })}
+            <Terms of="Face detector" weights=detector/>
         }
-    }
+        .into_any(),
     }
 }
 
@@ -136,6 +132,27 @@ fn Terms(of: &'static str, weights: Weighed) -> impl IntoView {
             {(!weights.began_with.is_empty()).then(|| view! { <div><dt>"Began with"</dt><dd>{weights.began_with}</dd></div> })}
             <div><dt>"Licence"</dt><dd>{weights.licence}</dd></div>
         </dl>
+    }
+}
+
+/// The way to the other weights.
+#[component]
+fn Sizes(bytes: [u64; 2], small: bool) -> impl IntoView {
+    let [full, less] = bytes.map(|bytes| format!("{:.1} MB", bytes as f64 / 1e6));
+    let (address, other) = if small {
+        ("/?weights=full", format!("Use the full ones ({full})"))
+    } else {
+        ("/?weights=small", format!("Use the small ones ({less})"))
+    };
+    view! {
+        <p data-testid="sizes">
+            {format!(
+                "There are full weights ({full}) and small ones ({less}), which err more. The small ones are taken by themselves \
+                 where your browser reports a slow or metered connection, or little memory. "
+            )}
+            // A new start of the page: weights are chosen when it opens.
+            <a href=address rel="external">{other}</a>
+        </p>
     }
 }
 
@@ -168,11 +185,30 @@ fn Measurements(measured: Vec<Measured>) -> impl IntoView {
     }
 }
 
-async fn manifests(wanted: Option<String>) -> Option<(Weighed, Errors, Weighed)> {
+/// All that this page shows of the weights.
+#[derive(Clone)]
+struct Manifests {
+    ages: Weighed,
+    errors: Errors,
+    detector: Weighed,
+    /// The size of the default and of the small weights in bytes, and whether the small ones are in use.
+    choice: Option<([u64; 2], bool)>,
+}
+
+async fn manifests(wanted: Wanted) -> Option<Manifests> {
     let index: Index = json("/weights/index.json").await?;
     let of = |name: &str| format!("/weights/{name}/manifest.json");
-    let ages = of(&wanted.unwrap_or(index.default));
-    Some((json(&ages).await?, json(&ages).await?, json(&of(&index.detector)).await?))
+    let name = wanted.of(&index);
+    let ages = of(&name);
+    let choice = match index.small.as_ref().filter(|small| **small == name || index.default == name) {
+        Some(small) => {
+            let [full, less]: [Weighed; 2] = [json(&of(&index.default)).await?, json(&of(small)).await?];
+            Some(([full.bytes, less.bytes], *small == name))
+        }
+        None => None,
+    };
+    let (ages, errors, detector) = (json(&ages).await?, json(&ages).await?, json(&of(&index.detector)).await?);
+    Some(Manifests { ages, errors, detector, choice })
 }
 
 async fn json<T: DeserializeOwned>(url: &str) -> Option<T> {

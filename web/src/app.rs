@@ -6,9 +6,11 @@ use leptos_router::path;
 
 use crate::about::AboutPage;
 use crate::boards::LeaderboardPage;
+use crate::browser::property;
 use crate::engine::Engine;
 use crate::estimate::{Bench, EstimatePage};
 use crate::settings::Settings;
+use crate::weights::Means;
 
 /// Takes over from the static page in `index.html`.
 pub fn mount() {
@@ -48,7 +50,19 @@ fn settings() -> Settings {
     let search = location().search().unwrap_or_default();
     let query = web_sys::UrlSearchParams::new_with_str(&search).ok();
     let get = |name| query.as_ref().and_then(|query| query.get(name));
-    Settings::read(get("device").as_deref(), get("weights").as_deref(), get("threads").as_deref())
+    let settings = Settings::read(get("device").as_deref(), get("weights").as_deref(), get("threads").as_deref());
+    Settings { weights: settings.weights.on(means()), ..settings }
+}
+
+/// Only Chromium's browsers tell any of it.
+fn means() -> Means {
+    let navigator = window().navigator();
+    let connection = property(&navigator, "connection");
+    Means {
+        save_data: property(&connection, "saveData").is_truthy(),
+        connection: property(&connection, "effectiveType").as_string(),
+        memory: property(&navigator, "deviceMemory").as_f64(),
+    }
 }
 
 /// The same as in `index.html`, where it stands until this program runs.

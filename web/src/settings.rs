@@ -1,14 +1,15 @@
-//! What the address bar may ask for: `?device=cpu|webgpu`, `?weights=NAME` and `?threads=1`.
+//! What the address bar may ask for: `?device=cpu|webgpu`, `?weights=full|small|NAME` and `?threads=1`.
 
 use crate::inference::protocol::DeviceChoice;
+use crate::weights::Wanted;
 
 /// The visitor's wishes, read once when the page opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Which device may compute.
     pub device: DeviceChoice,
-    /// Which folder under `/weights/` to use; `None` means the default of `/weights/index.json`.
-    pub weights: Option<String>,
+    /// Which weights of the age network.
+    pub weights: Wanted,
     /// Whether one core has to do, even if there are more.
     pub alone: bool,
     /// What in the address was not understood, as a sentence.
@@ -29,14 +30,11 @@ impl Settings {
                 DeviceChoice::Auto
             }
         };
-        let weights = match weights {
-            None | Some("") => None,
-            Some(name) if is_folder_name(name) => Some(name.to_owned()),
-            Some(name) => {
-                complaint = Some(format!("“{name}” in the address cannot be the name of weights. Using the default."));
-                None
-            }
-        };
+        let weights = weights.unwrap_or_default();
+        let weights = Wanted::read(weights).unwrap_or_else(|| {
+            complaint = Some(format!("“{weights}” in the address cannot be the name of weights. Using the default."));
+            Wanted::Any
+        });
         let alone = match threads {
             None | Some("" | "2") => false,
             Some("1") => true,
@@ -49,13 +47,6 @@ impl Settings {
     }
 }
 
-/// One path segment of plain characters: the name becomes part of a URL, and must not climb out of `/weights/`.
-fn is_folder_name(name: &str) -> bool {
-    name.len() <= 100
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-        && !name.starts_with('.')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,14 +54,17 @@ mod tests {
     #[test]
     fn nothing_asked_means_automatic() {
         let settings = Settings::read(None, Some(""), None);
-        assert_eq!(settings, Settings { device: DeviceChoice::Auto, weights: None, alone: false, complaint: None });
+        assert_eq!(
+            settings,
+            Settings { device: DeviceChoice::Auto, weights: Wanted::Any, alone: false, complaint: None }
+        );
     }
 
     #[test]
     fn all_wishes_are_read() {
         let settings = Settings::read(Some("webgpu"), Some("golden-tiny"), Some("1"));
         assert_eq!(settings.device, DeviceChoice::WebGpu);
-        assert_eq!(settings.weights.as_deref(), Some("golden-tiny"));
+        assert_eq!(settings.weights, Wanted::Named("golden-tiny".into()));
         assert!(settings.alone);
         assert!(matches!(Settings::read(Some("cpu"), None, None).device, DeviceChoice::Cpu { .. }));
     }
@@ -79,9 +73,7 @@ mod tests {
     fn what_is_not_understood_is_said() {
         assert!(Settings::read(Some("tpu"), None, None).complaint.is_some_and(|c| c.contains("tpu")));
         assert!(Settings::read(None, None, Some("x")).complaint.is_some_and(|c| c.contains("threads=x")));
-        for name in ["../secrets", "a/b", ".hidden", "a?b", "ä"] {
-            let settings = Settings::read(None, Some(name), None);
-            assert!(settings.weights.is_none() && settings.complaint.is_some(), "{name}");
-        }
+        let settings = Settings::read(None, Some("../secrets"), None);
+        assert!(settings.weights == Wanted::Any && settings.complaint.is_some_and(|c| c.contains("../secrets")));
     }
 }

@@ -17,4 +17,6 @@ pub mod report;
 mod row_file;
 mod seeds;
 pub mod table;
+#[cfg(feature = "teach")]
+pub mod teach;
 pub mod train;

@@ -13,6 +13,7 @@ use crate::estimate::wording::Stage;
 use crate::inference::protocol::{DeviceChoice, DeviceKind, DeviceReport, Measured, Reply, Request, Seen, Times};
 use crate::settings::Settings;
 use crate::storage;
+use crate::weights::Wanted;
 
 /// How often the worker's silence is looked at, in seconds.
 const TICK: u32 = 5;
@@ -103,8 +104,8 @@ impl Engine {
         }
     }
 
-    /// The weights asked for in the address.
-    pub fn wanted_weights(self) -> Option<String> {
+    /// The weights asked for.
+    pub fn wanted_weights(self) -> Wanted {
         self.inner.with_value(|inner| inner.settings.weights.clone())
     }
 

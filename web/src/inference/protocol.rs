@@ -13,6 +13,8 @@ use glae_face::detector::trust::Doubt;
 use glae_model::Estimate;
 use serde::{Deserialize, Serialize};
 
+use crate::weights::Wanted;
+
 /// How long a fetch of the worker may bring nothing, in seconds, before it counts as failed.
 pub const FETCH_SECONDS: u32 = 60;
 
@@ -65,8 +67,8 @@ pub enum Request {
     Start {
         /// Which devices may be tried.
         device: DeviceChoice,
-        /// A folder under `/weights/`; `None` for the default.
-        weights: Option<String>,
+        /// Which weights of the age network.
+        weights: Wanted,
         /// Whether one core has to do, even if there are more.
         alone: bool,
         /// What an earlier visit has measured.

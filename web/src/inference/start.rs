@@ -14,6 +14,7 @@ use super::protocol::{DeviceChoice, DeviceKind, DeviceReport, Measured, Reply};
 use super::weights;
 use crate::browser::{now, post, within};
 use crate::estimate::wording;
+use crate::weights::Wanted;
 
 /// How long a device may take over a known input, its programs' compilation included, in seconds. The first one on a phone
 /// took 8.
@@ -63,11 +64,7 @@ pub(super) struct Started {
 ///
 /// # Errors
 /// Why there is nothing to estimate with, as a sentence with its remedy.
-pub(super) async fn start(
-    choice: DeviceChoice,
-    wanted: Option<String>,
-    measured: Option<Measured>,
-) -> Result<Started, String> {
+pub(super) async fn start(choice: DeviceChoice, wanted: Wanted, measured: Option<Measured>) -> Result<Started, String> {
     let forced = choice == DeviceChoice::WebGpu;
     let seconds = if forced { FORCED_SECONDS } else { PROOF_SECONDS };
     let (web_gpu, found) = join(web_gpu(&choice, measured.as_ref()), weights::find(wanted)).await;

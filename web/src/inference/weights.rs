@@ -8,7 +8,6 @@ use glae_face::detector::manifest::Manifest as DetectorManifest;
 use glae_model::Manifest;
 use glae_model::manifest::sha256;
 use js_sys::Uint8Array;
-use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{ReadableStreamDefaultReader, RequestCache, RequestInit, Response};
@@ -16,16 +15,9 @@ use web_sys::{ReadableStreamDefaultReader, RequestCache, RequestInit, Response};
 use super::cache;
 use super::protocol::{FETCH_SECONDS, Reply};
 use crate::browser::{post, property, reason, scope, within};
+use crate::weights::{Index, Wanted};
 
 const RETRY: &str = "Check the connection and reload the page.";
-
-/// `/weights/index.json`.
-#[derive(Deserialize)]
-struct Index {
-    default: String,
-    detector: String,
-    weights: Vec<String>,
-}
 
 /// The weights of one network that have been found and not fetched yet.
 pub(crate) struct Source {
@@ -54,17 +46,17 @@ impl Progress {
     }
 }
 
-/// Reads the index and the manifests of the detector and of `wanted`, or of the default age network.
+/// Reads the index and the manifests of the detector and of the age network that is wanted.
 ///
 /// # Errors
 /// A sentence and the remedy.
-pub(crate) async fn find(wanted: Option<String>) -> Result<((DetectorManifest, Source), (Manifest, Source)), String> {
+pub(crate) async fn find(wanted: Wanted) -> Result<((DetectorManifest, Source), (Manifest, Source)), String> {
     let index = text("/weights/index.json").await?;
     let index = js_sys::JSON::parse(&index).map_err(|error| reason(&error));
     let index: Index = index
         .and_then(|value| serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string()))
         .map_err(|error| format!("The list of weights on this site is damaged ({error}). {RETRY}"))?;
-    let name = wanted.unwrap_or(index.default);
+    let name = wanted.of(&index);
     if !index.weights.contains(&name) {
         return Err(format!("This site has no weights called “{name}”. Use one of: {}.", index.weights.join(", ")));
     }
