@@ -1,11 +1,10 @@
 //! The state of a run on disk: one file, replaced atomically, from which a run continues exactly.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+pub use glae_data::files::{write_atomically, write_atomically_with};
 use glae_model::weights::Array;
 use glae_model::{Precision, StateDict};
 
@@ -92,36 +91,6 @@ impl Checkpoint {
         let [network, average, optimizer] = ["network", "average", "optimizer"].map(|name| all.part(name));
         Ok(Self { network, average, optimizer, progress })
     }
-}
-
-/// Writes a file so that a crash leaves the old content or the new one, never half.
-///
-/// # Errors
-/// The folder cannot be written or the disk is full; the old file is untouched then.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_atomically_with(path, |file| Ok(file.write_all(bytes)?))
-}
-
-/// The same for what is too large to hold: `write` gets the new file, buffered.
-///
-/// # Errors
-/// As for [`write_atomically`], or `write` fails.
-pub fn write_atomically_with<T>(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<T>) -> Result<T> {
-    let temporary = path.with_extension("tmp");
-    let attempt = || {
-        let mut file = BufWriter::new(File::create(&temporary)?);
-        let written = write(&mut file)?;
-        file.flush()?;
-        file.get_ref().sync_all()?;
-        std::fs::rename(&temporary, path)?;
-        Ok(written)
-    };
-    attempt()
-        .inspect_err(|_: &anyhow::Error| {
-            // On a full disk half a file would take the room that is left.
-            let _ = std::fs::remove_file(&temporary);
-        })
-        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]

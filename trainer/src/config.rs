@@ -1,10 +1,12 @@
 //! One TOML file is one run. Unknown keys are refused.
 
+pub mod facts;
 mod settings;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use glae_data::Soft;
 use glae_model::NetworkConfig;
 use glae_model::loss::Objective;
 use glae_model::manifest::{Crop, Input};
@@ -108,48 +110,6 @@ pub struct Data {
     /// Largest share of unusable training images that is tolerated.
     #[serde(default = "one_percent")]
     pub max_bad_share: f64,
-}
-
-/// Age distributions of other networks ("soft labels"), as targets beside the ages. They are made by `trainer teach`, or by
-/// anything that writes the same two files.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Soft {
-    /// Safetensors file with `probabilities` `[rows, 101]`, ages 0 to 100, f16 or f32, and `confidence` `[rows]`.
-    pub labels: PathBuf,
-    /// CSV with `file` and `set`, a line for each of these rows, in their order.
-    pub rows: PathBuf,
-    /// Share of the soft label in the target of an image that has an age as well; the rest is its label distribution.
-    #[serde(default = "half")]
-    pub weight: f32,
-    /// Above this age in years the label stands alone: distributions of networks are drawn towards the middle.
-    #[serde(default = "old")]
-    pub label_alone_above: f32,
-    /// Faces without an age.
-    pub faces: Option<Faces>,
-}
-
-/// Faces that have a soft label only.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Faces {
-    /// Value of `set` of their rows.
-    pub set: String,
-    /// Folder of the images.
-    pub images: PathBuf,
-    /// Landmarks of the images, for `crop = { landmarks = ... }`.
-    pub landmarks: Option<PathBuf>,
-    /// See [`Data::landmarks_offset`].
-    #[serde(default)]
-    pub landmarks_offset: f32,
-    /// Share of each step's images, drawn evenly over ages and weighted by `confidence`.
-    pub share: f64,
-    /// So many are kept apart to validate on.
-    #[serde(default)]
-    pub held_out: usize,
-    /// Beginnings of names that are kept apart before others are.
-    #[serde(default)]
-    pub held_out_first: Vec<String>,
 }
 
 /// Which images a stage draws.
@@ -304,12 +264,6 @@ fn paper_mean() -> [f32; 3] {
 }
 fn one() -> f64 {
     1.0
-}
-fn half() -> f32 {
-    0.5
-}
-fn old() -> f32 {
-    75.0
 }
 /// CHOICE: where the authors' learnt noise starts in their experiments on ages.
 fn noise() -> f64 {

@@ -7,16 +7,16 @@ pub mod average;
 pub mod checkpoint;
 pub mod commands;
 pub mod config;
-pub mod data;
 pub mod detector;
 pub mod device;
 pub mod evaluation;
 pub mod layers;
 pub mod onnx;
 pub mod optimizer;
-pub mod report;
 pub mod rules;
 pub mod sampler;
 pub mod schedule;
 pub mod smoothing;
 pub mod training;
+
+pub use glae_data as data;

@@ -14,9 +14,9 @@ use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use glae_model::{AgeNet, StateDict};
+use glae_report::EpochLine;
 
 use self::dashboard::Dashboard;
-use self::metrics::Line;
 use crate::average::Average;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::config::{RunConfig, Stage};
@@ -191,7 +191,7 @@ impl Run<'_> {
         loss: f64,
         learning_rate: f64,
         state: &StateDict,
-    ) -> Result<Line> {
+    ) -> Result<EpochLine> {
         let inference = inference(&self.config.network, state, self.config.input(), self.device())?;
         let answers = estimates(&inference, &self.val.crops, |_| {})
             .with_context(|| format!("the validation images have no answers: {}", self.advice()))?;
@@ -205,7 +205,7 @@ impl Run<'_> {
             }
             None => None,
         };
-        Ok(Line {
+        Ok(EpochLine {
             val_faces,
             stage: kind as usize + 1,
             epoch,

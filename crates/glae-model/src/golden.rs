@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "network")]
 use crate::estimator::EstimateError;
 use crate::routing::Answer;
 
@@ -45,6 +46,7 @@ pub enum GoldenError {
         years_error: f32,
     },
     /// It computed nothing.
+    #[cfg(feature = "network")]
     #[error("This device failed in a check with a known answer: {0}.")]
     Failed(#[from] EstimateError),
 }

@@ -12,35 +12,45 @@
 //! | weights on disk and their manifest | [`weights`], [`manifest`] |
 //! | all of inference in one type | [`Estimator`] |
 //!
-//! No backend is named here: every function takes a [`burn::tensor::Device`] or tensors that live on one. The crate
-//! opens no files; callers pass bytes.
+//! No backend is named here: every function takes a device of Burn or tensors that live on one. Without the feature
+//! `network` there is no Burn at all, and of this table the last two rows but one. The crate opens no files; callers pass bytes.
 
+#[cfg(feature = "network")]
 pub mod backbone;
 pub mod config;
 #[cfg(feature = "cpu")]
 pub mod cpu;
+#[cfg(feature = "network")]
 mod estimator;
+#[cfg(feature = "network")]
 pub mod fold;
 pub mod golden;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+#[cfg(feature = "network")]
 pub mod layers;
 #[cfg(feature = "loss")]
 pub mod loss;
 pub mod manifest;
+#[cfg(feature = "network")]
 pub mod mobilenet;
+#[cfg(feature = "network")]
 pub mod network;
+#[cfg(feature = "network")]
 pub mod projection;
+#[cfg(feature = "network")]
 pub mod rearrange;
 pub mod routing;
-#[cfg(not(all(feature = "gpu", target_family = "wasm")))]
+#[cfg(all(feature = "network", not(all(feature = "gpu", target_family = "wasm"))))]
 pub mod tensors;
 pub mod weights;
 
 pub use config::NetworkConfig;
+#[cfg(feature = "network")]
 pub use estimator::{Estimate, EstimateError, Estimator, Heads, Inference};
 pub use golden::{GoldenError, GoldenOutcome};
 pub use manifest::Manifest;
+#[cfg(feature = "network")]
 pub use network::AgeNet;
 pub use routing::{Answer, Readout, Route, Routing, Rules, Temperatures};
 pub use weights::{Precision, StateDict, WeightsError};

@@ -8,8 +8,9 @@ use anyhow::{Context, Result, anyhow};
 use burn::tensor::Device;
 use clap::ValueEnum;
 use glae_metrics::{Predictions, Truth, Unpredicted};
-use glae_model::Estimate;
 use glae_model::manifest::{Input, sha256};
+use glae_model::{Estimate, Route};
+use glae_report::{Answer, Answers};
 
 use super::predict::table;
 use super::train::crops;
@@ -17,7 +18,6 @@ use crate::checkpoint::{self, Checkpoint, write_atomically};
 use crate::config::RunConfig;
 use crate::data::{Set, load, read_truth};
 use crate::evaluation::{estimates, inference};
-use crate::report::{Answer, Answers};
 
 /// Folder of the predictions in a run's folder.
 const FOLDER: &str = "predictions";
@@ -109,7 +109,7 @@ pub(super) fn answered(
         let found = estimates(&inference, &set.crops, |_| {})?;
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         for answer in Answer::ALL {
-            let own: Vec<Estimate> = found.iter().map(|estimate| answer.of(estimate)).collect();
+            let own: Vec<Estimate> = found.iter().map(|estimate| by(answer, estimate)).collect();
             write_atomically(&file(answer), &table(&set.ids, &own, true)?)?;
         }
         // Last: without it the files count for nothing.
@@ -137,4 +137,45 @@ pub(super) fn sources(run: &Path, config: &RunConfig, truth: &Path) -> Result<BT
 fn read<T>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, glae_metrics::Problems>) -> Result<T> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     parse(&bytes).map_err(|problems| anyhow!("{}: {problems}", path.display()))
+}
+
+/// An estimate by the weights' own rule, as it would have been by another one.
+fn by(answer: Answer, estimate: &Estimate) -> Estimate {
+    let route = match answer {
+        Answer::Vanilla => Route::Vanilla,
+        Answer::Balanced => Route::Balanced,
+        Answer::Routed => return estimate.clone(),
+        // A tie goes to balanced, as by [`glae_model::Routing::Bigger`].
+        Answer::Bigger if estimate.kl_vanilla > estimate.kl_balanced => Route::Vanilla,
+        Answer::Bigger => Route::Balanced,
+    };
+    let own = if route == Route::Vanilla { &estimate.vanilla } else { &estimate.balanced };
+    let vanilla_share = f32::from(u8::from(route == Route::Vanilla));
+    let distribution = own.distribution.clone();
+    Estimate { years: own.years, route, vanilla_share, distribution, ..estimate.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glae_model::Answer as Said;
+
+    #[test]
+    fn each_way_to_answer_takes_its_classifier() {
+        let said = |years| Said { years, distribution: vec![years] };
+        let estimate = |kl_vanilla: f32, kl_balanced: f32| {
+            let route = if kl_vanilla < kl_balanced { Route::Vanilla } else { Route::Balanced };
+            let (vanilla, balanced) = (said(20.0), said(30.0));
+            let years = if route == Route::Vanilla { vanilla.years } else { balanced.years };
+            let vanilla_share = f32::from(u8::from(route == Route::Vanilla));
+            let distribution = Vec::new();
+            Estimate { years, route, vanilla_share, kl_vanilla, kl_balanced, vanilla, balanced, distribution }
+        };
+        let years = |estimate: &Estimate| Answer::ALL.map(|answer| by(answer, estimate).years);
+        assert_eq!(years(&estimate(0.1, 0.2)), [20.0, 30.0, 20.0, 30.0]);
+        assert_eq!(years(&estimate(0.3, 0.2)), [20.0, 30.0, 30.0, 20.0]);
+        assert_eq!(years(&estimate(0.2, 0.2)), [20.0, 30.0, 30.0, 30.0]);
+        let bigger = by(Answer::Bigger, &estimate(0.1, 0.2));
+        assert_eq!((bigger.route, bigger.distribution), (Route::Balanced, vec![30.0]));
+    }
 }

@@ -144,16 +144,27 @@ impl Judged {
 mod tests {
     use super::*;
     use crate::config::Data;
-    use crate::data::protocols::trees;
     use crate::data::read_truth;
+
+    /// Writes a file and the folders above it.
+    fn write(root: &Path, file: &str, content: impl AsRef<[u8]>) {
+        let path = root.join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// Writes an image: not one that can be decoded. Different names give different contents.
+    fn image(root: &Path, file: &str) {
+        write(root, file, format!("picture of {file}"));
+    }
 
     /// A small CACD as it is distributed.
     fn cacd() -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
-        let table = include_bytes!("../data/protocols/fixtures/celebrity2000_meta.mat");
-        trees::write(root.path(), "celebrity2000_meta.mat", table);
+        let table = include_bytes!("../../../crates/glae-data/src/protocols/fixtures/celebrity2000_meta.mat");
+        write(root.path(), "celebrity2000_meta.mat", table);
         for record in Protocol::Cacd.read(&with_folder(root.path())).unwrap().records {
-            trees::image(root.path(), &format!("CACD2000/{}", record.file));
+            image(root.path(), &format!("CACD2000/{}", record.file));
         }
         root
     }
@@ -199,7 +210,7 @@ mod tests {
     fn the_report_says_everything_and_failure_writes_nothing() {
         let (root, out) = (cacd(), tempfile::tempdir().unwrap());
         std::fs::remove_file(root.path().join("CACD2000/44_Cy_Gamma_0001.jpg")).unwrap();
-        trees::image(root.path(), "CACD2000/99_Nobody_0001.jpg");
+        image(root.path(), "CACD2000/99_Nobody_0001.jpg");
         let plan = Plan { protocol: Protocol::Cacd, seed: 1, val_share: VAL_SHARE };
         let judged = Judged::new(root.path(), plan).unwrap();
         let report = judged.report();
@@ -235,31 +246,31 @@ mod tests {
             for n in numbers.clone() {
                 let race = if n < 10 { 'W' } else { 'B' };
                 csv += &format!("{n},{race},30,Album2/{n:06}_0M30.JPG\n");
-                trees::image(root, &format!("Album2/{n:06}_0M30.JPG"));
+                image(root, &format!("Album2/{n:06}_0M30.JPG"));
             }
-            trees::write(root, "morph_2008_nonCommercial.csv", csv);
+            write(root, "morph_2008_nonCommercial.csv", csv);
         };
         let mivia = |root: &Path| {
             let csv: String = numbers.clone().map(|n| format!("{n}.jpg,31.0\n")).collect();
-            trees::write(root, "training_caip_contest.csv", csv);
-            numbers.clone().for_each(|n| trees::image(root, &format!("training_caip_contest/{n}.jpg")));
+            write(root, "training_caip_contest.csv", csv);
+            numbers.clone().for_each(|n| image(root, &format!("training_caip_contest/{n}.jpg")));
         };
         let chalearn = |root: &Path| {
             for (name, n) in [("Train", 1), ("Validation", 2), ("Test", 3)] {
-                trees::write(root, &format!("{name}.csv"), format!("image_{n}.jpg;30;2\n"));
-                trees::image(root, &format!("{name}/image_{n}.jpg"));
+                write(root, &format!("{name}.csv"), format!("image_{n}.jpg;30;2\n"));
+                image(root, &format!("{name}/image_{n}.jpg"));
             }
         };
-        let utkface = |root: &Path| numbers.clone().for_each(|n| trees::image(root, &format!("UTKFace/{n}_0_0_2.jpg")));
+        let utkface = |root: &Path| numbers.clone().for_each(|n| image(root, &format!("UTKFace/{n}_0_0_2.jpg")));
         let imagenet = |root: &Path| {
             for n in numbers.clone() {
-                trees::image(root, &format!("{}/{}/{n}.JPEG", ["train", "val"][n % 2], ["cat", "dog"][n / 2 % 2]));
+                image(root, &format!("{}/{}/{n}.JPEG", ["train", "val"][n % 2], ["cat", "dog"][n / 2 % 2]));
             }
         };
         let csv = |root: &Path| {
             let rows: String = numbers.clone().map(|n| format!("{n}.jpg,{n},person {}\n", n / 2)).collect();
-            trees::write(root, "labels.csv", format!("file,age,identity\n{rows}"));
-            numbers.clone().for_each(|n| trees::image(root, &format!("{n}.jpg")));
+            write(root, "labels.csv", format!("file,age,identity\n{rows}"));
+            numbers.clone().for_each(|n| image(root, &format!("{n}.jpg")));
         };
         let plants: [Plant; 8] = [
             (Protocol::Morph2Random, Box::new(morph), [14, 2, 4]),

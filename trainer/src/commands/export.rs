@@ -14,7 +14,7 @@ use crate::checkpoint::{Checkpoint, write_atomically};
 use crate::commands::evaluate::left_out;
 use crate::commands::train::{CONFIG, crops, start_weights};
 use crate::config::RunConfig;
-use crate::data::{Crops, Landmarks, SoftFaces, Truth, load, read_landmarks, read_truth};
+use crate::data::{Crops, Landmarks, SoftLabels, Truth, load, read_landmarks, read_truth};
 use crate::evaluation::{Scores, estimates, heads, median};
 use crate::onnx::age::{PAIR, age};
 use crate::rules;
@@ -122,7 +122,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         measured.extend(scores.measured(name));
     }
 
-    if let Some(faces) = SoftFaces::held_out(&config)? {
+    let soft = config.data.soft.as_ref().map(SoftLabels::read).transpose()?;
+    if let Some(faces) = soft.map_or(Ok(None), |soft| soft.held_out(config.input(), config.data.max_bad_share))? {
         let scores = Scores::new(&estimates(&inference, &faces.crops, |_| {})?, &faces.ages, training_median)?;
         let (count, years) = (faces.ids.len(), scores.routed.mae);
         println!("{count} held-out faces without ages: {years:.2} years from their soft ages on average");

@@ -4,14 +4,14 @@ use anyhow::{Context, Result};
 use burn::tensor::Device;
 use clap::ValueEnum;
 use glae_metrics::Report;
+use glae_report::charts::{Line, Look, by_age, shares};
+use glae_report::page::shared;
+use glae_report::words::{percent, whole, years};
+use glae_report::{Answer, Answers, Document};
 
 use super::table::definitions::{BASE, WHOLE};
-use super::table::document::{self, Document};
+use super::table::document;
 use super::table::sources::{Planned, Recipe, Sources};
-use crate::report::charts::{Line, Look, by_age, shares};
-use crate::report::page::shared;
-use crate::report::words::{percent, whole, years};
-use crate::report::{Answer, Answers};
 
 /// Width of the drawings in pixels.
 const WIDTH: f64 = 820.0;
@@ -74,7 +74,7 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
         Number::One => one(&answers, &plan, sources)?,
         Number::Four => four(&answers, &plan)?,
     };
-    document.publish(&sources.out, name, &csv, &svg)
+    document::publish(&document, &sources.out, name, &csv, &svg)
 }
 
 type Figure = (&'static str, Vec<u8>, String, Document);
@@ -121,7 +121,7 @@ fn one(answers: &[Vec<Option<Answers>>], plan: &[Vec<Planned>], sources: &Source
         table += &format!("| {name} | {} | {} |\n", years(report.mae), years(report.cmae));
     }
     document.table(&table);
-    document.told(plan, answers, ("MIVIA", "ResNet-50"))?;
+    document::told(&mut document, plan, answers, ("MIVIA", "ResNet-50"))?;
     Ok(("figure-1", csv, svg, document))
 }
 
@@ -143,6 +143,6 @@ fn four(answers: &[Vec<Option<Answers>>], plan: &[Vec<Planned>]) -> Result<Figur
     document.paragraph("Share of images, by true age, that routing gave to each classifier.");
     document.paragraph("![A bar for each age group, divided between vanilla and balanced](figure-4.svg)");
     document.table(&table);
-    document.told(plan, answers, ("MIVIA", "ResNet-50"))?;
+    document::told(&mut document, plan, answers, ("MIVIA", "ResNet-50"))?;
     Ok(("figure-4", csv.into_bytes(), svg, document))
 }

@@ -5,18 +5,21 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
 use glae_model::manifest::sha256;
+use glae_report::words::whole;
+use glae_report::{Contents, curves, page};
 
 use super::answered::{Kept, Split, answered, sources};
 use super::train::CONFIG;
 use crate::checkpoint::{self, Checkpoint, write_atomically};
 use crate::config::RunConfig;
+use crate::config::facts::facts;
 use crate::data::read_truth;
 use crate::evaluation::median;
-use crate::report::page::Contents;
-use crate::report::words::whole;
-use crate::report::{curves, page};
 use crate::training::metrics;
 use crate::training::origin::{self, Origin};
+
+/// Name of the drawing of losses, learning rate and errors in a run's folder.
+const CURVES: &str = "curves.svg";
 
 /// `trainer report`.
 #[derive(Debug, clap::Args)]
@@ -57,15 +60,17 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
         ));
     }
     let ages: Vec<f32> = read_truth(&config.data.train)?.iter().map(|row| row.age).collect();
-    let mut provenance = vec![("Configuration, SHA-256".to_owned(), sha256(config.to_toml()?.as_bytes()))];
+    let configuration = config.to_toml()?;
+    let mut facts: Vec<_> = facts(&config).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    facts.push(("Configuration, SHA-256".to_owned(), sha256(configuration.as_bytes())));
     for (name, hash) in sources(run, &config, split.truth(&config)?)? {
-        provenance.push((format!("{}, SHA-256", capitalised(&name)), hash));
+        facts.push((format!("{}, SHA-256", capitalised(&name)), hash));
     }
     if let Some(Origin { trainer, commit, changed, train, val, faces, start }) = Origin::read(run) {
         let changed = if changed == Some(true) { ", with changes that are not in it" } else { "" };
         let commit = commit.map_or_else(|| "not noted".to_owned(), |commit| format!("{commit}{changed}"));
         let part = |own: origin::Part| format!("{} images, {}", whole(own.images), own.sha256);
-        provenance.extend(
+        facts.extend(
             [
                 ("Trainer", trainer),
                 ("Commit", commit),
@@ -76,23 +81,27 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
         );
         let faces = faces.map(|faces| ("Faces without ages, SHA-256".to_owned(), part(faces)));
         let start = start.map(|sha256| ("Weights it began with, SHA-256".to_owned(), sha256));
-        provenance.extend(faces.into_iter().chain(start));
+        facts.extend(faces.into_iter().chain(start));
     }
+    let stages = [config.stage1.epochs, config.stage2.epochs];
     let contents = Contents {
-        config: &config,
+        name: &config.name,
+        facts: &facts,
+        configuration: &configuration,
+        stages,
         answers: &answers,
         split: split.name(),
         training_median: median(&ages),
         epochs: &epochs,
-        provenance: &provenance,
         notices: &notices,
     };
     let out = out.clone().unwrap_or_else(|| run.join("report.html"));
     write_atomically(&out, page(&contents)?.as_bytes())?;
     println!("{}", out.display());
     if !epochs.is_empty() {
-        let path = run.join(curves::FILE);
-        write_atomically(&path, curves(run)?.as_bytes())?;
+        let path = run.join(CURVES);
+        let drawing = curves::draw(720.0, stages, &epochs).file(&format!("Training of {}", config.name));
+        write_atomically(&path, drawing.as_bytes())?;
         println!("{}", path.display());
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
 use glae_metrics::{Band, Report};
+use glae_report::Spread;
 use serde::{Deserialize, Serialize};
 
 use super::train::{CONFIG, Splits, prepare, stop_on_interrupt, train};
@@ -15,14 +16,6 @@ use crate::evaluation::Scores;
 
 /// Name of the summary in the folder of all runs.
 const SUMMARY: &str = "seeds.json";
-
-/// Mean and standard deviation over runs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Spread {
-    pub(super) mean: f64,
-    /// Of the sample (n - 1); absent for a single run.
-    pub(super) deviation: Option<f64>,
-}
 
 /// The errors of one way to answer for one group of ages, in years.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,15 +72,6 @@ pub(super) fn run(config: &RunConfig, folder: &Path, count: u64, devices: &[Devi
     Ok(())
 }
 
-impl Spread {
-    pub(super) fn of(values: &[f64]) -> Self {
-        let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        Self { mean, deviation: (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()) }
-    }
-}
-
 impl Summary {
     fn new(seeds: Vec<u64>, scores: &[Scores]) -> Self {
         let mut rows = Vec::new();
@@ -111,15 +95,6 @@ impl Summary {
             }
         }
         Self { seeds, rows }
-    }
-}
-
-impl fmt::Display for Spread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.deviation {
-            Some(deviation) => write!(f, "{:.2} ± {deviation:.2}", self.mean),
-            None => write!(f, "{:.2}", self.mean),
-        }
     }
 }
 

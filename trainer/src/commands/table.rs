@@ -1,19 +1,16 @@
 //! `trainer table`: a table of the paper, trained as far as it is not there yet.
 
-mod claims;
 pub(super) mod definitions;
 pub(super) mod document;
 mod runs;
-mod sheet;
 pub(super) mod sources;
 
 use anyhow::{Result, bail, ensure};
 use burn::tensor::Device;
 use clap::ValueEnum;
+use glae_report::{Document, Sheet};
 
 use definitions::Definition;
-use document::Document;
-use sheet::Sheet;
 use sources::{Planned, Sources};
 
 /// `trainer table`.
@@ -79,8 +76,8 @@ impl Number {
 /// Data cannot be read, a run cannot be trained, or the results cannot be written.
 pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     let Arguments { number, seeds, sources } = arguments;
-    let definition = number.definition(sources)?;
-    let plan = sources.plan(&definition.recipes, *seeds)?;
+    let Definition { table, recipes } = number.definition(sources)?;
+    let plan = sources.plan(&recipes, *seeds)?;
     sources.say(&plan);
     if sources.dry_run {
         return Ok(());
@@ -88,10 +85,10 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     let Some(answers) = sources.answers(&plan, device)? else { return Ok(()) };
     ensure!(answers.iter().flatten().any(Option::is_some), "none of these runs is finished: there is nothing to write");
     let seeds = plan.first().map_or_else(Vec::new, |own| own.iter().map(|planned| planned.config.seed).collect());
-    let sheet = Sheet::new(&definition, &answers, seeds)?;
+    let sheet = Sheet::new(&table, &answers, seeds)?;
 
     let name = format!("table-{}", number.name());
-    let mut document = Document::new(format!("Table {}: {}", definition.number, definition.title));
+    let mut document = Document::new(format!("Table {}: {}", table.number, table.title));
     document.paragraph(&document::images(&answers, sources.split));
     document.paragraph(match arguments.seeds {
         1 => "In brackets: 95 % bootstrap intervals over the images. Bold: the best of a column.",
@@ -104,14 +101,14 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
         document.table(&table);
     }
     let mut said = Vec::new();
-    for claims in &definition.claims {
+    for claims in &table.claims {
         said.extend(claims.check(&names(&plan), &answers)?);
     }
     document.list("What the paper claims", &said);
-    document.list("To know", &definition.notes);
-    document.told(&plan, &answers, definition.paper)?;
+    document.list("To know", &table.notes);
+    document::told(&mut document, &plan, &answers, table.paper)?;
 
-    document.publish(&sources.out, &name, &sheet.csv()?, &sheet.svg())
+    document::publish(&document, &sources.out, &name, &sheet.csv()?, &sheet.svg())
 }
 
 /// The names of the recipes.

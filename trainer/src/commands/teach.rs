@@ -16,8 +16,8 @@ use serde::Deserialize;
 use tract_onnx::prelude::*;
 
 use crate::checkpoint::write_atomically;
-use crate::data::found::find;
-use crate::data::{Crops, Landmarks, read_landmarks};
+use glae_data::found::find;
+use glae_data::{Crops, Landmarks, read_landmarks};
 
 /// `trainer teach`.
 #[derive(Debug, clap::Args)]
@@ -272,9 +272,9 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::SoftLabels;
-    use crate::data::faces;
     use burn::module::Module;
+    use glae_data::SoftLabels;
+    use glae_data::faces;
     use glae_model::config::{Backbone, Rearrange};
     use glae_model::{AgeNet, NetworkConfig};
 
@@ -345,9 +345,16 @@ mod tests {
         let text = format!("[[network]]\n{network}answer = {{ kind = \"logits\", first = 0 }}\n").repeat(2);
         std::fs::write(at("networks.toml"), text).unwrap();
         run(&arguments).unwrap();
-        let labels = SoftLabels::read(&at("soft/soft.safetensors"), &at("soft/soft.csv")).unwrap();
-        assert!(labels.of(&images[0].id).is_none());
-        let own = labels.of(&images[1].id).unwrap();
+        let [labels, rows] = ["soft/soft.safetensors", "soft/soft.csv"].map(at);
+        let table = std::fs::read_to_string(&rows).unwrap();
+        // The image without landmarks is left out.
+        assert_eq!(table.lines().count(), images.len());
+        assert!(table.lines().nth(1).unwrap().starts_with(&format!("{},drawn,", images[1].id)), "{table}");
+        assert!(table.lines().nth(1).unwrap().ends_with(",1.000"), "two of one network agree: {table}");
+        let soft = format!("labels = {labels:?}\nrows = {rows:?}");
+        SoftLabels::read(&toml::from_str(&soft).unwrap()).unwrap();
+        let written = StateDict::from_safetensors(&std::fs::read(&labels).unwrap()).unwrap();
+        let own = &written.get("probabilities").unwrap().values[..AGES];
         // The first 101 logits are the vanilla classifier's.
         let crops = Crops {
             input: Input {

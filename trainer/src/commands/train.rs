@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
 use glae_model::StateDict;
+use glae_model::loss::label_distribution;
 use glae_model::manifest::sha256;
 
 use super::seeds;
@@ -16,7 +17,8 @@ use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::data::packed::{Packed, Settings};
 use crate::data::{
-    Crops, Landmarks, Set, SoftFaces, TrainingSet, Truth, load, load_wide, moved, read_landmarks, read_truth, targets,
+    Crops, Landmarks, Set, SoftFaces, SoftLabels, TrainingSet, Truth, load, load_wide, moved, read_landmarks,
+    read_truth,
 };
 use crate::device::numbered;
 use crate::evaluation::{Scores, estimates, inference, median};
@@ -208,8 +210,10 @@ impl Splits {
         if twice > 0 {
             eprintln!("{twice} validation images are training images too: validation will look better than it is");
         }
-        train.targets = targets(config, &train.ids, &train.ages)?;
-        let faces = SoftFaces::read(config)?;
+        let soft = data.soft.as_ref().map(SoftLabels::read).transpose()?;
+        let label = |age: f32| label_distribution(f64::from(age), config.sigma);
+        train.targets = soft.as_ref().map(|soft| soft.targets(&train.ids, &train.ages, label)).transpose()?;
+        let faces = soft.map_or(Ok(None), |soft| soft.faces(config.input(), config.margin(), data.max_bad_share))?;
         let start = config.start.as_deref().map(start_weights).transpose()?;
         let (start, start_sha256) = start.unzip();
         let origin = Origin::new(&train, &val, faces.as_ref().map(|faces| &faces.train), start_sha256)?;

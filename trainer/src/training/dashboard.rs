@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::StageKind;
-use super::metrics::Line;
 use crate::checkpoint::Progress;
+use glae_report::EpochLine;
 
 /// Between two lines where there is no terminal.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -42,13 +42,19 @@ struct Status {
     elapsed: Duration,
     loss: f64,
     learning_rate: f64,
-    last: Option<Line>,
-    best: Option<Line>,
+    last: Option<EpochLine>,
+    best: Option<EpochLine>,
 }
 
 impl Dashboard {
     /// Of a stage with epochs of so many steps of so many images. `lines` are those of the epochs that are done.
-    pub(super) fn new(kind: StageKind, epochs: usize, steps_per_epoch: usize, images: usize, lines: &[Line]) -> Self {
+    pub(super) fn new(
+        kind: StageKind,
+        epochs: usize,
+        steps_per_epoch: usize,
+        images: usize,
+        lines: &[EpochLine],
+    ) -> Self {
         let stage = kind as usize + 1;
         let mut status = Status { stage, epochs, steps_per_epoch, images_per_step: images, ..Status::default() };
         lines.iter().filter(|line| line.stage == stage).for_each(|line| status.judge(*line));
@@ -97,11 +103,11 @@ impl Dashboard {
     }
 
     /// An epoch is over: its line stays.
-    pub(super) fn end(&mut self, line: Line) {
+    pub(super) fn end(&mut self, line: EpochLine) {
         self.status.judge(line);
         self.status.elapsed = self.began.elapsed();
         (self.status.epoch, self.status.step) = (line.epoch, 0);
-        let Line { stage, epoch, loss, val_mae, val_cmae, val_faces, val_routed_mae, val_routed_cmae, .. } = line;
+        let EpochLine { stage, epoch, loss, val_mae, val_cmae, val_faces, val_routed_mae, val_routed_cmae, .. } = line;
         let faces = val_faces.map_or_else(String::new, |years| format!(", held-out faces {years:.2}"));
         let routed = match stage {
             1 => String::new(),
@@ -124,7 +130,7 @@ impl Drop for Dashboard {
 }
 
 impl Status {
-    fn judge(&mut self, line: Line) {
+    fn judge(&mut self, line: EpochLine) {
         self.last = Some(line);
         self.best = Some(self.best.map_or(line, |best| best.better(line)));
     }
@@ -195,7 +201,7 @@ mod tests {
         };
         let said = "loss 4.500, rate 0.02500, 32 images/s (25 % of the time waiting for them), 72 s left in this stage";
         assert_eq!(status.lines(), said);
-        let line = |epoch, val_mae, val_cmae| Line { stage: 2, epoch, val_mae, val_cmae, ..Line::default() };
+        let line = |epoch, val_mae, val_cmae| EpochLine { stage: 2, epoch, val_mae, val_cmae, ..EpochLine::default() };
         status.judge(line(1, 5.0, 7.0));
         status.judge(line(2, 4.0, 7.5));
         let expected = "last validation (epoch 2): MAE 4.00 CMAE 7.50; best epoch by CMAE: 1 with 7.00";
@@ -212,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_resumed_stage_knows_its_best_epoch() {
-        let line = |stage, epoch, val_mae| Line { stage, epoch, val_mae, ..Line::default() };
+        let line = |stage, epoch, val_mae| EpochLine { stage, epoch, val_mae, ..EpochLine::default() };
         let lines = [line(1, 1, 6.0), line(1, 2, 5.0), line(1, 3, 5.5), line(2, 1, 3.0)];
         let dashboard = Dashboard::new(StageKind::Vanilla, 5, 10, 8, &lines);
         let epochs = (dashboard.status.last.map(|line| line.epoch), dashboard.status.best.map(|line| line.epoch));

@@ -3,57 +3,25 @@
 use anyhow::Result;
 use glae_metrics::Band;
 use glae_model::{AgeNet, StateDict};
+use glae_report::{Answer, Claims, Metric, Table, TableRow};
 
 use super::sources::{Recipe, Sources};
 use crate::config::RunConfig;
-use crate::report::{Answer, Metric};
-
-use super::claims::Claims;
 
 pub(in crate::commands) const KL: &str = include_str!("../../../configs/ladder/kl.toml");
 pub(in crate::commands) const BASE: &str = include_str!("../../../configs/ladder/base.toml");
 pub(in crate::commands) const FR: &str = include_str!("../../../configs/ladder/fr.toml");
 pub(in crate::commands) const WHOLE: &str = include_str!("../../../configs/ladder/fr-pa.toml");
 
-/// One row.
-#[derive(Clone, Debug)]
-pub(super) struct Row {
-    pub(super) name: String,
-    /// Columns of words between the name and the numbers.
-    pub(super) words: Vec<String>,
-    /// Number of the recipe that answers.
-    pub(super) run: usize,
-    /// For each column who answers and what is computed.
-    pub(super) cells: Vec<(Answer, Metric)>,
-    /// What the paper prints; nothing where it prints nothing, or our copy cannot be read.
-    pub(super) paper: Vec<Option<f64>>,
-}
-
-/// A table of the paper.
+/// A table of the paper and the runs that answer in it.
 #[derive(Clone, Debug)]
 pub(super) struct Definition {
-    pub(super) number: &'static str,
-    pub(super) title: &'static str,
-    /// Data and backbone of the paper's table.
-    pub(super) paper: (&'static str, &'static str),
-    pub(super) words: Vec<&'static str>,
-    pub(super) columns: Vec<String>,
+    pub(super) table: Table,
     pub(super) recipes: Vec<Recipe>,
-    pub(super) rows: Vec<Row>,
-    /// What a reader has to know about this table, a sentence each.
-    pub(super) notes: Vec<String>,
-    pub(super) claims: Vec<Claims>,
 }
 
 const MAE: Metric = Metric::Mae(None);
 const CMAE: Metric = Metric::Cmae(None);
-
-impl Row {
-    fn new(name: &str, run: usize, cells: &[(Answer, Metric)], paper: &[f64]) -> Self {
-        let paper = paper.iter().map(|value| Some(*value)).collect();
-        Self { name: name.to_owned(), words: Vec::new(), run, cells: cells.to_vec(), paper }
-    }
-}
 
 /// The ladder: `kl`, `base`, `fr`, `fr-pa`.
 fn ladder() -> [Recipe; 4] {
@@ -70,14 +38,13 @@ pub(super) fn two() -> Definition {
         ("ℓ_base + FR", [1.44, 1.81]),
         ("ℓ_base + FR + PA", [1.38, 1.70]),
     ];
-    Definition {
+    let table = Table {
         number: "II",
         title: "what each part is worth",
         paper: ("Morph II, random 80-20", "ResNet-18"),
         words: Vec::new(),
         columns: vec!["MAE".to_owned(), "CMAE".to_owned()],
-        recipes: ladder().to_vec(),
-        rows: rows.iter().enumerate().map(|(run, (name, paper))| Row::new(name, run, &cells, paper)).collect(),
+        rows: rows.iter().enumerate().map(|(run, (name, paper))| TableRow::new(name, run, &cells, paper)).collect(),
         notes: vec![
             "All rows are answers of the vanilla classifier: the paper leaves routing out of this table.".to_owned(),
             "With kernel = stride = r the convolution behind the rearrangement is a 1x1 convolution up to a permutation of its \
@@ -85,7 +52,8 @@ pub(super) fn two() -> Definition {
                 .to_owned(),
         ],
         claims: vec![Claims::Steps, Claims::Routing { base: 1, whole: 3 }],
-    }
+    };
+    Definition { table, recipes: ladder().to_vec() }
 }
 
 /// `[GLAE] Table III`.
@@ -100,16 +68,18 @@ pub(super) fn three(sources: &Sources) -> Result<Definition> {
         let recipe = Recipe::with(format!("table-3-kernel-{kernel}-stride-{stride}"), WHOLE, &[own]);
         let side = sources.config(&recipe)?.network.map_side();
         let words = vec![format!("{side} x {side}")];
-        rows.push(Row { words, ..Row::new(&format!("kernel {kernel}, stride {stride}"), run, &cells, &paper) });
+        rows.push(TableRow {
+            words,
+            ..TableRow::new(&format!("kernel {kernel}, stride {stride}"), run, &cells, &paper)
+        });
         recipes.push(recipe);
     }
-    Ok(Definition {
+    let table = Table {
         number: "III",
         title: "kernel and stride behind the rearrangement",
         paper: ("Morph II, random 80-20", "ResNet-18"),
         words: vec!["map F'"],
         columns: vec!["MAE".to_owned(), "CMAE".to_owned()],
-        recipes,
         rows,
         notes: vec![
             format!("r = {r}. Answers of the vanilla classifier."),
@@ -118,7 +88,8 @@ pub(super) fn three(sources: &Sources) -> Result<Definition> {
                 .to_owned(),
         ],
         claims: Vec::new(),
-    })
+    };
+    Ok(Definition { table, recipes })
 }
 
 /// `[GLAE] Table IV`.
@@ -135,16 +106,15 @@ pub(super) fn four(sources: &Sources) -> Result<Definition> {
         let recipe = Recipe::with(format!("table-4-depth-{depth}"), WHOLE, &[own]);
         let config = sources.config(&recipe)?;
         let words = vec![millions(parameters(&config)), ["23 M", "23.3 M", "23.9 M"][depth].to_owned()];
-        rows.push(Row { words, ..Row::new(&format!("depth {depth}"), depth, &cells, &paper) });
+        rows.push(TableRow { words, ..TableRow::new(&format!("depth {depth}"), depth, &cells, &paper) });
         recipes.push(recipe);
     }
-    Ok(Definition {
+    let table = Table {
         number: "IV",
         title: "depth of the projection",
         paper: ("Morph II, random 80-20", "ResNet-50"),
         words: vec!["parameters", "paper: parameters"],
         columns: vec!["MAE".to_owned(), "CMAE".to_owned()],
-        recipes,
         rows,
         notes: vec![
             "MAE is the vanilla classifier's and CMAE that of routed answers, as in the paper.".to_owned(),
@@ -153,7 +123,8 @@ pub(super) fn four(sources: &Sources) -> Result<Definition> {
                 .to_owned(),
         ],
         claims: Vec::new(),
-    })
+    };
+    Ok(Definition { table, recipes })
 }
 
 /// `[GLAE] Table VIII`.
@@ -164,21 +135,20 @@ pub(super) fn eight() -> Definition {
     };
     let [kl, base, _, whole] = ladder();
     let mut rows = vec![
-        Row::new("ℓ_kl", 0, &cells(Answer::Vanilla), &[3.84, 1.81, 2.64, 1.86, 6.64]),
-        Row::new("ℓ_base", 1, &cells(Answer::Vanilla), &[3.39, 1.78, 2.30, 1.83]),
-        Row::new("GLAE without routing", 2, &cells(Answer::Vanilla), &[3.41, 1.68, 2.31]),
-        Row::new("GLAE", 2, &cells(Answer::Routed), &[]),
+        TableRow::new("ℓ_kl", 0, &cells(Answer::Vanilla), &[3.84, 1.81, 2.64, 1.86, 6.64]),
+        TableRow::new("ℓ_base", 1, &cells(Answer::Vanilla), &[3.39, 1.78, 2.30, 1.83]),
+        TableRow::new("GLAE without routing", 2, &cells(Answer::Vanilla), &[3.41, 1.68, 2.31]),
+        TableRow::new("GLAE", 2, &cells(Answer::Routed), &[]),
     ];
     rows[1].paper.push(None);
     rows[2].paper.extend([None, Some(7.58)]);
     rows[3].paper = vec![None; 5];
-    Definition {
+    let table = Table {
         number: "VIII",
         title: "error by age group, and AAR",
         paper: ("MIVIA", "ResNet-18"),
         words: Vec::new(),
         columns: groups_and(&["MAE", "AAR"]),
-        recipes: vec![kl, base, whole],
         rows,
         notes: vec![
             "Groups: MAE over their images. AAR (`[GLAE] eq. (15)`): 0 to 10, more is better.".to_owned(),
@@ -186,7 +156,8 @@ pub(super) fn eight() -> Definition {
                 .to_owned(),
         ],
         claims: Vec::new(),
-    }
+    };
+    Definition { table, recipes: vec![kl, base, whole] }
 }
 
 /// `[GLAE] Table IX`.
@@ -196,14 +167,13 @@ pub(super) fn nine() -> Definition {
         groups.into_iter().chain([(answer, CMAE)]).collect::<Vec<_>>()
     };
     let [_, base, _, whole] = ladder();
-    let row = |name: &str, run, answer, paper: [f64; 4]| Row::new(name, run, &cells(answer), &paper);
-    Definition {
+    let row = |name: &str, run, answer, paper: [f64; 4]| TableRow::new(name, run, &cells(answer), &paper);
+    let table = Table {
         number: "IX",
         title: "CMAE by age group, and by who answers",
         paper: ("Morph II, CACD and MIVIA (its numbers here: MIVIA)", "ResNet-50"),
         words: Vec::new(),
         columns: groups_and(&["all"]),
-        recipes: vec![base, whole],
         rows: vec![
             row("ℓ_base", 0, Answer::Vanilla, [4.76, 1.80, 2.81, 2.62]),
             row("vanilla", 1, Answer::Vanilla, [4.15, 1.70, 2.53, 2.38]),
@@ -213,7 +183,8 @@ pub(super) fn nine() -> Definition {
         ],
         notes: vec!["CMAE over the ages of each group. The whole is not the mean of the groups.".to_owned()],
         claims: vec![Claims::Routing { base: 0, whole: 1 }],
-    }
+    };
+    Definition { table, recipes: vec![base, whole] }
 }
 
 /// `[GLAE] Table X`, as far as the trainer goes.
@@ -221,19 +192,15 @@ pub(super) fn ten() -> Definition {
     // Classes have no order and no balance to win: cross entropy, stage 1 alone.
     let own = ["loss=dex", "stage2.epochs=0"].map(str::to_owned);
     let cells = [(Answer::Vanilla, Metric::Top1)];
-    Definition {
+    let table = Table {
         number: "X",
         title: "rearrangement and projection for classes in place of ages",
         paper: ("ImageNet, 1000 classes", "ResNet-50, from scratch for 90 epochs; its own"),
         words: Vec::new(),
         columns: vec!["top-1 accuracy, %".to_owned()],
-        recipes: vec![
-            Recipe::with("table-10-plain".to_owned(), BASE, &own),
-            Recipe::with("table-10-fr-projection".to_owned(), WHOLE, &own),
-        ],
         rows: vec![
-            Row::new("average pooling and linear classifier", 0, &cells, &[75.8]),
-            Row::new("rearrangement and projection", 1, &cells, &[76.6]),
+            TableRow::new("average pooling and linear classifier", 0, &cells, &[75.8]),
+            TableRow::new("rearrangement and projection", 1, &cells, &[76.6]),
         ],
         notes: vec![
             "Missing: PA's local branch. The trainer's losses know it for ages only (`loss = \"glae\"`, KL + L1), not as a \
@@ -245,6 +212,13 @@ pub(super) fn ten() -> Definition {
             "Answers are means over the image and its mirror image, which the paper's are not.".to_owned(),
         ],
         claims: Vec::new(),
+    };
+    Definition {
+        table,
+        recipes: vec![
+            Recipe::with("table-10-plain".to_owned(), BASE, &own),
+            Recipe::with("table-10-fr-projection".to_owned(), WHOLE, &own),
+        ],
     }
 }
 
@@ -278,18 +252,18 @@ mod tests {
     #[test]
     fn every_table_is_complete_and_its_runs_are_all_different() {
         for (definition, sources) in all() {
-            let number = definition.number;
+            let number = definition.table.number;
             let mut configs = Vec::new();
             for recipe in &definition.recipes {
                 let config = RunConfig { name: String::new(), ..sources.config(recipe).unwrap() };
                 assert!(!configs.contains(&config), "{number}: {}", recipe.name);
                 configs.push(config);
             }
-            for row in &definition.rows {
+            for row in &definition.table.rows {
                 assert!(row.run < configs.len(), "{number}: {}", row.name);
-                assert_eq!(row.words.len(), definition.words.len(), "{number}: {}", row.name);
-                assert_eq!(row.cells.len(), definition.columns.len(), "{number}: {}", row.name);
-                assert_eq!(row.paper.len(), definition.columns.len(), "{number}: {}", row.name);
+                assert_eq!(row.words.len(), definition.table.words.len(), "{number}: {}", row.name);
+                assert_eq!(row.cells.len(), definition.table.columns.len(), "{number}: {}", row.name);
+                assert_eq!(row.paper.len(), definition.table.columns.len(), "{number}: {}", row.name);
             }
         }
     }
@@ -297,14 +271,14 @@ mod tests {
     #[test]
     fn tables_iii_and_iv_share_the_ladders_last_run() {
         let whole = |sources: &Sources| sources.config(&Recipe::plain("", WHOLE)).unwrap();
-        for (definition, sources) in all().into_iter().filter(|(own, _)| ["III", "IV"].contains(&own.number)) {
+        for (definition, sources) in all().into_iter().filter(|(own, _)| ["III", "IV"].contains(&own.table.number)) {
             let same = |recipe: &&Recipe| {
                 RunConfig { name: String::new(), ..sources.config(recipe).unwrap() } == whole(&sources)
             };
-            assert_eq!(definition.recipes.iter().filter(same).count(), 1, "{}", definition.number);
+            assert_eq!(definition.recipes.iter().filter(same).count(), 1, "{}", definition.table.number);
         }
         // `[GLAE] Table III` at its own size.
-        let maps: Vec<_> = all()[1].0.rows.iter().map(|row| row.words[0].clone()).collect();
+        let maps: Vec<_> = all()[1].0.table.rows.iter().map(|row| row.words[0].clone()).collect();
         assert_eq!(maps, ["13 x 13", "7 x 7", "11 x 11", "6 x 6"]);
     }
 

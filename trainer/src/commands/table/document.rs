@@ -1,124 +1,84 @@
-//! A result in Markdown: numbers, what was claimed, what differs from the paper, and which runs stand behind it.
-
-use std::fmt::Write as _;
+//! What a document says of the runs behind it, and the files of a result.
 
 use std::path::Path;
 
 use anyhow::Result;
 use glae_model::manifest::sha256;
+use glae_report::document::line;
+use glae_report::words::whole;
+use glae_report::{Answer, Answers, Document};
 
-use super::sheet::line;
 use super::sources::Planned;
 use crate::checkpoint::write_atomically;
 use crate::commands::answered::Split;
 use crate::commands::train::CONFIG;
 use crate::config::RunConfig;
-use crate::report::settings::differences;
-use crate::report::words::whole;
-use crate::report::{Answer, Answers};
+use crate::config::facts::differences;
 use crate::training::origin::Origin;
 
-/// Markdown as it grows.
-#[derive(Clone, Debug)]
-pub(in crate::commands) struct Document(String);
-
-impl Document {
-    /// With a title.
-    pub(in crate::commands) fn new(title: String) -> Self {
-        Self(format!("# {title}\n"))
+/// Adds what differs from the paper, and the runs that have answered.
+///
+/// # Errors
+/// A run's configuration cannot be read.
+pub(in crate::commands) fn told(
+    document: &mut Document,
+    plan: &[Vec<Planned>],
+    answers: &[Vec<Option<Answers>>],
+    paper: (&str, &str),
+) -> Result<()> {
+    let all = plan.iter().flatten().zip(answers.iter().flatten());
+    let answered: Vec<&Planned> = all.filter(|(_, own)| own.is_some()).map(|(planned, _)| planned).collect();
+    // The last run is the whole method, where a table has one.
+    if let Some(planned) = answered.last() {
+        document.list("What differs from the paper's set-up", &differences(&planned.config, paper));
     }
-
-    /// Adds a paragraph.
-    pub(in crate::commands) fn paragraph(&mut self, text: &str) {
-        // Writing to a string cannot fail.
-        let _ = write!(self.0, "\n{text}\n");
+    let heads = ["run", "seed", "epochs", "folder", "configuration", "training data", "commit"].map(str::to_owned);
+    let mut table = line(&heads) + &line(&heads.clone().map(|_| "---".to_owned()));
+    for Planned { name, config, located } in answered {
+        let folder = located.folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        // As the run itself was told: what the manifest of its weights names.
+        let own = RunConfig::read(&located.folder.join(CONFIG))?;
+        let origin = Origin::read(&located.folder);
+        let hash = |text: &str| text.chars().take(12).collect::<String>();
+        let data = origin.as_ref().map(|own| hash(&own.train.sha256));
+        let commit = origin.and_then(|own| {
+            Some(format!("{}{}", hash(&own.commit?), if own.changed == Some(true) { ", changed" } else { "" }))
+        });
+        table += &line(&[
+            name.clone(),
+            config.seed.to_string(),
+            format!("{} + {}", config.stage1.epochs, config.stage2.epochs),
+            folder,
+            hash(&sha256(own.to_toml()?.as_bytes())),
+            data.unwrap_or_else(|| "not noted".to_owned()),
+            commit.unwrap_or_else(|| "not noted".to_owned()),
+        ]);
     }
+    document.paragraph("## Runs");
+    document.table(&table);
+    document.paragraph("Configuration and training data: the first digits of their SHA-256.");
+    Ok(())
+}
 
-    /// Adds a table in Markdown.
-    pub(in crate::commands) fn table(&mut self, table: &str) {
-        let _ = write!(self.0, "\n{table}");
+/// Writes `NAME.csv`, `.md` and `.svg` into a folder, and prints the Markdown and where the numbers are.
+///
+/// # Errors
+/// The folder cannot be written.
+pub(in crate::commands) fn publish(
+    document: &Document,
+    folder: &Path,
+    name: &str,
+    csv: &[u8],
+    svg: &str,
+) -> Result<()> {
+    let text = document.text(name);
+    std::fs::create_dir_all(folder)?;
+    for (ending, bytes) in [("csv", csv), ("md", text.as_bytes()), ("svg", svg.as_bytes())] {
+        write_atomically(&folder.join(format!("{name}.{ending}")), bytes)?;
     }
-
-    /// Adds a list below a heading; nothing if there is nothing to say.
-    pub(in crate::commands) fn list(&mut self, heading: &str, items: &[String]) {
-        if items.is_empty() {
-            return;
-        }
-        let _ = write!(self.0, "\n## {heading}\n\n");
-        for item in items {
-            let _ = writeln!(self.0, "- {item}");
-        }
-    }
-
-    /// Adds what differs from the paper, and the runs that have answered.
-    ///
-    /// # Errors
-    /// A run's configuration cannot be read.
-    pub(in crate::commands) fn told(
-        &mut self,
-        plan: &[Vec<Planned>],
-        answers: &[Vec<Option<Answers>>],
-        paper: (&str, &str),
-    ) -> Result<()> {
-        let all = plan.iter().flatten().zip(answers.iter().flatten());
-        let answered: Vec<&Planned> = all.filter(|(_, own)| own.is_some()).map(|(planned, _)| planned).collect();
-        // The last run is the whole method, where a table has one.
-        if let Some(planned) = answered.last() {
-            self.list("What differs from the paper's set-up", &differences(&planned.config, paper));
-        }
-        let heads = ["run", "seed", "epochs", "folder", "configuration", "training data", "commit"].map(str::to_owned);
-        let mut table = line(&heads) + &line(&heads.clone().map(|_| "---".to_owned()));
-        for Planned { name, config, located } in answered {
-            let folder =
-                located.folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-            // As the run itself was told: what the manifest of its weights names.
-            let own = RunConfig::read(&located.folder.join(CONFIG))?;
-            let origin = Origin::read(&located.folder);
-            let hash = |text: &str| text.chars().take(12).collect::<String>();
-            let data = origin.as_ref().map(|own| hash(&own.train.sha256));
-            let commit = origin.and_then(|own| {
-                Some(format!("{}{}", hash(&own.commit?), if own.changed == Some(true) { ", changed" } else { "" }))
-            });
-            table += &line(&[
-                name.clone(),
-                config.seed.to_string(),
-                format!("{} + {}", config.stage1.epochs, config.stage2.epochs),
-                folder,
-                hash(&sha256(own.to_toml()?.as_bytes())),
-                data.unwrap_or_else(|| "not noted".to_owned()),
-                commit.unwrap_or_else(|| "not noted".to_owned()),
-            ]);
-        }
-        self.paragraph("## Runs");
-        self.table(&table);
-        self.paragraph("Configuration and training data: the first digits of their SHA-256.");
-        Ok(())
-    }
-
-    /// All of it; `name` is that of the files.
-    fn text(&self, name: &str) -> String {
-        let (kind, number) = name.split_once('-').unwrap_or((name, ""));
-        format!(
-            "{}\nWritten by `trainer {kind} {number}`. Numbers as they were computed: [{name}.csv]({name}.csv); drawn: \
-             [{name}.svg]({name}.svg).\n",
-            self.0
-        )
-    }
-
-    /// Writes `NAME.csv`, `.md` and `.svg` into a folder, and prints the Markdown and where the numbers are.
-    ///
-    /// # Errors
-    /// The folder cannot be written.
-    pub(in crate::commands) fn publish(&self, folder: &Path, name: &str, csv: &[u8], svg: &str) -> Result<()> {
-        let text = self.text(name);
-        std::fs::create_dir_all(folder)?;
-        for (ending, bytes) in [("csv", csv), ("md", text.as_bytes()), ("svg", svg.as_bytes())] {
-            write_atomically(&folder.join(format!("{name}.{ending}")), bytes)?;
-        }
-        println!("\n{text}");
-        println!("{}", folder.join(format!("{name}.csv")).display());
-        Ok(())
-    }
+    println!("\n{text}");
+    println!("{}", folder.join(format!("{name}.csv")).display());
+    Ok(())
 }
 
 /// How many images the numbers speak of.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, Result, ensure};
+use glae_report::Answers;
 use toml::Value;
 
 use super::runs::{Located, Runs, State};
@@ -12,7 +13,6 @@ use crate::commands::answered::{Kept, Split, answered};
 use crate::commands::train::{Splits, prepare, stop_on_interrupt, train};
 use crate::config::RunConfig;
 use crate::data::split::ACCOUNT;
-use crate::report::Answers;
 use burn::tensor::Device;
 
 /// Arguments of `trainer table` and `trainer figure`.

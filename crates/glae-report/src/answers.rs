@@ -4,7 +4,6 @@ use anyhow::Result;
 use glae_metrics::{
     Band, Bootstrap, Comparison, Options, Predictions, Report, Sample, Truth, Unpredicted, compare, score,
 };
-use glae_model::{Estimate, Route};
 
 /// Which classifier is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,22 +30,6 @@ impl Answer {
             Self::Routed => "routed",
             Self::Bigger => "bigger",
         }
-    }
-
-    /// An estimate by the weights' own rule, as it would have been by this one.
-    pub fn of(self, estimate: &Estimate) -> Estimate {
-        let route = match self {
-            Self::Vanilla => Route::Vanilla,
-            Self::Balanced => Route::Balanced,
-            Self::Routed => return estimate.clone(),
-            // A tie goes to balanced, as by [`glae_model::Routing::Bigger`].
-            Self::Bigger if estimate.kl_vanilla > estimate.kl_balanced => Route::Vanilla,
-            Self::Bigger => Route::Balanced,
-        };
-        let answer = if route == Route::Vanilla { &estimate.vanilla } else { &estimate.balanced };
-        let vanilla_share = f32::from(u8::from(route == Route::Vanilla));
-        let distribution = answer.distribution.clone();
-        Estimate { years: answer.years, route, vanilla_share, distribution, ..estimate.clone() }
     }
 }
 
@@ -247,7 +230,6 @@ fn csv(rows: &[(&str, f64)]) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glae_model::Answer as Said;
 
     /// Ages 10, 10, 30, 80; the vanilla answers are off by 1, 3, 5, 20 and the others by nothing. The fifth has no answer.
     fn answers() -> Answers {
@@ -314,24 +296,5 @@ mod tests {
         let answers = Answers::new(truth, Vec::new(), [own(), own(), own(), own()]);
         let cell = answers.cell(Answer::Vanilla, Metric::Top1).unwrap().unwrap();
         assert_eq!((cell.value, cell.interval), (0.5, [0.0, 1.0]));
-    }
-
-    #[test]
-    fn each_way_to_answer_takes_its_classifier() {
-        let said = |years| Said { years, distribution: vec![years] };
-        let estimate = |kl_vanilla: f32, kl_balanced: f32| {
-            let route = if kl_vanilla < kl_balanced { Route::Vanilla } else { Route::Balanced };
-            let (vanilla, balanced) = (said(20.0), said(30.0));
-            let years = if route == Route::Vanilla { vanilla.years } else { balanced.years };
-            let vanilla_share = f32::from(u8::from(route == Route::Vanilla));
-            let distribution = Vec::new();
-            Estimate { years, route, vanilla_share, kl_vanilla, kl_balanced, vanilla, balanced, distribution }
-        };
-        let years = |estimate: &Estimate| Answer::ALL.map(|answer| answer.of(estimate).years);
-        assert_eq!(years(&estimate(0.1, 0.2)), [20.0, 30.0, 20.0, 30.0]);
-        assert_eq!(years(&estimate(0.3, 0.2)), [20.0, 30.0, 30.0, 20.0]);
-        assert_eq!(years(&estimate(0.2, 0.2)), [20.0, 30.0, 30.0, 30.0]);
-        let bigger = Answer::Bigger.of(&estimate(0.1, 0.2));
-        assert_eq!((bigger.route, bigger.distribution), (Route::Balanced, vec![30.0]));
     }
 }

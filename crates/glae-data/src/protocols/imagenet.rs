@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::{Collection, Part, Record, find_folder, images_below, is_image, name_of};
-use crate::data::check::{Findings, Kind};
+use crate::check::{Findings, Kind};
 
 /// Classes the network can tell apart, and a split file of a run may name: numbers 0 to 100.
 const CLASSES: usize = 101;
@@ -98,7 +98,7 @@ fn classes(folder: &Path) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::protocols::{Protocol, trees};
+    use crate::protocols::{Protocol, trees};
 
     fn found(root: &Path) -> Vec<(String, f32, Option<Part>)> {
         let records = Protocol::Imagenet.read(root).unwrap().records;

@@ -1,7 +1,8 @@
-//! Images with ages.
+#![doc = include_str!("../README.md")]
 
 pub mod check;
 pub mod faces;
+pub mod files;
 pub mod found;
 mod groups;
 mod images;
@@ -15,7 +16,6 @@ mod training_set;
 
 pub use groups::{Group, Judged, Labelled, read_groups};
 pub use images::{Crops, Problem, Set, load, load_wide};
-pub(crate) use soft::moved;
-pub use soft::{SoftFaces, SoftLabels, targets};
-pub use tables::{Landmarks, Truth, file_problems, read_cells, read_landmarks, read_truth};
+pub use soft::{Faces, Soft, SoftFaces, SoftLabels};
+pub use tables::{Landmarks, Truth, file_problems, moved, read_cells, read_landmarks, read_truth};
 pub use training_set::TrainingSet;

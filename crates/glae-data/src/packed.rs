@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::images::Crops;
 use super::tables::Truth;
-use crate::checkpoint::write_atomically_with;
+use crate::files::write_atomically_with;
 
 /// First and last bytes of a file; the number is the format's.
 pub const MAGIC: [u8; 8] = *b"GLAEPK01";

@@ -62,6 +62,12 @@ pub fn read_landmarks(path: &Path) -> Result<Landmarks> {
     Ok(landmarks)
 }
 
+/// Landmarks with an offset added to both coordinates, in pixels.
+pub fn moved(mut landmarks: Landmarks, offset: f32) -> Landmarks {
+    landmarks.values_mut().flatten().flatten().for_each(|coordinate| *coordinate += offset);
+    landmarks
+}
+
 /// Reads a table with these columns, each by one of its names.
 ///
 /// # Errors

@@ -3,16 +3,16 @@
 use anyhow::Result;
 use glae_metrics::{Comparison, Difference};
 
-use crate::commands::seeds::Spread;
-use crate::report::words::{p_value, signed, signed_interval, years};
-use crate::report::{Answer, Answers};
+use crate::answers::{Answer, Answers};
+use crate::spread::Spread;
+use crate::words::{p_value, signed, signed_interval, years};
 
 /// How much lower than the baseline's the CMAE of routed answers should be, in percent: the aim of this project.
 const AIM: f64 = 15.0;
 
 /// What is claimed beside a table, and by which of its runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Claims {
+pub enum Claims {
     /// Each run is better than the one before it.
     Steps,
     /// Routing keeps the head and improves the tail.
@@ -32,7 +32,7 @@ impl Claims {
     ///
     /// # Errors
     /// Predictions do not fit their truth.
-    pub(super) fn check(self, names: &[&str], answers: &[Vec<Option<Answers>>]) -> Result<Vec<String>> {
+    pub fn check(self, names: &[&str], answers: &[Vec<Option<Answers>>]) -> Result<Vec<String>> {
         let finished = |number: usize| -> Option<Seeds> { answers[number].iter().map(Option::as_ref).collect() };
         match self {
             Self::Steps => {

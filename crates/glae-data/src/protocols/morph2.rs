@@ -21,10 +21,10 @@ use anyhow::{Context, Result};
 
 use super::rows::Rows;
 use super::{Collection, Published, Record, find, find_folder, images_below, name_of};
-use crate::data::check::{Findings, Kind};
+use crate::check::{Findings, Kind};
 
 /// Images of the partial protocol.
-pub(in crate::data) const PARTIAL: usize = 5493;
+pub(crate) const PARTIAL: usize = 5493;
 
 const LABELS: &str = "morph_2008_nonCommercial.csv";
 
@@ -100,7 +100,7 @@ fn age_of_name(file: &str) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::protocols::{Protocol, trees};
+    use crate::protocols::{Protocol, trees};
 
     const HEADER: &str = "id_num,picture_num,dob,doa,race,gender,facial_hair,age,age_diff,glasses,photo";
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use glae_model::manifest::Input;
 
 use super::*;
-use crate::data::{Landmarks, TrainingSet, faces, load, load_wide, read_truth};
+use crate::{Landmarks, TrainingSet, faces, load, load_wide, read_truth};
 
 /// Eighty drawn faces, of which one file is cut in half, and one missing.
 struct Drawn {

@@ -120,7 +120,7 @@ mod tests {
         for name in ["train.csv", "images/00007.png"] {
             assert_eq!(read(&folders[0], name), read(&folders[1], name));
         }
-        let train = super::super::read_truth(&folders[0].path().join("train.csv")).unwrap();
+        let train = crate::read_truth(&folders[0].path().join("train.csv")).unwrap();
         let common = train.iter().filter(|row| (20.0..=40.0).contains(&row.age)).count();
         assert_eq!(train.len(), 120);
         assert!(common * 2 > train.len(), "{common}");

@@ -3,9 +3,9 @@
 use glae_model::config::Projection;
 use glae_model::loss::Objective;
 use glae_model::manifest::Crop;
+use glae_report::words::whole;
 
-use super::words::whole;
-use crate::config::{RunConfig, Stage};
+use super::{RunConfig, Stage};
 
 /// Settings that decide the result, with what each means.
 pub fn facts(config: &RunConfig) -> Vec<(&'static str, String)> {
@@ -131,7 +131,7 @@ mod tests {
         assert!(said.contains("UTKFace") && said.contains("Morph II") && said.contains("width 32, 64 x 64"), "{said}");
         assert!(said.contains("5 and 2 epochs, 32 images") && said.contains("not straightened"), "{said}");
         assert!(said.contains("mirror, shift 0.06, scale 0.1, colour 0.2."), "{said}");
-        (config.augment.hue, config.augment.rand_augment) = (0.1, Some(crate::config::RandAugment::default()));
+        (config.augment.hue, config.augment.rand_augment) = (0.1, Some(super::super::RandAugment::default()));
         assert!(!differences(&config, ("", "")).join("\n").contains("jitter"));
         assert!(facts(&config).contains(&("Loss", "glae".to_owned())));
         assert!(!said.contains("L1"));

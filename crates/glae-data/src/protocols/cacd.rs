@@ -24,7 +24,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::mat::{self, Value};
 use super::rows::Rows;
 use super::{Collection, Part, Published, Record, find, find_folder, images_below};
-use crate::data::check::{Findings, Kind};
+use crate::check::{Findings, Kind};
 
 const LABELS: &str = "celebrity2000_meta.mat";
 const LISTS: [(Part, &str); 3] =
@@ -129,7 +129,7 @@ fn celebrity(file: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::protocols::{Protocol, trees};
+    use crate::protocols::{Protocol, trees};
 
     /// Six made-up celebrities of ranks 1, 2, 3, 5, 6 and 50, two images each.
     const TABLE: &[u8] = include_bytes!("fixtures/celebrity2000_meta.mat");

@@ -18,15 +18,15 @@ use anyhow::{Context, Result};
 
 use super::rows::Rows;
 use super::{Collection, Published, Record, find, find_folder, images_below};
-use crate::data::check::{Findings, Kind};
+use crate::check::{Findings, Kind};
 
 const LABELS: &str = "training_caip_contest.csv";
 
 /// Training and test images of the paper's division.
-pub(in crate::data) const PAPER: [usize; 2] = [458_752, 114_688];
+pub(crate) const PAPER: [usize; 2] = [458_752, 114_688];
 
 /// Test images of each age in MIVIA-LT.
-pub(in crate::data) const LT: usize = 10;
+pub(crate) const LT: usize = 10;
 
 pub(super) fn published() -> Published {
     Published { images: Some(575_073), ages: Some(1.0..=81.0), ..Published::default() }
@@ -60,7 +60,7 @@ pub(super) fn read(dir: &Path) -> Result<Collection> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::protocols::{Protocol, trees};
+    use crate::protocols::{Protocol, trees};
 
     #[test]
     fn the_contest_s_files_are_read() {

@@ -7,12 +7,9 @@ use glae_metrics::{Band, Calibration, Report};
 
 use super::answers::{Answer, Answers};
 use super::charts::{Line, Look, Share, by_age, shares};
-use super::curves;
+use super::curves::{self, EpochLine};
 use super::drawing::{Drawing, STYLE, escape};
-use super::settings::facts;
 use super::words::{NONE, interval, p_value, percent, signed, signed_interval, whole, years};
-use crate::config::RunConfig;
-use crate::training::metrics::Line as Epoch;
 
 /// Widths for which each chart is drawn, in pixels.
 const WIDTHS: [(&str, f64); 2] = [("wide", 720.0), ("narrow", 340.0)];
@@ -20,8 +17,14 @@ const WIDTHS: [(&str, f64); 2] = [("wide", 720.0), ("narrow", 340.0)];
 /// What a page is made of.
 #[derive(Debug)]
 pub struct Contents<'a> {
-    /// The run's settings.
-    pub config: &'a RunConfig,
+    /// Name of the run.
+    pub name: &'a str,
+    /// What decides the result and where the run comes from: names and values, checksums among them.
+    pub facts: &'a [(String, String)],
+    /// The run's configuration as TOML.
+    pub configuration: &'a str,
+    /// Epochs of each stage.
+    pub stages: [usize; 2],
     /// What it answers.
     pub answers: &'a Answers,
     /// The images it answers for, as in "validation".
@@ -29,9 +32,7 @@ pub struct Contents<'a> {
     /// Median age of the training images in years.
     pub training_median: f32,
     /// Its finished epochs.
-    pub epochs: &'a [Epoch],
-    /// Where it comes from: names and values, checksums among them.
-    pub provenance: &'a [(String, String)],
+    pub epochs: &'a [EpochLine],
     /// What a reader must know before believing the numbers.
     pub notices: &'a [String],
 }
@@ -41,12 +42,12 @@ pub struct Contents<'a> {
 /// # Errors
 /// The predictions do not fit the truth.
 pub fn page(contents: &Contents) -> Result<String> {
-    let Contents { config, answers, split, .. } = contents;
+    let Contents { answers, split, .. } = contents;
     let reports = [Answer::Vanilla, Answer::Balanced, Answer::Routed].map(|answer| answers.report(answer));
     let [vanilla, balanced, routed] = reports;
     let reports = Reports { vanilla: vanilla?, balanced: balanced?, routed: routed? };
     let mut html = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    let name = escape(&config.name);
+    let name = escape(contents.name);
     // Writing to a string cannot fail.
     let _ = write!(
         html,
@@ -68,8 +69,8 @@ pub fn page(contents: &Contents) -> Result<String> {
     html += &routing(&reports.routed);
     html += &calibration(&reports);
     html += &confusion(answers);
-    html += &training(config, contents.epochs);
-    html += &told(config, contents.provenance)?;
+    html += &training(contents);
+    html += &told(contents);
     let _ = write!(html, "</main>\n<footer>Scores: {}.</footer>\n</body>\n</html>\n", escape(&reports.routed.scorer));
     Ok(html)
 }
@@ -262,12 +263,12 @@ fn confusion(answers: &Answers) -> String {
     )
 }
 
-fn training(config: &RunConfig, epochs: &[Epoch]) -> String {
+fn training(Contents { stages, epochs, .. }: &Contents) -> String {
     if epochs.is_empty() {
         return section("Training", "The run has left no log of its epochs.", "");
     }
     let mut rows = String::new();
-    for epoch in epochs {
+    for epoch in *epochs {
         let _ = writeln!(
             rows,
             "<tr><th scope=\"row\">{}, {}</th><td>{:.3}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
@@ -281,7 +282,7 @@ fn training(config: &RunConfig, epochs: &[Epoch]) -> String {
         );
     }
     let chart = drawn("Loss, learning rate, MAE and CMAE by epoch; the numbers are in the table below", |width| {
-        curves::draw(width, config, epochs)
+        curves::draw(width, *stages, epochs)
     });
     section(
         "Training",
@@ -294,18 +295,17 @@ fn training(config: &RunConfig, epochs: &[Epoch]) -> String {
 }
 
 /// Settings and where the run comes from.
-fn told(config: &RunConfig, provenance: &[(String, String)]) -> Result<String> {
+fn told(Contents { facts, configuration, .. }: &Contents) -> String {
     let mut list = String::from("<dl class=\"facts\">\n");
-    let settings = facts(config).into_iter().map(|(name, value)| (name.to_owned(), value));
-    for (name, value) in settings.chain(provenance.iter().cloned()) {
-        let _ = writeln!(list, "<dt>{}</dt><dd>{}</dd>", escape(&name), escape(&value));
+    for (name, value) in *facts {
+        let _ = writeln!(list, "<dt>{}</dt><dd>{}</dd>", escape(name), escape(value));
     }
-    let toml = escape(&config.to_toml()?);
-    Ok(section(
+    let toml = escape(configuration);
+    section(
         "Settings and provenance",
         "",
         &format!("{list}</dl>\n<details><summary>The whole configuration</summary><pre>{toml}</pre></details>\n"),
-    ))
+    )
 }
 
 fn section(title: &str, hint: &str, body: &str) -> String {

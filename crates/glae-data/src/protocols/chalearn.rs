@@ -22,7 +22,7 @@ use anyhow::{Result, ensure};
 
 use super::rows::Rows;
 use super::{Collection, Part, Published, Record, find, find_folder, images_below, name_of};
-use crate::data::check::Kind;
+use crate::check::Kind;
 
 /// Names of label files and of folders of each part, the distributed one first.
 const NAMES: [(Part, &[&str], &[&str]); 3] = [
@@ -116,7 +116,7 @@ fn file_name(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::protocols::{Protocol, trees};
+    use crate::protocols::{Protocol, trees};
 
     #[test]
     fn the_contest_s_own_layout() {

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::rows::Rows;
 use super::{Collection, Part, Record, find, find_folder, images_below};
-use crate::data::check::{Findings, Kind};
+use crate::check::{Findings, Kind};
 
 pub(super) fn read(path: &Path) -> Result<Collection> {
     let labels = labels(path)?;
@@ -78,7 +78,7 @@ fn labels(path: &Path) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::protocols::{Protocol, trees};
+    use crate::protocols::{Protocol, trees};
 
     #[test]
     fn all_columns_in_any_order() {

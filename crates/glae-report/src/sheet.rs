@@ -1,22 +1,21 @@
 //! A table with its numbers: as CSV, Markdown and SVG.
 
-use std::fmt::Write as _;
-
 use anyhow::{Context, Result};
 
-use super::definitions::{Definition, Row};
-use crate::commands::seeds::Spread;
-use crate::report::charts::intervals;
-use crate::report::words::{NONE, interval};
-use crate::report::{Answers, Cell, Metric};
+use crate::answers::{Answers, Cell, Metric};
+use crate::charts::intervals;
+use crate::document::line;
+use crate::spread::Spread;
+use crate::table::{Table, TableRow};
+use crate::words::{NONE, interval};
 
 /// Width of the drawing in pixels.
 const WIDTH: f64 = 820.0;
 
 /// The numbers of a table: by row, column and seed. Without those of runs that are not finished.
 #[derive(Clone, Debug)]
-pub(super) struct Sheet<'a> {
-    definition: &'a Definition,
+pub struct Sheet<'a> {
+    table: &'a Table,
     cells: Vec<Vec<Vec<Option<Cell>>>>,
     seeds: Vec<u64>,
 }
@@ -26,23 +25,23 @@ impl<'a> Sheet<'a> {
     ///
     /// # Errors
     /// Predictions do not fit their truth.
-    pub(super) fn new(definition: &'a Definition, answers: &[Vec<Option<Answers>>], seeds: Vec<u64>) -> Result<Self> {
-        let row = |row: &Row| -> Result<Vec<Vec<Option<Cell>>>> {
+    pub fn new(table: &'a Table, answers: &[Vec<Option<Answers>>], seeds: Vec<u64>) -> Result<Self> {
+        let row = |row: &TableRow| -> Result<Vec<Vec<Option<Cell>>>> {
             let column = |(answer, metric)| {
                 let one = |own: &Option<Answers>| own.as_ref().map_or(Ok(None), |own| own.cell(answer, metric));
                 answers[row.run].iter().map(one).collect()
             };
             row.cells.iter().copied().map(column).collect()
         };
-        Ok(Self { definition, cells: definition.rows.iter().map(row).collect::<Result<_>>()?, seeds })
+        Ok(Self { table, cells: table.rows.iter().map(row).collect::<Result<_>>()?, seeds })
     }
 
     /// One line for each number, as computed; with several seeds also mean and deviation.
     ///
     /// # Errors
     /// There are none.
-    pub(super) fn csv(&self) -> Result<Vec<u8>> {
-        let Definition { words, columns, rows, .. } = self.definition;
+    pub fn csv(&self) -> Result<Vec<u8>> {
+        let Table { words, columns, rows, .. } = self.table;
         let mut writer = csv::Writer::from_writer(Vec::new());
         let fixed = ["column", "seed", "value", "low", "high", "deviation", "paper"];
         writer.write_record(["row"].into_iter().chain(words.iter().copied()).chain(fixed))?;
@@ -71,8 +70,8 @@ impl<'a> Sheet<'a> {
     }
 
     /// As in the paper, with the paper's own numbers beside ours and the best of each column bold.
-    pub(super) fn markdown(&self) -> String {
-        let Definition { words, columns, rows, .. } = self.definition;
+    pub fn markdown(&self) -> String {
+        let Table { words, columns, rows, .. } = self.table;
         let arrow = |column: usize| if self.metric(column).falls() { "↓" } else { "↑" };
         let mut head = vec![String::new()];
         head.extend(words.iter().map(ToString::to_string));
@@ -98,11 +97,11 @@ impl<'a> Sheet<'a> {
     }
 
     /// With several seeds: each number with its interval.
-    pub(super) fn by_seed(&self) -> Option<String> {
+    pub fn by_seed(&self) -> Option<String> {
         if self.seeds.len() < 2 {
             return None;
         }
-        let Definition { columns, rows, .. } = self.definition;
+        let Table { columns, rows, .. } = self.table;
         let mut text = line(&[vec![String::new(), "seed".to_owned()], columns.clone()].concat());
         text += &line(&[vec!["---".to_owned(); 2], vec!["---:".to_owned(); columns.len()]].concat());
         for (row, numbers) in rows.iter().zip(&self.cells) {
@@ -115,8 +114,8 @@ impl<'a> Sheet<'a> {
     }
 
     /// Every number with its interval, drawn.
-    pub(super) fn svg(&self) -> String {
-        let Definition { columns, rows, number, title, .. } = self.definition;
+    pub fn svg(&self) -> String {
+        let Table { columns, rows, number, title, .. } = self.table;
         let names: Vec<String> = rows.iter().map(|row| row.name.clone()).collect();
         let column = |(number, name): (usize, &String)| {
             let cells =
@@ -128,7 +127,7 @@ impl<'a> Sheet<'a> {
     }
 
     fn metric(&self, column: usize) -> Metric {
-        self.definition.rows[0].cells[column].1
+        self.table.rows[0].cells[column].1
     }
 
     /// A share is shown in percent.
@@ -162,14 +161,4 @@ fn mean(cells: &[Option<Cell>]) -> Option<f64> {
 fn spread(cells: &[Option<Cell>]) -> Option<Spread> {
     let values: Option<Vec<f64>> = cells.iter().map(|cell| cell.map(|cell| cell.value)).collect();
     values.filter(|values| !values.is_empty()).map(|values| Spread::of(&values))
-}
-
-/// A row of a table in Markdown.
-pub(super) fn line(cells: &[String]) -> String {
-    let mut text = String::from("|");
-    for cell in cells {
-        // Writing to a string cannot fail.
-        let _ = write!(text, " {} |", cell.replace('|', "\\|"));
-    }
-    text + "\n"
 }

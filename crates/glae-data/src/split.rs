@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::check::{Examined, Kind};
 use super::protocols::{Part, Protocol, Record};
-use crate::checkpoint::write_atomically;
+use crate::files::write_atomically;
 
 /// How a set is divided.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -289,8 +289,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::data::check::Findings;
-    use crate::data::read_truth;
+    use crate::check::Findings;
+    use crate::read_truth;
 
     /// Records without images: each its own content.
     fn examined(records: Vec<Record>) -> Examined {

@@ -20,7 +20,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::rows::Rows;
 use super::{Collection, Part, Record, find, find_folder, images_below};
-use crate::data::check::{Findings, Kind};
+use crate::check::{Findings, Kind};
 
 pub(super) fn read(dir: &Path) -> Result<Collection> {
     let splits = [dir.join("splits"), dir.to_owned()].into_iter().find(|dir| find(dir, &["train.csv"]).is_some());
@@ -91,7 +91,7 @@ fn age_of_name(file: &str) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::protocols::{Protocol, trees};
+    use crate::protocols::{Protocol, trees};
 
     #[test]
     fn ages_come_from_names() {

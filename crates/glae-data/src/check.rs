@@ -346,8 +346,8 @@ fn content_keys(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::protocols::trees;
-    use crate::data::split::{Plan, split};
+    use crate::protocols::trees;
+    use crate::split::{Plan, split};
 
     /// Everything that is found in a table and the reasons against its use.
     fn check(text: &str, images: &[(&str, &str)]) -> (Examined, Vec<String>) {

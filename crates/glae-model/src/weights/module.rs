@@ -1,0 +1,155 @@
+//! State dicts out of modules of Burn and into them.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Tensor, TensorData};
+
+use super::{Array, StateDict, WeightsError};
+
+impl StateDict {
+    /// Reads a module's state. BatchNorm's running statistics are only up to date in a module taken through
+    /// [`Module::valid`], so pass that.
+    pub fn of(module: &impl Module) -> Self {
+        let mut reader = Reader::default();
+        module.visit(&mut reader);
+        reader.state
+    }
+
+    /// Writes the state into a module of the same architecture.
+    ///
+    /// # Errors
+    /// A tensor is missing or has another shape. Tensors that the module does not have are ignored.
+    pub fn load_into<M: Module>(&self, module: M) -> Result<M, WeightsError> {
+        let mut writer = Writer { state: self, path: Path::default(), problem: None };
+        let module = module.map(&mut writer);
+        writer.problem.map_or(Ok(module), Err)
+    }
+}
+
+/// The fields on the way from a module to a parameter, for visitors and mappers. Variants of enums are no part of it, so that
+/// a parameter has the same name whether its module is a field or a variant of one.
+#[derive(Clone, Debug, Default)]
+pub struct Path(Vec<String>);
+
+impl Path {
+    /// For `enter_module`.
+    pub fn enter(&mut self, name: &str, container: &str) {
+        if !is_enum(container) {
+            self.0.push(name.to_owned());
+        }
+    }
+
+    /// For `exit_module`.
+    pub fn exit(&mut self, container: &str) {
+        if !is_enum(container) {
+            self.0.pop();
+        }
+    }
+
+    /// Field names, joined by dots.
+    pub fn fields(&self) -> String {
+        self.0.join(".")
+    }
+
+    /// Torchvision's name, which a [`StateDict`] uses.
+    pub fn torch_name(&self) -> String {
+        self.fields()
+            .replace("downsample.conv", "downsample.0")
+            .replace("downsample.bn", "downsample.1")
+            .replace(".gamma", ".weight")
+            .replace(".beta", ".bias")
+    }
+}
+
+/// Burn names the container of a variant "Enum:" and the enum.
+fn is_enum(container: &str) -> bool {
+    container.starts_with("Enum:")
+}
+
+#[derive(Default)]
+struct Reader {
+    state: StateDict,
+    path: Path,
+}
+
+impl ModuleVisitor for Reader {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val();
+        let shape = tensor.dims().to_vec();
+        let values = tensor.into_data().convert::<f32>().try_to_vec().expect("converted to f32 above");
+        self.state.0.insert(self.path.torch_name(), Array { shape, values });
+    }
+}
+
+struct Writer<'a> {
+    state: &'a StateDict,
+    path: Path,
+    problem: Option<WeightsError>,
+}
+
+impl ModuleMapper for Writer<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.torch_name();
+        let expected = param.lazy_shape().to_vec();
+        match self.state.get(&name) {
+            Ok(array) if array.shape == expected => {
+                let (device, active) = (param.lazy_device(), param.is_require_grad());
+                let data = TensorData::new(array.values.clone(), array.shape.clone());
+                let value = Tensor::<D>::from_data(data, &device);
+                Param::initialized(param.id, value.set_require_grad(active))
+            }
+            Ok(array) => {
+                let found = array.shape.clone();
+                self.problem.get_or_insert(WeightsError::Shape { name, found, expected });
+                param
+            }
+            Err(missing) => {
+                self.problem.get_or_insert(missing);
+                param
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Backbone, NetworkConfig};
+    use burn::tensor::Device;
+
+    #[test]
+    fn resnet18_has_torchvisions_names_and_shapes() {
+        let backbone = crate::backbone::Backbone::new(&NetworkConfig::paper(Backbone::ResNet18), &Device::flex());
+        let state = StateDict::of(&backbone);
+        // torchvision's resnet18 has 122 entries, of which 20 are num_batches_tracked and 2 are fc.
+        assert_eq!(state.0.len(), 100);
+        assert_eq!(state.get("conv1.weight").unwrap().shape, [64, 3, 7, 7]);
+        assert_eq!(state.get("layer2.0.downsample.0.weight").unwrap().shape, [128, 64, 1, 1]);
+        assert_eq!(state.get("layer4.1.bn2.running_var").unwrap().shape, [512]);
+    }
+
+    #[test]
+    fn another_architecture_is_named() {
+        let device = Device::flex();
+        let state = StateDict::of(&burn::nn::LinearConfig::new(3, 2).init(&device));
+        let error = state.load_into(burn::nn::LinearConfig::new(4, 2).init(&device)).unwrap_err();
+        assert!(error.to_string().contains("[3, 2], the architecture needs [4, 2]"), "{error}");
+        let error = state.load_into(burn::nn::BatchNormConfig::new(4).init(&device)).unwrap_err();
+        assert!(matches!(error, WeightsError::Missing(_) | WeightsError::Shape { .. }));
+    }
+}
