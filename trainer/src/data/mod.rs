@@ -14,7 +14,7 @@ mod tables;
 mod training_set;
 
 pub use groups::{Group, Judged, Labelled, read_groups};
-pub use images::{Crops, Problem, Set, load, load_wide};
+pub use images::{Crops, Problem, Set, Usable, load, load_wide, usable};
 pub(crate) use soft::moved;
 pub use soft::{SoftFaces, SoftLabels, targets};
 pub use tables::{Landmarks, Truth, file_problems, read_cells, read_landmarks, read_truth};
