@@ -5,6 +5,7 @@
 //! - `docs`: every link and anchor of the Markdown files leads somewhere, and no page of `docs/` is without one;
 //! - `boards`: the boards that ship hold what they promise, and our rows repeat the recorded errors;
 //! - `weights`: every shipped network loads and gives its golden answer;
+//! - `ages`: the pipeline gives the ages that an independent program computed (`oracle/walk.py`);
 //! - `drawn`: the shipped detector finds the drawn faces that the journeys show it, and nothing in an empty landscape;
 //! - `browser`: journeys through the built page in a real headless Chromium. `cargo xtask test` builds what they need;
 //!   without it they are skipped, visibly.
@@ -14,6 +15,7 @@
 pub mod drawing;
 pub mod film;
 pub mod native;
+pub mod oracle;
 pub mod picture;
 mod skip;
 

@@ -1,43 +1,22 @@
-//! The right answers, computed natively: what the page does with a photograph, by the same functions on the CPU.
+//! The right answers, computed natively: what the page does with a photograph, by the same pipeline on the CPU.
 
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
+use glae_estimate::{Alone, Finder, Look, Pipeline};
 use glae_face::RgbImage;
-use glae_face::crop::{Square, crop_square};
-use glae_face::detector::decode::Face;
+use glae_face::crop::Square;
+use glae_face::detector::Detector;
 use glae_face::detector::manifest::Manifest as DetectorManifest;
-use glae_face::detector::trust::{Doubt, doubt};
-use glae_face::detector::{Detector, Settings};
 use glae_face::photo;
-use glae_face::similarity::align;
-use glae_model::manifest::{Crop, sha256};
+use glae_model::manifest::sha256;
 use glae_model::{Estimate, Estimator, Manifest, StateDict};
 use serde_json::Value;
 
-/// Faces that the page sends through the age network together.
-const TOGETHER: usize = 8;
-
-/// One face of a photograph.
-#[derive(Clone, Debug)]
-pub struct Seen {
-    /// Where it is, in pixels of the photograph.
-    pub face: Face,
-    /// Why there is no estimate.
-    pub doubt: Option<Doubt>,
-    /// Its age.
-    pub estimate: Option<Estimate>,
-}
-
 /// Both networks on the CPU.
 #[derive(Debug)]
-pub struct Native {
-    detector: Detector,
-    settings: Settings,
-    estimator: Estimator,
-    template: [[f32; 2]; 5],
-}
+pub struct Native(Pipeline);
 
 /// `index.json` of a folder of weights.
 ///
@@ -84,40 +63,25 @@ impl Native {
         let (detector, finder) = detector(folder)?;
         let own = folder.join(name);
         let manifest = Manifest::parse(&fs::read_to_string(own.join("manifest.json"))?)?;
-        let Crop::Landmarks(template) = manifest.input.crop else {
-            bail!("{name} was trained on whole squares; the page refuses it");
-        };
         let bytes = fs::read(own.join(&manifest.file))?;
         let estimator = Estimator::load(manifest, &bytes, &Device::flex())?;
-        Ok(Self { detector, settings: finder.settings, estimator, template })
+        Ok(Self(Pipeline::new(Finder::new(detector, finder.settings), estimator)?))
     }
 
-    /// All faces of a photograph file, from left to right, each that can be trusted with its age.
+    /// What is seen in a photograph file.
     ///
     /// # Errors
     /// The file cannot be decoded, or the device fails.
-    pub async fn look(&self, file: &Path) -> Result<Vec<Seen>> {
-        let photo = read(file)?;
-        let mut seen = Vec::new();
-        let mut crops = Vec::new();
-        for face in self.detector.detect(&photo, self.settings).await? {
-            let mut doubt = doubt(&face);
-            if doubt.is_none() {
-                match align(&photo, &face.points, &self.template, self.size()) {
-                    Some(crop) => crops.push(crop),
-                    None => doubt = Some(Doubt::Turned),
-                }
-            }
-            seen.push(Seen { face, doubt, estimate: None });
-        }
-        let mut trusted = seen.iter_mut().filter(|seen| seen.doubt.is_none());
-        for together in crops.chunks(TOGETHER) {
-            let pixels: Vec<&[u8]> = together.iter().map(|crop| crop.as_raw().as_slice()).collect();
-            for (estimate, seen) in self.estimator.estimate(&pixels).await?.into_iter().zip(&mut trusted) {
-                seen.estimate = Some(estimate);
-            }
-        }
-        Ok(seen)
+    pub async fn look(&self, file: &Path) -> Result<Look> {
+        self.look_at(&read(file)?).await
+    }
+
+    /// What is seen in a photograph.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub async fn look_at(&self, photo: &RgbImage) -> Result<Look> {
+        Ok(self.0.look(photo, &Alone).await?)
     }
 
     /// The age in a photograph of a single face.
@@ -125,12 +89,13 @@ impl Native {
     /// # Errors
     /// As [`Self::look`]; there is none, or more than one, or its age cannot be told.
     pub async fn only(&self, file: &Path) -> Result<Estimate> {
-        let [Seen { estimate: Some(estimate), .. }] = <[Seen; 1]>::try_from(self.look(file).await?)
-            .map_err(|seen| anyhow::anyhow!("{} shows {} faces instead of one", file.display(), seen.len()))?
-        else {
-            bail!("the age of the face in {} cannot be told", file.display());
-        };
-        Ok(estimate)
+        let look = self.look(file).await?;
+        let count = look.seen.len();
+        match look.main().and_then(|main| main.estimate.clone()) {
+            _ if count != 1 => bail!("{} shows {count} faces instead of one", file.display()),
+            Some(estimate) => Ok(*estimate),
+            None => bail!("the age of the face in {} cannot be told", file.display()),
+        }
     }
 
     /// The age in a square of a photograph file, chosen by hand.
@@ -138,9 +103,9 @@ impl Native {
     /// # Errors
     /// The file cannot be decoded, or the device fails.
     pub async fn square(&self, file: &Path, square: Square) -> Result<Estimate> {
-        let crop = crop_square(&read(file)?, square, self.size());
-        let mut estimates = self.estimator.estimate(&[crop.as_raw()]).await?;
-        estimates.pop().context("one crop gives one estimate")
+        let look = self.0.square(&read(file)?, square, &Alone).await?;
+        let estimate = look.main().and_then(|main| main.estimate.clone());
+        Ok(*estimate.context("one crop gives one estimate")?)
     }
 
     /// The same for the largest square in the middle.
@@ -151,17 +116,6 @@ impl Native {
         let (width, height) = read(file)?.dimensions();
         self.square(file, Square::centred(width, height)).await
     }
-
-    fn size(&self) -> u32 {
-        self.estimator.manifest().input.size as u32
-    }
-}
-
-/// The age of the largest face that has one: it stands for the photograph.
-pub fn main(seen: &[Seen]) -> Option<&Estimate> {
-    let area = |seen: &&Seen| seen.face.width * seen.face.height;
-    let known = seen.iter().filter(|seen| seen.estimate.is_some());
-    known.max_by(|a, b| area(a).total_cmp(&area(b)))?.estimate.as_ref()
 }
 
 fn read(file: &Path) -> Result<RgbImage> {

@@ -21,6 +21,14 @@ pub const FAR: [Place; 2] = [
     Place { sitter: &SITTERS[0], middle: [255.0, 95.0], half: 13.6, tilt: 0.0 },
 ];
 
+/// Four people on a square, the farther the smaller.
+pub const CROWD: [Place; 4] = [
+    Place { sitter: &SITTERS[2], middle: [90.0, 320.0], half: 58.0, tilt: 0.03 },
+    Place { sitter: &SITTERS[3], middle: [250.0, 240.0], half: 30.0, tilt: -0.04 },
+    Place { sitter: &SITTERS[1], middle: [420.0, 200.0], half: 20.0, tilt: 0.02 },
+    Place { sitter: &SITTERS[0], middle: [560.0, 180.0], half: 14.0, tilt: 0.0 },
+];
+
 /// A drawn face before a gradient, RGB8, 480 x 640: upright, so that the centred square leaves something out.
 ///
 /// `variant` counts [`SITTERS`], from the first one again after the last.
@@ -43,6 +51,29 @@ pub fn group() -> RgbImage {
 /// Somebody near and somebody far away, RGB8, 320 x 240.
 pub fn far() -> RgbImage {
     painted(320, 240, &FAR)
+}
+
+/// Photographs whose ages `oracle/ages.json` knows, by name: of one and of several, leaning, cut off by the border, dark,
+/// small, too small to be judged, and of nobody.
+pub fn judged() -> [(&'static str, RgbImage); 12] {
+    let one = |place: Place| painted(480, 480, &[place]);
+    let place = |sitter, middle, half, tilt| Place { sitter, middle, half, tilt };
+    let mut dark = face(1);
+    dark.iter_mut().for_each(|value| *value /= 3);
+    [
+        ("portrait-0", face(0)),
+        ("portrait-1", face(1)),
+        ("portrait-2", face(2)),
+        ("portrait-3", face(3)),
+        ("group", group()),
+        ("far", far()),
+        ("nobody", landscape()),
+        ("leaning", one(place(&SITTERS[2], [230.0, 250.0], 150.0, 0.45))),
+        ("crowd", painted(640, 480, &CROWD)),
+        ("border", one(place(&SITTERS[0], [60.0, 240.0], 140.0, -0.05))),
+        ("dark", dark),
+        ("small", painted(120, 100, &[place(&SITTERS[1], [62.0, 55.0], 32.0, 0.05)])),
+    ]
 }
 
 /// Hills and nobody, RGB8, 640 x 480.

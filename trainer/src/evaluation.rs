@@ -4,14 +4,12 @@ use std::fmt;
 
 use anyhow::Result;
 use burn::tensor::{Device, read_sync};
+use glae_estimate::TOGETHER;
 use glae_face::RgbImage;
 use glae_metrics::{Band, Report, Sample};
 use glae_model::manifest::{Input, Measured};
-use glae_model::{Estimate, EstimateError, Heads, Inference, Manifest, NetworkConfig, Rules, StateDict};
+use glae_model::{Estimate, EstimateError, Estimator, Heads, Inference, Manifest, NetworkConfig, Rules, StateDict};
 use serde::{Deserialize, Serialize};
-
-/// Images per forward pass; each goes through twice, as itself and as its mirror image.
-const BATCH: usize = 16;
 
 /// Estimates all crops.
 ///
@@ -29,14 +27,14 @@ pub fn heads(inference: &Inference, crops: &[RgbImage]) -> Result<Vec<Heads>> {
     in_batches(crops, |_| {}, |pixels| read_sync(inference.heads(pixels)))
 }
 
-/// What `work` gives for crop after crop, [`BATCH`] at a time; `done` hears how many are done.
+/// What `work` gives for crop after crop, [`TOGETHER`] at a time; `done` hears how many are done.
 fn in_batches<T>(
     crops: &[RgbImage],
     mut done: impl FnMut(usize),
     work: impl Fn(&[&[u8]]) -> Result<Vec<T>, EstimateError>,
 ) -> Result<Vec<T>> {
     let mut all = Vec::with_capacity(crops.len());
-    for chunk in crops.chunks(BATCH) {
+    for chunk in crops.chunks(TOGETHER) {
         let pixels: Vec<&[u8]> = chunk.iter().map(|crop| crop.as_raw().as_slice()).collect();
         all.extend(work(&pixels)?);
         done(chunk.len());
@@ -140,12 +138,19 @@ pub fn median(ages: &[f32]) -> f32 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// The part of an exported network that evaluation needs: its manifest and weights, read from a folder or a manifest
-/// file.
+/// An exported network with its manifest, read from a folder or a manifest file.
 ///
 /// # Errors
 /// A file is missing, damaged, or does not match its manifest.
 pub fn load_weights(path: &std::path::Path, device: &Device) -> Result<(Manifest, Inference)> {
+    Ok(load_estimator(path, device)?.into_parts())
+}
+
+/// The same in one.
+///
+/// # Errors
+/// As for [`load_weights`].
+pub fn load_estimator(path: &std::path::Path, device: &Device) -> Result<Estimator> {
     use anyhow::Context;
     let manifest_path = if path.is_dir() { path.join("manifest.json") } else { path.to_owned() };
     let json = std::fs::read_to_string(&manifest_path)
@@ -153,8 +158,5 @@ pub fn load_weights(path: &std::path::Path, device: &Device) -> Result<(Manifest
     let manifest = Manifest::parse(&json).with_context(|| manifest_path.display().to_string())?;
     let weights_path = manifest_path.with_file_name(&manifest.file);
     let bytes = std::fs::read(&weights_path).with_context(|| format!("cannot read {}", weights_path.display()))?;
-    manifest.verify(&bytes).with_context(|| weights_path.display().to_string())?;
-    let state = StateDict::from_safetensors(&bytes)?;
-    let inference = Inference::new(&manifest.network, &state, manifest.input, manifest.rules(), device)?;
-    Ok((manifest, inference))
+    Estimator::load(manifest, &bytes, device).with_context(|| weights_path.display().to_string())
 }

@@ -4,11 +4,8 @@ use std::fmt;
 
 use anyhow::Result;
 use glae_metrics::{Report, Sample};
-use glae_model::routing::quantile;
+use glae_model::routing::{RANGE, range};
 use glae_model::{Estimate, Heads, Readout, Routing, Rules, Temperatures};
-
-/// Share of a distribution in the range that is shown beside an age.
-pub const RANGE: f64 = 0.8;
 
 /// Temperatures are looked for between these.
 const TEMPERATURES: [f32; 2] = [0.2, 5.0];
@@ -114,12 +111,6 @@ pub fn coverage(answers: &[Estimate], ages: &[f32]) -> f64 {
         (from..=to).contains(&f64::from(**age))
     });
     held.count() as f64 / ages.len().max(1) as f64
-}
-
-/// From the 10 % to the 90 % quantile of a distribution over the ages 0 to 100, in years.
-pub fn range(distribution: &[f32]) -> [f64; 2] {
-    let p: Vec<f64> = distribution.iter().map(|p| f64::from(*p)).collect();
-    [(1.0 - RANGE) / 2.0, (1.0 + RANGE) / 2.0].map(|share| quantile(&p, share))
 }
 
 /// The value at which a coverage that rises with it reaches [`RANGE`], by halving the interval.

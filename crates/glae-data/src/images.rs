@@ -137,13 +137,13 @@ pub fn load_wide(
 
 /// Names, ages, and what was made of each image that can be used; beside them those that cannot, the first of which are
 /// said on standard error.
-type Usable<T> = (Vec<String>, Vec<f32>, Vec<T>, Vec<Problem>);
+pub type Usable<T> = (Vec<String>, Vec<f32>, Vec<T>, Vec<Problem>);
 
 /// Divides what was `read` for each row of the truth table.
 ///
 /// # Errors
 /// No image at all can be used, or the unusable share is above `max_bad_share`.
-pub(super) fn usable<T>(
+pub fn usable<T>(
     folder: &Path,
     truth: &[Truth],
     read: Vec<Result<T, String>>,

@@ -250,6 +250,11 @@ impl Estimator {
         &self.inference
     }
 
+    /// Manifest and network.
+    pub fn into_parts(self) -> (Manifest, Inference) {
+        (self.manifest, self.inference)
+    }
+
     /// See [`Inference::estimate`].
     ///
     /// # Errors

@@ -195,6 +195,15 @@ pub fn quantile(p: &[f64], share: f64) -> f64 {
     p.len() as f64 - 1.0
 }
 
+/// Share of a distribution in the range that is shown beside an age, 0 to 1.
+pub const RANGE: f64 = 0.8;
+
+/// The middle [`RANGE`] of a distribution over the ages 0, 1, ...: from its 10 % to its 90 % quantile, in years.
+pub fn range(distribution: &[f32]) -> [f64; 2] {
+    let p: Vec<f64> = distribution.iter().map(|p| f64::from(*p)).collect();
+    [(1.0 - RANGE) / 2.0, (1.0 + RANGE) / 2.0].map(|share| quantile(&p, share))
+}
+
 fn softmax(logits: &[f32], temperature: f32) -> Vec<f64> {
     let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weights: Vec<f64> = logits.iter().map(|l| (f64::from(l - highest) / f64::from(temperature)).exp()).collect();
@@ -213,6 +222,16 @@ mod tests {
 
     fn pair(image: [f64; 2], mirror: [f64; 2]) -> Pair {
         Pair { image: image.to_vec(), mirror: mirror.to_vec() }
+    }
+
+    #[test]
+    fn the_middle_eighty_percent() {
+        // 5 % at age 0 and 15 % at age 1: the tenth lies a third of the way through the year around 1, 0.5 to 1.5; likewise
+        // from above.
+        let [low, high] = range(&[0.05, 0.15, 0.2, 0.2, 0.2, 0.15, 0.05]);
+        assert!((low - 0.8333).abs() < 1e-3 && (high - 5.1667).abs() < 1e-3, "{low} {high}");
+        let [low, high] = range(&[0.0, 1.0, 0.0]);
+        assert!((low - 0.6).abs() < 1e-6 && (high - 1.4).abs() < 1e-6, "{low} {high}");
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use std::fs;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use glae_estimate::Look;
 use glae_face::photo;
 use glae_metrics::Predictions;
 use serde_json::Value;
-use tests::{native, picture};
+use tests::picture;
 use thirtyfour::prelude::*;
 
 use crate::{
@@ -53,7 +54,7 @@ struct Row {
 
 /// What a row must say.
 enum Right {
-    Faces(Vec<native::Seen>),
+    Faces(Look),
     Sentence(String),
 }
 
@@ -167,7 +168,7 @@ async fn check_file(session: &Session, page: &Page<'_>, rows: &[Row], right: &[R
     let text = downloads.text("csv").await?;
     let predictions = Predictions::parse(text.as_bytes()).map_err(|problems| anyhow!("{problems:?} in {text}"))?;
     let known = rows.iter().zip(right).filter_map(|(row, right)| match right {
-        Right::Faces(faces) => Some((row, native::main(faces)?)),
+        Right::Faces(look) => Some((row, look.main()?.estimate.as_deref()?)),
         Right::Sentence(_) => None,
     });
     let known: Vec<_> = known.collect();
@@ -199,18 +200,18 @@ async fn rows(session: &Session) -> Result<Vec<Row>> {
 
 impl Row {
     fn ensure_says(&self, right: &Right) -> Result<()> {
-        let faces = match right {
-            Right::Faces(faces) => faces,
+        let look = match right {
+            Right::Faces(look) => look,
             Right::Sentence(sentence) => {
                 ensure!(self.years.is_none() && self.text.contains(sentence), "not {sentence:?}: {self:?}");
                 return Ok(());
             }
         };
-        match (self.years, native::main(faces)) {
+        match (self.years, look.main().and_then(|main| main.estimate.as_deref())) {
             (Some(found), Some(right)) => {
                 let near = (found - right.years).abs() <= TOLERANCE;
                 ensure!(near, "{}: {found} in the browser, {} natively", self.name, right.years);
-                ensure!(self.text.ends_with(&format!("{}{}", faces.len(), right.route.as_str())), "{self:?}");
+                ensure!(self.text.ends_with(&format!("{}{}", look.seen.len(), right.route.as_str())), "{self:?}");
             }
             (None, None) => ensure!(self.text.contains("no face found"), "{self:?}"),
             (found, right) => bail!("{}: {found:?} in the browser, {right:?} natively", self.name),

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
-use tests::picture;
+use anyhow::{Context, Result, ensure};
+use tests::{oracle, picture};
 
 use crate::{
     page::{CPU_LIMIT, Page, Shown, WEBGPU_LIMIT},
@@ -78,7 +78,7 @@ async fn witnessed(session: &Session, device: &str, journey: impl Future<Output 
 async fn tiny(session: &Session, device: &str, limit: Duration) -> Result<()> {
     let file = session.file("drawn-0.png", &picture::png(&picture::face(0))?)?;
     let right = session.native("golden-tiny")?.look(&file).await?;
-    ensure!(right.len() == 1, "{} faces are seen natively in a picture of one", right.len());
+    ensure!(right.seen.len() == 1, "{} faces are seen natively in a picture of one", right.seen.len());
     let mut page = Page::open(session, Some("golden-tiny"), &format!("device={device}")).await?;
     let shown = page.estimate(&file, limit).await?;
     // The GPU adds in yet another order.
@@ -88,28 +88,69 @@ async fn tiny(session: &Session, device: &str, limit: Duration) -> Result<()> {
     check_device(&page, &shown, device).await
 }
 
-/// The shipped network against `trainer predict`: two drawn faces, and a chip of the test set where it is at hand.
+/// The shipped network: every drawn photograph whose ages an independent program has computed, on the page and by `trainer
+/// predict`; and a chip of the test set, where it is at hand, on the page and by the trainer.
 async fn shipped(session: &Session, device: &str, limit: Duration) -> Result<()> {
-    let mut files = vec![
-        session.file("drawn-0.png", &picture::png(&picture::face(0))?)?,
-        session.file("drawn-1.png", &picture::png(&picture::face(1))?)?,
-    ];
-    match reference::utkface_chip(&session.native("golden-tiny")?).await? {
-        Some(chip) => files.push(chip),
-        None => tests::skipped("data", "the UTKFace chip", "../shared/data/utkface is not there"),
+    let expected = oracle::read()?;
+    let mut files = Vec::new();
+    for (name, picture) in picture::judged() {
+        files.push(session.file(&format!("{name}.png"), &picture::png(&picture)?)?);
     }
-    let right = reference::trainer_predict(session, &session.default_weights()?, &files).await?;
+    let chip = reference::utkface_chip(&session.native("golden-tiny")?).await?;
+    if chip.is_none() {
+        tests::skipped("data", "the UTKFace chip", "../shared/data/utkface is not there");
+    }
+    files.extend(chip);
+    let by_trainer = reference::trainer_predict(session, &session.default_weights()?, &files).await?;
     let mut page = Page::open(session, None, &format!("device={device}")).await?;
-    for (file, right) in files.iter().zip(right) {
-        let shown = page.estimate(file, limit).await?;
-        let name = file.file_name().unwrap_or_default().display();
-        let (years, age) = (shown.years, right.age);
-        ensure!((years - age).abs() <= 0.05, "{name}: {years} in the browser on {device}, {age} by the trainer");
-        ensure!(shown.route == right.route, "{name}: routed to {}, by the trainer to {}", shown.route, right.route);
-        check_device(&page, &shown, device).await?;
-        println!("{name} on {device}: {years} in the browser, {age} by the trainer");
+    for file in &files {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let sight = page.look_at(file, limit).await?;
+        let trainer = by_trainer.get(name.as_ref());
+        let Some(right) = expected.get(name.as_ref()) else {
+            let (shown, right) =
+                (sight.cards[0].shown.clone(), trainer.context("the trainer has no age for the chip")?);
+            let shown = shown.context("the chip has no age on the page")?;
+            ensure!(
+                (shown.years - right.age).abs() <= oracle::TOLERANCE,
+                "{shown:?} on {device}, {right:?} by the trainer"
+            );
+            ensure!(shown.route == right.route, "routed to {}, by the trainer to {}", shown.route, right.route);
+            continue;
+        };
+        ensure!(
+            sight.cards.len() == right.faces.len(),
+            "{name}: {} cards, {} faces",
+            sight.cards.len(),
+            right.faces.len()
+        );
+        for (card, right) in sight.cards.iter().zip(&right.faces) {
+            let shown = card.shown.as_ref().map(|shown| shown.years);
+            ensure!(near(shown, right.years), "{name}: {shown:?} years on {device} instead of {:?}", right.years);
+            ensure!(
+                card.note.is_some() == right.doubt.is_some(),
+                "{name}: {:?} instead of {:?}",
+                card.note,
+                right.doubt
+            );
+            if let Some(shown) = &card.shown {
+                check_device(&page, shown, device).await?;
+            }
+        }
+        let main = right.main.and_then(|main| right.faces[main].years);
+        let found = trainer.map(|right| right.age);
+        ensure!(near(found, main), "{name}: {found:?} years by the trainer instead of {main:?}");
+        println!("{name}: {main:?} years, {found:?} by the trainer");
     }
     Ok(())
+}
+
+/// Whether both are ages within the tolerance of each other, or neither is one.
+fn near(found: Option<f32>, right: Option<f32>) -> bool {
+    match (found, right) {
+        (Some(found), Some(right)) => (found - right).abs() <= oracle::TOLERANCE,
+        (found, right) => found.is_none() && right.is_none(),
+    }
 }
 
 async fn check_device(page: &Page<'_>, shown: &Shown, device: &str) -> Result<()> {

@@ -7,7 +7,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use tests::native::{Native, Seen};
+use glae_estimate::{Look, Seen};
+use tests::native::Native;
 use tokio::process::Command;
 
 use crate::session::Session;
@@ -19,8 +20,13 @@ pub(crate) struct Prediction {
     pub(crate) route: String,
 }
 
-/// Runs `trainer predict` on whole photographs and returns its answers in the order of `files`.
-pub(crate) async fn trainer_predict(session: &Session, weights: &Path, files: &[PathBuf]) -> Result<Vec<Prediction>> {
+/// Runs `trainer predict` on whole photographs; its answers by their names without extension. Photographs whose main face
+/// has no age have none.
+pub(crate) async fn trainer_predict(
+    session: &Session,
+    weights: &Path,
+    files: &[PathBuf],
+) -> Result<HashMap<String, Prediction>> {
     let out = session.scratch("predictions.csv");
     let output = Command::new(&session.settings.trainer)
         .args(["--device", "cpu", "predict", "--weights"])
@@ -43,16 +49,10 @@ pub(crate) async fn trainer_predict(session: &Session, weights: &Path, files: &[
     for line in lines {
         let words: Vec<&str> = line.split(',').collect();
         ensure!(words.len() == header.len(), "a line of predictions.csv has another number of columns: {line}");
-        found.insert(words[id].to_owned(), Prediction { age: words[age].parse()?, route: words[route].to_owned() });
+        let name = Path::new(words[id]).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        found.insert(name, Prediction { age: words[age].parse()?, route: words[route].to_owned() });
     }
-    files
-        .iter()
-        .map(|file| {
-            let (stem, name) = (file.file_stem(), file.file_name());
-            let known = [stem, name].into_iter().flatten().find_map(|id| found.get(id.to_string_lossy().as_ref()));
-            known.cloned().with_context(|| format!("{} is not in {table}", file.display()))
-        })
-        .collect()
+    Ok(found)
 }
 
 /// A test chip of UTKFace with a single face whose age can be told, where that data set lies beside the repository. It is
@@ -66,7 +66,7 @@ pub(crate) async fn utkface_chip(native: &Native) -> Result<Option<PathBuf>> {
     for line in split.lines().skip(1).take(50) {
         let name = line.split(',').next().context("a line of splits/test.csv is empty")?;
         let chip = folder.join("images").join(name).canonicalize()?;
-        if let [Seen { estimate: Some(_), .. }] = native.look(&chip).await?.as_slice() {
+        if let [Seen { estimate: Some(_), .. }] = native.look(&chip).await?.seen.as_slice() {
             return Ok(Some(chip));
         }
     }
@@ -76,7 +76,7 @@ pub(crate) async fn utkface_chip(native: &Native) -> Result<Option<PathBuf>> {
 /// Photographs with several people, and what the library sees in them: `count` of those that the detector's training never
 /// saw, from both sets in turn. `None` where they do not lie beside the repository; see [`utkface_chip`] for how they are
 /// treated.
-pub(crate) async fn photographs(native: &Native, count: usize) -> Result<Option<Vec<(PathBuf, Vec<Seen>)>>> {
+pub(crate) async fn photographs(native: &Native, count: usize) -> Result<Option<Vec<(PathBuf, Look)>>> {
     let data = tests::root().join("../shared/data");
     let mut sets = Vec::new();
     for set in ["fairface", "natural"] {
@@ -100,9 +100,9 @@ pub(crate) async fn photographs(native: &Native, count: usize) -> Result<Option<
     let mut found = Vec::new();
     let longest = sets.iter().map(Vec::len).max().unwrap_or(0);
     for file in (0..longest).flat_map(|index| sets.iter().filter_map(move |set| set.get(index))) {
-        let seen = native.look(file).await?;
-        if seen.len() >= 2 {
-            found.push((file.clone(), seen));
+        let look = native.look(file).await?;
+        if look.seen.len() >= 2 {
+            found.push((file.clone(), look));
         }
         if found.len() == count {
             return Ok(Some(found));

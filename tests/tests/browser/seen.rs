@@ -1,8 +1,8 @@
 //! What the page says is in a photograph, and whether that is what the library says.
 
 use anyhow::{Context, Result, ensure};
+use glae_estimate::Look;
 use serde_json::Value;
-use tests::native;
 
 use crate::{page::Shown, session::Session};
 
@@ -91,12 +91,13 @@ impl Sight {
     /// Compares with what the library sees: as many faces in the same order, boxes and points within half a pixel, ages
     /// within `tolerance`, divergences, routes, and notes where there is no age. Returns the largest difference of a box or
     /// point in pixels (points are written with one decimal), and of an age in years.
-    pub(crate) fn ensure_is(&self, right: &[native::Seen], tolerance: f32) -> Result<(f32, f32)> {
+    pub(crate) fn ensure_is(&self, right: &Look, tolerance: f32) -> Result<(f32, f32)> {
+        let right = &right.seen;
         let counts = (self.cards.len(), self.boxes.len());
         ensure!(counts == (right.len(), right.len()), "{counts:?} cards and boxes, natively {} faces", right.len());
         let (mut pixels, mut years) = (0f32, 0f32);
         for (index, ((card, shown), right)) in self.cards.iter().zip(&self.boxes).zip(right).enumerate() {
-            let face = &right.face;
+            let face = right.face.context("a square has no box")?;
             let place = [face.x, face.y, face.width, face.height];
             let points = shown.points.as_flattened().iter().zip(face.points.as_flattened());
             let off = |(found, right): (&f32, &f32)| (found - right).abs();

@@ -317,7 +317,7 @@ mod tests {
         import(&file, &out).unwrap();
         let (manifest, read) = exported::read(&out).unwrap();
         assert_eq!(manifest.name, "detector-imported");
-        exported::Exported::open(&out, &device).unwrap();
+        exported::open(&out, &device).unwrap();
         let again = read.load_into(YuNet::new(&device)).unwrap();
         let input = burn::tensor::Tensor::<4>::ones([1, 3, 32, 32], &device);
         let answers = |net: &YuNet| net.forward(input.clone()).into_data().try_to_vec::<f32>().unwrap();

@@ -8,9 +8,11 @@ use glae_model::Manifest;
 use glae_model::manifest::Crop;
 use indicatif::ProgressBar;
 
+use super::cutter::{Cut, Cutter, Doubtful, Source};
 use crate::checkpoint::write_atomically;
-use crate::data::{Crops, Landmarks, load, read_landmarks, read_truth};
-use crate::evaluation::{Scores, estimates, load_weights};
+use crate::data::found::Image;
+use crate::data::{Crops, Landmarks, Truth, read_landmarks, read_truth, usable};
+use crate::evaluation::{Scores, estimates, load_estimator};
 
 /// `trainer evaluate`.
 #[derive(Debug, clap::Args)]
@@ -27,6 +29,13 @@ pub struct Arguments {
     /// Landmarks as `trainer prepare` writes them, for weights that were trained on aligned faces.
     #[arg(long)]
     pub landmarks: Option<PathBuf>,
+    /// Or: find the main face of each image with these exported weights of a detector, and straighten it, as the page does.
+    #[arg(long)]
+    pub detector: Option<PathBuf>,
+    /// With --detector: what becomes of faces whose age cannot be told because they are too small or turned away. Those that
+    /// are dropped count as images that cannot be used.
+    #[arg(long, value_enum, default_value_t = Doubtful::Drop)]
+    pub doubtful: Doubtful,
     /// Largest share of images that may be left out because they cannot be read or have no landmarks. What is left out
     /// is not scored: the figures then speak of the other images only.
     #[arg(long, default_value_t = 0.0)]
@@ -41,15 +50,29 @@ pub struct Arguments {
 /// # Errors
 /// Weights or truth cannot be read, or more images cannot be used than the arguments allow.
 pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
-    let (manifest, inference) = load_weights(&arguments.weights, device)?;
-    let crops = crops(&manifest, arguments.landmarks.as_deref())?;
+    let estimator = load_estimator(&arguments.weights, device)?;
     let truth = read_truth(&arguments.truth)?;
-    let (set, problems) = load(&arguments.images, &truth, &crops, arguments.max_bad_share)?;
-    let bar = ProgressBar::new(set.crops.len() as u64);
-    let answers = estimates(&inference, &set.crops, |done| bar.inc(done as u64))?;
+    let (name, median) = (estimator.manifest().name.clone(), estimator.manifest().training_median);
+    let Arguments { landmarks, detector, doubtful, .. } = arguments;
+    let source = Source { landmarks: landmarks.as_deref(), detector: detector.as_deref(), unaligned: None };
+    let cutter = Cutter::new(source, *doubtful, false, estimator, device)?;
+    let image = |row: &Truth| Image { id: row.id.clone(), path: arguments.images.join(&row.id), refused: None };
+    let images: Vec<Image> = truth.iter().map(image).collect();
+    let mut cuts = Vec::with_capacity(images.len());
+    cutter.each(&images.iter().collect::<Vec<_>>(), |_, cut| {
+        cuts.push(match cut {
+            Cut::Crop(crop, _) => Ok(crop),
+            Cut::NoFace(reason) => Err(reason.to_owned()),
+            Cut::Unusable(reason) => Err(reason),
+        });
+        Ok(())
+    })?;
+    let (_, ages, crops, problems) = usable(&arguments.images, &truth, cuts, arguments.max_bad_share)?;
+    let bar = ProgressBar::new(crops.len() as u64);
+    let answers = estimates(cutter.inference(), &crops, |done| bar.inc(done as u64))?;
     bar.finish_and_clear();
-    let scores = Scores::new(&answers, &set.ages, manifest.training_median)?;
-    println!("{}: {scores}", manifest.name);
+    let scores = Scores::new(&answers, &ages, median)?;
+    println!("{name}: {scores}");
     if let Some(sentence) = left_out(problems.len(), truth.len()) {
         println!("{sentence}");
     }
@@ -61,7 +84,7 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
 
 /// How many images the figures do not speak of; `None` if they speak of all.
 pub(super) fn left_out(count: usize, all: usize) -> Option<String> {
-    (count > 0).then(|| format!("left out: {count} of {all} images, which cannot be read or have no landmarks"))
+    (count > 0).then(|| format!("left out: {count} of {all} images, which cannot be read or have no landmarks or face"))
 }
 
 /// How images become crops for these weights.
@@ -141,6 +164,8 @@ mod tests {
             images: folder.to_owned(),
             truth: folder.join("truth.csv"),
             landmarks: None,
+            detector: None,
+            doubtful: Doubtful::Drop,
             max_bad_share: 0.0,
             json: Some(folder.join("scores.json")),
         }
@@ -168,7 +193,10 @@ mod tests {
         let device = crate::device::cpu();
         let aligned = arguments(folder.path(), Crop::Landmarks(tiny::TEMPLATE));
         let error = run(&aligned, &device).unwrap_err().to_string();
-        assert_eq!(error, "golden-tiny looks at faces aligned by five points: give --landmarks");
+        assert_eq!(
+            error,
+            "golden-tiny looks at faces aligned by five points: give exactly one of --landmarks, --detector"
+        );
         let square = arguments(folder.path(), Crop::Square);
         run(&square, &device).unwrap();
         let error = run(&Arguments { landmarks: Some("landmarks.csv".into()), ..square }, &device).unwrap_err();

@@ -2,6 +2,7 @@
 
 mod answered;
 pub mod bench;
+pub(crate) mod cutter;
 pub mod data;
 pub mod demo;
 pub mod detector;
@@ -11,6 +12,7 @@ pub mod figure;
 pub mod groups;
 pub mod import;
 pub mod onnx;
+mod photographs;
 pub mod predict;
 pub mod prepare;
 pub mod report;

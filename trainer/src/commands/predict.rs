@@ -5,21 +5,16 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use glae_face::RgbImage;
-use glae_face::similarity::align;
-use glae_model::manifest::{Crop, Input, sha256};
-use glae_model::{Estimate, Inference, Manifest};
-use rayon::prelude::*;
+use glae_face::detector::trust::Doubt;
+use glae_model::{Estimate, Inference};
 
-use super::evaluate::{crops, refuse_mismatch};
+use super::cutter::{Cut, Cutter, Doubtful, Source};
 use super::row_file::{RowFile, progress};
 use crate::data::found::{Found, Image, find};
-use crate::data::photos::together;
-use crate::data::{Crops, Landmarks};
-use crate::detector::exported::{self, Exported};
-use crate::evaluation::{estimates, load_weights};
+use crate::evaluation::{estimates, load_estimator};
 
 /// Rows are written after so many images.
-const TOGETHER: usize = 64;
+const BLOCK: usize = 64;
 
 /// `trainer predict`.
 #[derive(Debug, clap::Args)]
@@ -38,6 +33,10 @@ pub struct Arguments {
     /// what alignment is worth.
     #[arg(long)]
     pub unaligned: bool,
+    /// With --detector: what becomes of faces whose age cannot be told because they are too small or turned away. The column
+    /// `doubt` says which they are.
+    #[arg(long, value_enum, default_value_t = Doubtful::Drop)]
+    pub doubtful: Doubtful,
     /// Fail if an image has no face, instead of leaving it out.
     #[arg(long)]
     pub strict: bool,
@@ -61,17 +60,7 @@ pub struct Arguments {
     pub images: Vec<PathBuf>,
 }
 
-/// What became of an image.
-enum Cut {
-    /// What the network looks at.
-    Crop(RgbImage),
-    /// There is no face, or none that can be straightened. Why.
-    NoFace(&'static str),
-    /// The file cannot be used. Why.
-    Unusable(String),
-}
-
-/// Writes `id,age,route,kl_vanilla,kl_balanced[,p_0,...,p_100]`; the id is the path below the folder that was given, or the
+/// Writes `id,age,route,kl_vanilla,kl_balanced[,p_0,...,p_100][,doubt]`, the last with a detector; the id is the path below the folder that was given, or the
 /// file's name. Files that are no images, images that cannot be used and those without a face are named on standard error,
 /// counted and left out. Rows are written as they come, beside the file, and take its place when all are there.
 ///
@@ -87,20 +76,22 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     if !left.unusable.is_empty() && !arguments.skip_bad {
         bail!("{}, nothing was written:\n{}\n{SKIP}", left.cannot(), left.unusable.join("\n"));
     }
-    let (manifest, inference) = load_weights(&arguments.weights, device)?;
-    let cutter = Cutter::new(arguments, &manifest, device)?;
-    let header = header(arguments.distribution);
-    let made_with = format!("{} {} {}", manifest.sha256, cutter.made_with, arguments.allow_truncated);
-    let table = RowFile::open(&arguments.out, &header, &made_with, arguments.resume)?;
-    let mut rows =
-        Rows { table, inference: &inference, distribution: arguments.distribution, waiting: Default::default() };
+    let Arguments { landmarks, detector, unaligned, doubtful, .. } = arguments;
+    let source = Source { landmarks: landmarks.as_deref(), detector: detector.as_deref(), unaligned: Some(*unaligned) };
+    let estimator = load_estimator(&arguments.weights, device)?;
+    let made_with = estimator.manifest().sha256.clone();
+    let cutter = Cutter::new(source, *doubtful, arguments.allow_truncated, estimator, device)?;
+    let columns = Columns { distribution: arguments.distribution, doubt: detector.is_some() };
+    let made_with = format!("{made_with} {} {}", cutter.made_with, arguments.allow_truncated);
+    let table = RowFile::open(&arguments.out, &columns.header(), &made_with, arguments.resume)?;
+    let mut rows = Rows { table, inference: cutter.inference(), columns, waiting: Vec::new() };
     let images: Vec<&Image> =
         images.iter().filter(|image| image.refused.is_none() && !rows.table.has(&image.id)).collect();
     let bar = progress(images.len());
     cutter.each(&images, |image, cut| {
         bar.inc(1);
         match cut {
-            Cut::Crop(crop) => rows.add(&image.id, crop)?,
+            Cut::Crop(crop, doubt) => rows.add(&image.id, crop, doubt)?,
             Cut::NoFace(reason) => left.faceless.push(format!("{}: {reason}", image.id)),
             Cut::Unusable(reason) => left.unusable.push(format!("{}: {reason}", image.id)),
         }
@@ -178,127 +169,67 @@ impl LeftOut {
 struct Rows<'a> {
     table: RowFile,
     inference: &'a Inference,
-    distribution: bool,
-    waiting: (Vec<String>, Vec<RgbImage>),
+    columns: Columns,
+    waiting: Vec<(String, RgbImage, Option<Doubt>)>,
 }
 
 impl Rows<'_> {
-    fn add(&mut self, id: &str, crop: RgbImage) -> Result<()> {
-        self.waiting.0.push(id.to_owned());
-        self.waiting.1.push(crop);
-        if self.waiting.0.len() < TOGETHER { Ok(()) } else { self.write() }
+    fn add(&mut self, id: &str, crop: RgbImage, doubt: Option<Doubt>) -> Result<()> {
+        self.waiting.push((id.to_owned(), crop, doubt));
+        if self.waiting.len() < BLOCK { Ok(()) } else { self.write() }
     }
 
     fn write(&mut self) -> Result<()> {
-        let (ids, crops) = std::mem::take(&mut self.waiting);
-        for (id, estimate) in ids.iter().zip(estimates(self.inference, &crops, |_| {})?) {
-            self.table.write(&row(id, &estimate, self.distribution))?;
+        let mut marks = Vec::with_capacity(self.waiting.len());
+        let mut crops = Vec::with_capacity(self.waiting.len());
+        for (id, crop, doubt) in self.waiting.drain(..) {
+            marks.push((id, doubt));
+            crops.push(crop);
+        }
+        for ((id, doubt), estimate) in marks.iter().zip(estimates(self.inference, &crops, |_| {})?) {
+            self.table.write(&self.columns.row(id, &estimate, *doubt))?;
         }
         self.table.flush()
     }
 }
 
-/// Cuts out what the network shall look at.
-struct Cutter {
-    how: How,
-    allow_cut_off: bool,
-    /// Checksum of what decides where the crops lie.
-    made_with: String,
+/// Which columns a table has beside `id,age,route,kl_vanilla,kl_balanced`.
+#[derive(Clone, Copy)]
+struct Columns {
+    /// `p_0` to `p_100`.
+    distribution: bool,
+    /// `doubt`, empty where there is none.
+    doubt: bool,
 }
 
-enum How {
-    /// Finds the face, and straightens it to this template and size.
-    Detector(Box<Exported>, [[f32; 2]; 5], u32),
-    /// As the landmarks say; those without are no faces.
-    Landmarks(Crops),
-    Square(Crops),
-}
-
-impl Cutter {
-    /// What the arguments ask for, if it fits the weights.
-    fn new(arguments: &Arguments, manifest: &Manifest, device: &Device) -> Result<Self> {
-        let Arguments { landmarks, detector, unaligned, allow_truncated, .. } = arguments;
-        let options =
-            [("--landmarks", landmarks.is_some()), ("--detector", detector.is_some()), ("--unaligned", *unaligned)];
-        refuse_mismatch(manifest, &options)?;
-        let allow_cut_off = *allow_truncated;
-        let square = Input { crop: Crop::Square, ..manifest.input };
-        let (how, made_with) = match (detector, landmarks, manifest.input.crop) {
-            (Some(folder), _, Crop::Landmarks(template)) => {
-                let detector = Box::new(Exported::open(folder, device)?);
-                let size = manifest.input.size as u32;
-                (How::Detector(detector, template, size), exported::read(folder)?.0.sha256)
-            }
-            (_, Some(path), _) => {
-                let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-                (How::Landmarks(Crops { allow_cut_off, ..crops(manifest, Some(path))? }), sha256(&bytes))
-            }
-            _ => {
-                (How::Square(Crops { input: square, landmarks: Landmarks::new(), allow_cut_off }), "square".to_owned())
-            }
-        };
-        Ok(Self { how, allow_cut_off, made_with })
-    }
-
-    /// Cuts image by image, in their order.
-    fn each(&self, images: &[&Image], mut each: impl FnMut(&Image, Cut) -> Result<()>) -> Result<()> {
-        let paths: Vec<PathBuf> = images.iter().map(|image| image.path.clone()).collect();
-        let ids: Vec<String> = images.iter().map(|image| image.id.clone()).collect();
-        let mut images = images.iter();
-        let mut next = |cut: Cut| each(images.next().context("there are as many cuts as images")?, cut);
-        match &self.how {
-            How::Detector(detector, template, size) => detector.main_faces(&paths, self.allow_cut_off, |_, found| {
-                next(match found {
-                    Ok(Some((photo, face))) => align(&photo.pixels, &face.points, template, *size)
-                        .map_or(Cut::NoFace("its points coincide"), Cut::Crop),
-                    Ok(None) => Cut::NoFace("no face was found"),
-                    Err(reason) => Cut::Unusable(reason),
-                })
-            }),
-            How::Landmarks(crops) | How::Square(crops) => {
-                let needs_landmarks = matches!(self.how, How::Landmarks(_));
-                let one = |path: &PathBuf, id: &String| {
-                    if needs_landmarks && !crops.landmarks.contains_key(id) {
-                        return Cut::NoFace("it has no row in the landmarks file");
-                    }
-                    crops.read(path, id).map_or_else(Cut::Unusable, Cut::Crop)
-                };
-                let mut begin = 0;
-                for group in together(&paths, 4 * rayon::current_num_threads()) {
-                    let ids = &ids[begin..begin + group.len()];
-                    let cuts: Vec<Cut> = group.par_iter().zip(ids).map(|(path, id)| one(path, id)).collect();
-                    cuts.into_iter().try_for_each(&mut next)?;
-                    begin += group.len();
-                }
-                Ok(())
-            }
+impl Columns {
+    fn header(self) -> Vec<String> {
+        let mut header = ["id", "age", "route", "kl_vanilla", "kl_balanced"].map(str::to_owned).to_vec();
+        if self.distribution {
+            header.extend((0..glae_model::AGES).map(|age| format!("p_{age}")));
         }
+        header.extend(self.doubt.then(|| "doubt".to_owned()));
+        header
     }
-}
 
-fn header(distribution: bool) -> Vec<String> {
-    let mut header = ["id", "age", "route", "kl_vanilla", "kl_balanced"].map(str::to_owned).to_vec();
-    if distribution {
-        header.extend((0..glae_model::AGES).map(|age| format!("p_{age}")));
+    fn row(self, id: &str, estimate: &Estimate, doubt: Option<Doubt>) -> Vec<String> {
+        let mut row = vec![id.to_owned(), format!("{:.4}", estimate.years), estimate.route.as_str().to_owned()];
+        row.extend([estimate.kl_vanilla, estimate.kl_balanced].map(|kl| format!("{kl:.6}")));
+        if self.distribution {
+            row.extend(estimate.distribution.iter().map(|p| format!("{p:.6}")));
+        }
+        row.extend(self.doubt.then(|| doubt.map_or_else(String::new, |doubt| doubt.as_str().to_owned())));
+        row
     }
-    header
-}
-
-fn row(id: &str, estimate: &Estimate, distribution: bool) -> Vec<String> {
-    let mut row = vec![id.to_owned(), format!("{:.4}", estimate.years), estimate.route.as_str().to_owned()];
-    row.extend([estimate.kl_vanilla, estimate.kl_balanced].map(|kl| format!("{kl:.6}")));
-    if distribution {
-        row.extend(estimate.distribution.iter().map(|p| format!("{p:.6}")));
-    }
-    row
 }
 
 /// `id,age,route,kl_vanilla,kl_balanced[,p_0,...,p_100]`.
 pub(super) fn table(ids: &[String], answers: &[Estimate], distribution: bool) -> Result<Vec<u8>> {
+    let columns = Columns { distribution, doubt: false };
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(header(distribution))?;
+    writer.write_record(columns.header())?;
     for (id, estimate) in ids.iter().zip(answers) {
-        writer.write_record(row(id, estimate, distribution))?;
+        writer.write_record(columns.row(id, estimate, None))?;
     }
     writer.into_inner().context("cannot finish the table")
 }

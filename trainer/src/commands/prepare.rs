@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use burn::tensor::Device;
+use burn::tensor::{Device, read_sync};
+use glae_estimate::main_face;
 use glae_face::detector::decode::Face;
+use glae_face::detector::trust::doubt;
 use glae_model::manifest::sha256;
 use serde::{Deserialize, Serialize};
 
+use super::cutter::Doubtful;
+use super::photographs::each_photograph;
 use super::row_file::{RowFile, progress};
 use super::train::{crops, settings};
 use crate::checkpoint::write_atomically;
@@ -18,7 +22,7 @@ use crate::config::RunConfig;
 use crate::data::found::{self, Found, Image};
 use crate::data::packed::{self, Settings};
 use crate::data::read_truth;
-use crate::detector::exported::{self, Exported};
+use crate::detector::exported;
 use crate::detector::labels::COLUMNS;
 
 /// `trainer prepare`.
@@ -33,6 +37,9 @@ pub struct Arguments {
     /// Landmarks file to write; beside it, ending in .toml, stands which weights found them.
     #[arg(long, required_unless_present = "run", conflicts_with = "run")]
     pub out: Option<PathBuf>,
+    /// What becomes of faces whose age cannot be told because they are too small or turned away.
+    #[arg(long, value_enum, default_value_t = Doubtful::Keep, requires = "detector")]
+    pub doubtful: Doubtful,
     /// Go on where the same command was interrupted.
     #[arg(long)]
     pub resume: bool,
@@ -68,14 +75,14 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
             let landmarks = config.data.landmarks.as_deref();
             let out =
                 landmarks.with_context(|| format!("{} needs no landmarks: leave out --detector", path.display()))?;
-            find(detector, &config.data.images, out, arguments.resume, device)?;
+            find(detector, &config.data.images, out, arguments, device)?;
         }
         return pack(&config);
     }
     let Arguments { detector: Some(detector), images: Some(images), out: Some(out), .. } = arguments else {
         bail!("give --detector, --images and --out, or --run");
     };
-    find(detector, images, out, arguments.resume, device)
+    find(detector, images, out, arguments, device)
 }
 
 /// Writes one row for every image with a face, in pixels of the file as it is stored, upright; every other file is named on
@@ -84,24 +91,37 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
 ///
 /// # Errors
 /// Weights or folder cannot be read, the device fails, the table cannot be written, or there is no face at all.
-fn find(detector: &Path, images: &Path, out: &Path, resume: bool, device: &Device) -> Result<()> {
+fn find(detector: &Path, images: &Path, out: &Path, arguments: &Arguments, device: &Device) -> Result<()> {
     let (manifest, _) = exported::read(detector)?;
-    let detector = Exported::open(detector, device)?;
+    let finder = exported::open(detector, device)?;
     let Found { images: files, passed } = found::find(&[images.to_owned()])?;
     eprint!("{passed}");
     // As `data::read_landmarks` and `detector::labels::read_faces` read them.
     let header: Vec<String> = ["file"].iter().chain(&COLUMNS).map(ToString::to_string).collect();
-    let mut table = RowFile::open(out, &header, &manifest.sha256, resume)?;
+    let made_with = format!("{}{}", manifest.sha256, arguments.doubtful.suffix(Doubtful::Keep));
+    let mut table = RowFile::open(out, &header, &made_with, arguments.resume)?;
     let refused = |file: &Image| file.refused.as_ref().map(|reason| format!("{}: {reason}", file.id));
     let mut without: Vec<String> = files.iter().filter_map(refused).collect();
     let waiting = files.iter().filter(|file| file.refused.is_none() && !table.has(&file.id));
     let (ids, paths): (Vec<String>, Vec<PathBuf>) = waiting.map(|file| (file.id.clone(), file.path.clone())).unzip();
     let (bar, mut next) = (progress(ids.len()), ids.iter());
-    detector.main_faces(&paths, false, |_, found| {
+    each_photograph(&paths, false, |_, photo| {
         let id = next.next().context("there are as many answers as images")?;
+        let found = match photo {
+            Err(reason) => Err(reason),
+            Ok(photo) => {
+                let faces = read_sync(finder.faces(&photo.pixels))?;
+                match main_face(&faces, [photo.pixels.width(), photo.pixels.height()]).map(|main| faces[main]) {
+                    None => Err("no face was found".to_owned()),
+                    Some(face) => match doubt(&face).filter(|_| arguments.doubtful == Doubtful::Drop) {
+                        Some(doubt) => Err(doubt.reason().to_owned()),
+                        None => Ok(stored(face, photo.shrunk)),
+                    },
+                }
+            }
+        };
         match found {
-            Ok(Some((photo, face))) => table.write(&row(id, &stored(face, photo.shrunk)))?,
-            Ok(None) => without.push(format!("{id}: no face was found")),
+            Ok(face) => table.write(&row(id, &face))?,
             Err(reason) => without.push(format!("{id}: {reason}")),
         }
         bar.inc(1);

@@ -1,20 +1,16 @@
-//! Detector weights on disk, and detection in many photographs.
+//! Detector weights on disk.
 
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, read_sync};
-use glae_face::detector::decode::{Face, main_face};
+use glae_estimate::Finder;
+use glae_face::detector::Detector;
 use glae_face::detector::manifest::Manifest;
-use glae_face::detector::{Detector, Settings};
-use glae_face::photo::Photo;
 use glae_model::StateDict;
 use glae_model::manifest::sha256;
-use rayon::prelude::*;
 
 use crate::checkpoint::write_atomically;
-use crate::data::photos;
 
 /// Writes weights and manifest into a folder, which is created.
 ///
@@ -43,64 +39,16 @@ pub fn read(folder: &Path) -> Result<(Manifest, StateDict)> {
     Ok((manifest, state))
 }
 
-/// A detector with the settings its manifest names.
-#[derive(Debug)]
-pub struct Exported {
-    detector: Detector,
-    settings: Settings,
-}
-
-impl Exported {
-    /// Reads weights from a folder onto a device, which proves itself on the manifest's generated picture.
-    ///
-    /// # Errors
-    /// They cannot be read, belong to another network, or the device computes something else than it should.
-    pub fn open(folder: &Path, device: &Device) -> Result<Self> {
-        let (manifest, state) = read(folder)?;
-        let detector = Detector::new(&state, device).with_context(|| format!("cannot use {}", folder.display()))?;
-        read_sync(detector.golden_check(&manifest.golden))
-            .with_context(|| format!("{} cannot be used on this device: try --device cpu", folder.display()))?;
-        Ok(Self { detector, settings: manifest.settings })
-    }
-
-    /// Finds the main face of each photograph, in their order: `each` gets the photograph's path and either the reason why
-    /// the file cannot be used, or the photograph and its face in its pixels, or `None` where no face is found. One that is
-    /// cut off cannot be used unless that is allowed.
-    ///
-    /// Files are decoded in parallel, ahead of the network; only as many photographs are held as keep both busy, and of large
-    /// ones two.
-    ///
-    /// # Errors
-    /// The device fails, or `each` does.
-    pub fn main_faces(
-        &self,
-        paths: &[PathBuf],
-        allow_cut_off: bool,
-        mut each: impl FnMut(&Path, Result<Option<(Photo, Face)>, String>) -> Result<()>,
-    ) -> Result<()> {
-        std::thread::scope(|scope| {
-            // One group is looked at while the next is decoded and waits to be taken.
-            let (sender, receiver) = sync_channel(0);
-            scope.spawn(move || {
-                // Ends with the files, or when nobody listens any more.
-                photos::together(paths, rayon::current_num_threads()).all(|group| {
-                    let photos: Vec<_> = group.par_iter().map(|path| photos::read(path, allow_cut_off)).collect();
-                    sender.send(photos).is_ok()
-                })
-            });
-            for (path, photo) in paths.iter().zip(receiver.into_iter().flatten()) {
-                let found = match photo {
-                    Ok(photo) => {
-                        let faces = read_sync(self.detector.detect(&photo.pixels, self.settings))?;
-                        Ok(main_face(&faces).map(|face| (photo, *face)))
-                    }
-                    Err(reason) => Err(reason),
-                };
-                each(path, found)?;
-            }
-            Ok(())
-        })
-    }
+/// Reads weights from a folder onto a device, which proves itself on the manifest's generated picture.
+///
+/// # Errors
+/// They cannot be read, belong to another network, or the device computes something else than it should.
+pub fn open(folder: &Path, device: &Device) -> Result<Finder> {
+    let (manifest, state) = read(folder)?;
+    let detector = Detector::new(&state, device).with_context(|| format!("cannot use {}", folder.display()))?;
+    read_sync(detector.golden_check(&manifest.golden))
+        .with_context(|| format!("{} cannot be used on this device: try --device cpu", folder.display()))?;
+    Ok(Finder::new(detector, manifest.settings))
 }
 
 /// Exported weights for tests: a seeded network that was never trained, and two photographs of which it finds a face only
@@ -109,6 +57,7 @@ impl Exported {
 pub(crate) mod seeded {
     use super::*;
     use glae_face::RgbImage;
+    use glae_face::detector::Settings;
     use glae_face::detector::golden::picture;
     use glae_face::detector::network::YuNet;
 
@@ -168,41 +117,9 @@ pub(crate) mod seeded {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glae_face::detector::Settings;
     use glae_face::detector::network::YuNet;
     use glae_model::Precision;
-
-    #[test]
-    fn photographs_come_in_order_however_they_are_decoded() {
-        let folder = tempfile::tempdir().unwrap();
-        let [without, with] = seeded::write_into(&folder.path().join("detector"));
-        let paths: Vec<PathBuf> = (0..7).map(|index| folder.path().join(format!("{index}.png"))).collect();
-        for (index, path) in paths.iter().enumerate() {
-            match index % 3 {
-                0 => with.save(path).unwrap(),
-                1 => without.save(path).unwrap(),
-                _ => std::fs::write(path, "no photograph").unwrap(),
-            }
-        }
-        let detector = Exported::open(&folder.path().join("detector"), &crate::device::cpu()).unwrap();
-        let mut seen = Vec::new();
-        let mut visit = |path: &Path, found: Result<Option<(Photo, Face)>, String>| {
-            seen.push((path.to_owned(), found.map(|face| face.map(|(photo, _)| photo.pixels))));
-            Ok(())
-        };
-        detector.main_faces(&paths, false, &mut visit).unwrap();
-        for (index, (path, found)) in seen.iter().enumerate() {
-            assert_eq!(*path, paths[index]);
-            match index % 3 {
-                0 => assert_eq!(found.as_ref().unwrap().as_ref(), Some(&with)),
-                1 => assert_eq!(*found, Ok(None)),
-                _ => assert!(found.as_ref().unwrap_err().contains("not a photo"), "{found:?}"),
-            }
-        }
-        assert_eq!(seen.len(), paths.len());
-        // Whoever has seen enough is not kept waiting.
-        let stopped = detector.main_faces(&paths, false, |path, _| anyhow::bail!("enough after {}", path.display()));
-        assert!(stopped.unwrap_err().to_string().contains("0.png"));
-    }
 
     #[test]
     fn weights_that_answer_otherwise_are_refused() {
@@ -214,7 +131,7 @@ mod tests {
         device.seed(6);
         let bytes = StateDict::of(&YuNet::new(&device)).to_safetensors(Precision::Full);
         write(folder.path(), &Manifest { sha256: sha256(&bytes), ..manifest.clone() }, &bytes).unwrap();
-        let error = format!("{:#}", Exported::open(folder.path(), &device).unwrap_err());
+        let error = format!("{:#}", open(folder.path(), &device).unwrap_err());
         assert!(error.contains("--device cpu") && error.contains("off by"), "{error}");
         write(folder.path(), &manifest, &bytes).unwrap();
         assert!(read(folder.path()).unwrap_err().to_string().contains("does not match its manifest"));

@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use crate::inference::protocol::Seen;
+use glae_estimate::{Look, Seen};
+use glae_face::detector::trust::Doubt;
+use glae_model::Estimate;
 
 /// How far a file has got.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,7 +16,7 @@ pub enum Progress {
     /// The worker has it.
     Reading,
     /// What is in it.
-    Seen(Vec<Seen>),
+    Seen(Box<Look>),
     /// It cannot be used: a sentence with the remedy.
     Refused(String),
 }
@@ -25,11 +27,28 @@ impl Progress {
         matches!(self, Self::Seen(_) | Self::Refused(_))
     }
 
-    /// The largest face that has an age: who the photograph is of.
+    /// The face that the photograph is of, whether or not it has an age.
     pub fn main(&self) -> Option<&Seen> {
-        let Self::Seen(seen) = self else { return None };
-        let area = |seen: &&Seen| seen.face.map_or(0.0, |face| face.width * face.height);
-        seen.iter().filter(|seen| seen.estimate.is_some()).max_by(|a, b| area(a).total_cmp(&area(b)))
+        let Self::Seen(look) = self else { return None };
+        look.main()
+    }
+
+    /// That face's age, and the classifiers it is of.
+    pub fn estimate(&self) -> Option<&Estimate> {
+        self.main()?.estimate.as_deref()
+    }
+
+    /// Why there is no age, in a word as it stands in a table.
+    fn without(&self) -> Option<&'static str> {
+        match self {
+            Self::Seen(_) => match self.main() {
+                None => Some("no face"),
+                Some(Seen { estimate: None, doubt, .. }) => Some(doubt.map_or("no age", Doubt::as_str)),
+                Some(_) => None,
+            },
+            Self::Refused(_) => Some("unreadable"),
+            Self::Waiting | Self::Reading => Some("not read"),
+        }
     }
 }
 
@@ -78,15 +97,18 @@ fn letter(rest: &mut &str) -> Option<String> {
     Some(first.to_lowercase().collect())
 }
 
-/// The predictions file that the leaderboard takes: one row for each photograph with an age, its largest face's.
-pub fn csv<'a>(rows: impl Iterator<Item = (&'a str, &'a Progress)>) -> String {
-    let mut table = "id,age,route,faces\n".to_owned();
+/// The predictions file that the leaderboard takes: one row for each photograph whose main face has an age. With `all` one
+/// row for each photograph; in those without an age, `doubt` says why.
+pub fn csv<'a>(rows: impl Iterator<Item = (&'a str, &'a Progress)>, all: bool) -> String {
+    let mut table = "id,age,route,faces,doubt\n".to_owned();
     for (name, progress) in rows {
-        if let (Some(main), Progress::Seen(seen)) = (progress.main(), progress)
-            && let Some(estimate) = &main.estimate
-        {
-            let (id, years, route) = (quoted(name), estimate.years, estimate.route.as_str());
-            table.push_str(&format!("{id},{years:.4},{route},{}\n", seen.len()));
+        let faces = if let Progress::Seen(look) = progress { look.seen.len() } else { 0 };
+        let id = quoted(name);
+        if let Some(estimate) = progress.estimate() {
+            let (years, route) = (estimate.years, estimate.route.as_str());
+            table.push_str(&format!("{id},{years:.4},{route},{faces},\n"));
+        } else if all {
+            table.push_str(&format!("{id},,,{faces},{}\n", progress.without().unwrap_or_default()));
         }
     }
     table
@@ -105,8 +127,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use glae_face::detector::decode::Face;
-    use glae_face::detector::trust::Doubt;
-    use glae_model::{Answer, Estimate, Route};
+    use glae_model::{Answer, Route};
 
     fn seen(width: f32, years: Option<f32>) -> Seen {
         let face = Face { x: 0.0, y: 0.0, width, height: width, points: [[0.0; 2]; 5], score: 0.9 };
@@ -127,25 +148,40 @@ mod tests {
         Seen { face: Some(face), doubt, estimate }
     }
 
+    fn look(main: usize, seen: Vec<Seen>) -> Progress {
+        Progress::Seen(Box::new(Look { seen, main: Some(main), ..Look::default() }))
+    }
+
     #[test]
-    fn the_largest_face_with_an_age_speaks_for_the_photo() {
-        let progress = Progress::Seen(vec![seen(50.0, Some(30.0)), seen(90.0, None), seen(70.0, Some(61.5))]);
-        assert_eq!(progress.main().unwrap().estimate.as_ref().unwrap().years, 61.5);
-        assert_eq!(Progress::Seen(vec![seen(90.0, None)]).main(), None);
+    fn nobody_answers_for_the_main_face() {
+        let faces = || vec![seen(50.0, Some(30.0)), seen(90.0, None), seen(70.0, Some(61.5))];
+        assert_eq!(look(2, faces()).estimate().unwrap().years, 61.5);
+        assert_eq!((look(1, faces()).estimate(), look(1, faces()).without()), (None, Some("turned")));
+        assert_eq!(Progress::Seen(Box::default()).main(), None);
     }
 
     #[test]
     fn the_leaderboard_reads_the_file() {
         let rows = [
-            ("b, c.jpg", Progress::Seen(vec![seen(50.0, Some(30.25))])),
-            ("none.jpg", Progress::Seen(Vec::new())),
+            ("b, c.jpg", look(0, vec![seen(50.0, Some(30.25))])),
+            ("none.jpg", Progress::Seen(Box::default())),
             ("bad.jpg", Progress::Refused("damaged".into())),
-            ("a.jpg", Progress::Seen(vec![seen(50.0, Some(7.0)), seen(40.0, None)])),
+            ("profile.jpg", look(0, vec![seen(90.0, None), seen(40.0, Some(20.0))])),
+            ("a.jpg", look(0, vec![seen(50.0, Some(7.0)), seen(40.0, None)])),
         ];
-        let table = csv(rows.iter().map(|(name, progress)| (*name, progress)));
-        assert_eq!(table, "id,age,route,faces\n\"b, c.jpg\",30.2500,balanced,1\na.jpg,7.0000,balanced,2\n");
-        let predictions = glae_metrics::Predictions::parse(table.as_bytes()).unwrap();
+        let table = |all| csv(rows.iter().map(|(name, progress)| (*name, progress)), all);
+        assert_eq!(
+            table(false),
+            "id,age,route,faces,doubt\n\"b, c.jpg\",30.2500,balanced,1,\na.jpg,7.0000,balanced,2,\n"
+        );
+        let predictions = glae_metrics::Predictions::parse(table(false).as_bytes()).unwrap();
         assert_eq!((predictions.len(), predictions.id(0), predictions.age(1)), (2, "b, c.jpg", 7.0));
+        let all = table(true);
+        let lines: Vec<&str> = all.lines().skip(2).collect();
+        assert_eq!(
+            lines,
+            ["none.jpg,,,0,no face", "bad.jpg,,,0,unreadable", "profile.jpg,,,2,turned", "a.jpg,7.0000,balanced,2,"]
+        );
     }
 
     #[test]

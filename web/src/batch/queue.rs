@@ -133,10 +133,12 @@ impl Batch {
     }
 
     /// The predictions file of all rows that have an age.
-    pub fn csv(self) -> String {
+    ///
+    /// With `all` also of those without, which the leaderboard does not take.
+    pub fn csv(self, all: bool) -> String {
         let rows = self.rows.get_untracked();
         let known: Vec<_> = rows.iter().map(|row| (&*row.name, row.progress.get_untracked())).collect();
-        csv(known.iter().map(|(name, progress)| (*name, progress)))
+        csv(known.iter().map(|(name, progress)| (*name, progress)), all)
     }
 
     fn next(self, run: u32) {
@@ -160,11 +162,11 @@ impl Batch {
             };
             let build = |request| Request::Compute { request, work: Work::Read };
             let request = self.engine.ask(build, Some(bytes), move |answer| match answer {
-                Answer::Seen(seen, times) => {
-                    if times.decoder == Decoder::Browser && self.inner.with_value(|inner| inner.run) == run {
+                Answer::Seen(look, making) => {
+                    if making.decoder == Decoder::Browser && self.inner.with_value(|inner| inner.run) == run {
                         self.by_browser.update(|count| *count += 1);
                     }
-                    self.finish(run, &row, Progress::Seen(seen));
+                    self.finish(run, &row, Progress::Seen(Box::new(look)));
                 }
                 Answer::Refused(sentence) => self.finish(run, &row, Progress::Refused(sentence)),
                 Answer::Opened { .. } => {}

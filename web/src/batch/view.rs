@@ -17,7 +17,7 @@ pub(crate) fn BatchView(
     let bench = expect_context::<Bench>();
     let total = move || batch.rows.with(Vec::len);
     let finished = Memo::new(move |_| batch.done.get() == batch.rows.with(Vec::len));
-    let download = move |_| save("ages.csv", "text/csv", &batch.csv());
+    let download = move |all| save("ages.csv", "text/csv", &batch.csv(all));
     view! {
         <section class="card batch" aria-label="Many photos" data-testid="batch">
             <div role="status">
@@ -33,13 +33,17 @@ pub(crate) fn BatchView(
                 <Show when=move || !batch.running.get() && !finished.get()>
                     <button type="button" class="button" data-testid="batch-resume" on:click=move |_| batch.resume()>"Go on"</button>
                 </Show>
-                <button type="button" class="button secondary" data-testid="batch-csv" on:click=download disabled=move || batch.done.get() == 0>
+                <button type="button" class="button secondary" data-testid="batch-csv" on:click=move |_| download(false) disabled=move || batch.done.get() == 0>
                     "Download CSV"
+                </button>
+                <button type="button" class="quiet" data-testid="batch-csv-all" on:click=move |_| download(true) disabled=move || batch.done.get() == 0>
+                    "Download all rows"
                 </button>
                 <button type="button" class="quiet" on:click=move |_| bench.close_list()>"Close list"</button>
             </div>
             <p class="hint">
-                "The file has one row for each photo with an age, its largest face's, and can be given to the leaderboard as it is."
+                "The age of a photo is that of its main face: large and near the middle. The CSV has one row for each photo with an age
+                and can be given to the leaderboard as it is; “all rows” also has the photos without one, and why."
             </p>
             <p class="hint" translate="no" data-testid="batch-by-browser" hidden=move || batch.by_browser.get() == 0>
                 {move || match batch.by_browser.get() {
@@ -75,8 +79,8 @@ fn FileRow(row: Row) -> impl IntoView {
         Progress::Reading => view! { <td colspan="3" class="muted">"reading"</td> }.into_any(),
         Progress::Refused(sentence) => view! { <td colspan="3" class="wrong">{sentence}</td> }.into_any(),
         progress => {
-            let faces = if let Progress::Seen(seen) = &progress { seen.len() } else { 0 };
-            match progress.main().and_then(|main| main.estimate.as_ref()) {
+            let faces = if let Progress::Seen(look) = &progress { look.seen.len() } else { 0 };
+            match progress.estimate() {
                 Some(estimate) => view! {
                     <td>{wording::years(estimate.years)}</td>
                     <td>{faces}</td>
@@ -84,13 +88,14 @@ fn FileRow(row: Row) -> impl IntoView {
                 }
                 .into_any(),
                 None => {
-                    let note = if faces == 0 { "no face found" } else { "no face whose age can be told" };
+                    let note =
+                        progress.main().and_then(|main| main.doubt).map_or("no face found", wording::listed_doubt);
                     view! { <td colspan="3" class="muted">{note}</td> }.into_any()
                 }
             }
         }
     };
-    let years = move || for_years.with(|progress| Some(progress.main()?.estimate.as_ref()?.years.to_string()));
+    let years = move || for_years.with(|progress| Some(progress.estimate()?.years.to_string()));
     view! {
         // Numbers and names, which a translation of the page would only freeze.
         <tr data-testid="batch-row" translate="no" data-years=years>

@@ -197,14 +197,15 @@ impl Camera {
             |request| Request::Compute { request, work },
             Some(pixels),
             move |answer| {
-                if let Answer::Seen(seen, times) = answer {
+                if let Answer::Seen(look, _) = answer {
                     let now = performance_now();
                     let tracks = self.inner.try_update_value(|inner| {
                         inner.awaited = None;
-                        inner.tracks.update(now, &seen)
+                        inner.tracks.update(now, &look.seen)
                     });
                     self.size.set(Some(size));
                     self.tracks.set(tracks.unwrap_or_default());
+                    let times = look.times;
                     let took = times.detect + times.crop + times.network;
                     self.rate.update(|rate| rate.get_or_insert_default().count(now, took));
                     self.next_picture();

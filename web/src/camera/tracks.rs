@@ -1,10 +1,9 @@
 //! Faces followed from picture to picture, their ages smoothed over time.
 
+use glae_estimate::Seen;
 use glae_face::detector::decode::Face;
 use glae_face::detector::trust::Doubt;
 use glae_model::Route;
-
-use crate::inference::protocol::Seen;
 
 /// A new picture counts as much as all older ones together when it comes this many milliseconds after the last one, times
 /// ln 2: the time constant of an exponential mean.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use glae_estimate::Look;
 use leptos::leptos_dom::helpers::IntervalHandle;
 use leptos::prelude::*;
 use wasm_bindgen::JsValue;
@@ -10,7 +11,7 @@ use wasm_bindgen::JsValue;
 use super::link::Link;
 use super::recovery::{Recovery, after_breaking, patience};
 use crate::estimate::wording::Stage;
-use crate::inference::protocol::{DeviceChoice, DeviceKind, DeviceReport, Measured, Reply, Request, Seen, Times};
+use crate::inference::protocol::{DeviceChoice, DeviceKind, DeviceReport, Making, Measured, Reply, Request};
 use crate::settings::Settings;
 use crate::storage;
 use crate::weights::Wanted;
@@ -43,7 +44,7 @@ pub enum Answer {
     /// The file cannot be used: a sentence with the remedy.
     Refused(String),
     /// What is in the picture.
-    Seen(Vec<Seen>, Times),
+    Seen(Look, Making),
 }
 
 /// Handle to the worker and to everything known about it; copies are cheap and all mean the same one.
@@ -251,7 +252,7 @@ impl Engine {
                 self.answer(request, Answer::Opened { photo: request, width, height, preview, pixels });
             }
             Reply::Refused { request, sentence } => self.answer(request, Answer::Refused(sentence)),
-            Reply::Seen { request, seen, times } => self.answer(request, Answer::Seen(seen, times)),
+            Reply::Seen { request, look, making } => self.answer(request, Answer::Seen(look, making)),
             Reply::Broken(reason) => self.broken(&reason),
         }
     }

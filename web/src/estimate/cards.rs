@@ -1,16 +1,16 @@
 //! The answers: one card for each face, from left to right; one of them with everything behind its number.
 
+use glae_estimate::Seen;
+use glae_model::routing::range;
 use glae_model::{Answer, Estimate, Route};
 use leptos::prelude::*;
 
 use super::chart::Chart;
 use super::crop::Size;
-use super::curve::central_ages;
 use super::overlay::thumbnail;
-use super::viewer::{Look, Viewer};
+use super::viewer::{Shown, Viewer};
 use super::wording::{self, Stage};
 use crate::engine::Engine;
-use crate::inference::protocol::{Seen, Times};
 
 /// Side of a thumbnail in CSS pixels.
 const THUMBNAIL: f32 = 64.0;
@@ -41,11 +41,12 @@ pub(super) fn Cards() -> impl IntoView {
     let viewer = expect_context::<Viewer>();
     let busy = move || viewer.busy.get();
     move || {
-        let look = viewer.look.get()?;
+        let shown = viewer.shown.get()?;
         let size = viewer.size()?;
-        let faces = look.seen.iter().filter(|seen| seen.face.is_some()).count();
-        let several = look.seen.len() > 1;
-        let cut_off = look.times.cut_off.then(|| view! {
+        let seen = &shown.look.seen;
+        let faces = seen.iter().filter(|seen| seen.face.is_some()).count();
+        let several = seen.len() > 1;
+        let cut_off = shown.making.cut_off.then(|| view! {
             <div class="card notice" role="status" data-testid="cut-off">
                 <p>
                     "This photo is cut off: its file ends before the picture does, and what is missing may change the age.
@@ -53,9 +54,9 @@ pub(super) fn Cards() -> impl IntoView {
                 </p>
             </div>
         });
-        let cards = look.seen.iter().cloned().enumerate().map(|(index, seen)| {
-            let look = look.clone();
-            view! { <FaceCard index seen look picture=several.then_some(size)/> }
+        let cards = seen.iter().cloned().enumerate().map(|(index, seen)| {
+            let shown = shown.clone();
+            view! { <FaceCard index seen shown picture=several.then_some(size)/> }
         });
         Some(view! {
             <div
@@ -64,11 +65,11 @@ pub(super) fn Cards() -> impl IntoView {
                 aria-busy=move || busy().to_string()
                 data-testid="faces"
                 data-count=faces
-                data-device=look.device.kind.as_str()
-                data-detect-milliseconds=format!("{:.2}", look.times.detect)
+                data-device=shown.device.kind.as_str()
+                data-detect-milliseconds=format!("{:.2}", shown.look.times.detect)
             >
                 {cut_off}
-                {look.seen.is_empty().then(|| view! { <NoFace/> })}
+                {seen.is_empty().then(|| view! { <NoFace/> })}
                 {cards.collect_view()}
             </div>
         })
@@ -101,7 +102,7 @@ fn FaceCard(
     /// The face.
     seen: Seen,
     /// What it was seen in.
-    look: Look,
+    shown: Shown,
     /// Size of the photograph, where the face needs a thumbnail.
     picture: Option<Size>,
 ) -> impl IntoView {
@@ -125,19 +126,19 @@ fn FaceCard(
     let estimate = seen.estimate.map(|estimate| *estimate);
     let known = estimate.is_some();
     let head = estimate.clone().map(|estimate| {
-        let (low, high) = central_ages(&estimate.distribution, 0.8);
+        let [low, high] = range(&estimate.distribution);
         view! {
             <div role="status">
                 <p class="label">{name.clone().map_or_else(|| "Estimated age".to_owned(), |name| format!("{name}, estimated age"))}</p>
                 <p class="age"><strong>{wording::years(estimate.years)}</strong>" years"</p>
             </div>
-            <p class="hint">{format!("80 % of the distribution lies between {low} and {high} years.")}</p>
+            <p class="hint">{format!("80 % of the distribution lies between {low:.0} and {high:.0} years.")}</p>
         }
     });
     let unknown = (!known).then(|| view! { <p class="label">{name.clone().unwrap_or_else(|| "Face".to_owned())}</p> });
     let details = estimate.clone();
-    let Times { network, workers, .. } = look.times;
-    let device = look.device.kind.as_str();
+    let (network, workers) = (shown.look.times.network, shown.making.workers);
+    let device = shown.device.kind.as_str();
     view! {
         <article
             class="card result"
@@ -163,15 +164,16 @@ fn FaceCard(
                     </button>
                 })}
             </div>
-            {move || details.clone().filter(|_| chosen.get()).map(|estimate| view! { <Details estimate look=look.clone()/> })}
+            {move || details.clone().filter(|_| chosen.get()).map(|estimate| view! { <Details estimate shown=shown.clone()/> })}
         </article>
     }
 }
 
 /// Everything behind a number.
 #[component]
-fn Details(estimate: Estimate, look: Look) -> impl IntoView {
-    let Look { times, device, .. } = look;
+fn Details(estimate: Estimate, shown: Shown) -> impl IntoView {
+    let Shown { look, making, device } = shown;
+    let times = look.times;
     let (kl_vanilla, kl_balanced) = wording::nats(estimate.kl_vanilla, estimate.kl_balanced);
     view! {
         <Chart estimate=estimate.clone()/>
@@ -188,11 +190,11 @@ fn Details(estimate: Estimate, look: Look) -> impl IntoView {
         <p class="why">{wording::why_routed(&estimate)}</p>
         <dl class="facts">
             <div><dt>"Device"</dt><dd>{wording::device(&device)}</dd></div>
-            <div><dt>"Decode"</dt><dd>{wording::decoding(times.decode, times.decoder)}</dd></div>
+            <div><dt>"Decode"</dt><dd>{wording::decoding(making.decode, making.decoder)}</dd></div>
             // A square marked by hand needs no finding.
             {(times.detect > 0.0).then(|| view! { <div><dt>"Find faces"</dt><dd>{wording::duration(times.detect)}</dd></div> })}
             <div><dt>"Crop"</dt><dd>{wording::duration(times.crop)}</dd></div>
-            <div><dt>"Age network"</dt><dd>{wording::network(times.network, times.workers)}</dd></div>
+            <div><dt>"Age network"</dt><dd>{wording::network(times.network, making.workers)}</dd></div>
         </dl>
     }
 }

@@ -34,25 +34,6 @@ pub fn area(distribution: &[f32], ceiling: f32) -> String {
     format!("{}L{last} {HEIGHT}L0 {HEIGHT}Z", line(distribution, ceiling))
 }
 
-/// The narrowest pair of whole ages found by cutting the same probability off both ends, so that at least `share` of the
-/// distribution lies between them (both included).
-pub fn central_ages(distribution: &[f32], share: f32) -> (usize, usize) {
-    let tail = distribution.iter().sum::<f32>() * (1.0 - share) / 2.0;
-    let low = first_beyond(distribution.iter().enumerate(), tail);
-    let high = first_beyond(distribution.iter().enumerate().rev(), tail);
-    (low, high)
-}
-
-/// The age at which the probabilities added up so far exceed `tail`.
-fn first_beyond<'a>(mut ages: impl Iterator<Item = (usize, &'a f32)>, tail: f32) -> usize {
-    let mut sum = 0.0;
-    let found = ages.find(|(_, probability)| {
-        sum += **probability;
-        sum > tail
-    });
-    found.map_or(0, |(age, _)| age)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,13 +50,5 @@ mod tests {
     fn a_path_goes_through_every_age() {
         assert_eq!(line(&[0.0, 0.5, 1.0], 1.0), "M0 100.00L1 50.00L2 0.00");
         assert_eq!(area(&[0.0, 1.0], 1.0), "M0 100.00L1 0.00L1 100L0 100Z");
-    }
-
-    #[test]
-    fn the_middle_eighty_percent() {
-        // 5 % at ages 0 and 6 stay outside, 15 % at 1 and 5 straddle the tenths.
-        let p = [0.05, 0.15, 0.2, 0.2, 0.2, 0.15, 0.05];
-        assert_eq!(central_ages(&p, 0.8), (1, 5));
-        assert_eq!(central_ages(&[0.0, 1.0, 0.0], 0.8), (1, 1));
     }
 }

@@ -28,7 +28,7 @@ pub fn EstimatePage() -> impl IntoView {
     take_drops_and_pastes(engine, bench, dragging);
 
     let showing = bench.showing();
-    let answered = Memo::new(move |_| bench.viewer.look.with(Option::is_some));
+    let answered = Memo::new(move |_| bench.viewer.shown.with(Option::is_some));
     view! {
         <section class="intro">
             <h1>"How old does a face look?"</h1>

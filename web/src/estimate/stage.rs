@@ -74,7 +74,7 @@ fn Found() -> impl IntoView {
     let size = Memo::new(move |_| viewer.photo.with(|photo| photo.as_ref()?.size));
     move || {
         let size = size.get()?;
-        let seen = viewer.look.with(|look| look.as_ref().map(|look| look.seen.clone()))?;
+        let seen = viewer.shown.with(|shown| shown.as_ref().map(|shown| shown.look.seen.clone()))?;
         let several = seen.len() > 1;
         let faces: Vec<_> = seen.iter().filter_map(|seen| seen.face).collect();
         let boxes = seen.into_iter().enumerate().filter_map(|(index, seen)| {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use glae_estimate::Look;
 use glae_face::crop::Square;
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
@@ -13,7 +14,7 @@ use super::crop::Size;
 use super::overlay::square_like;
 use super::preview;
 use crate::engine::{Answer, Engine};
-use crate::inference::protocol::{DeviceReport, Request, Seen, Times, Work};
+use crate::inference::protocol::{DeviceReport, Making, Request, Work};
 
 /// How long the square must rest before its age is estimated.
 const REST: Duration = Duration::from_millis(200);
@@ -33,13 +34,13 @@ pub struct Photo {
     pub size: Option<Size>,
 }
 
-/// What is seen in it, and what that took.
+/// What is seen in it, and how that came about.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Look {
-    /// From left to right; one entry without a face where the square was chosen by hand.
-    pub seen: Vec<Seen>,
-    /// Where the time went.
-    pub times: Times,
+pub struct Shown {
+    /// Faces and times.
+    pub look: Look,
+    /// Decoder and workers.
+    pub making: Making,
     /// What computed it.
     pub device: DeviceReport,
 }
@@ -53,7 +54,7 @@ pub struct Viewer {
     /// The square chosen by hand; without one the faces are found.
     pub square: RwSignal<Option<Square>>,
     /// The newest answer about this photograph.
-    pub look: RwSignal<Option<Look>>,
+    pub shown: RwSignal<Option<Shown>>,
     /// Which face's details are shown.
     pub chosen: RwSignal<usize>,
     /// Whether a newer answer is on its way.
@@ -81,7 +82,7 @@ impl Viewer {
             engine,
             photo: RwSignal::new(None),
             square: RwSignal::new(None),
-            look: RwSignal::new(None),
+            shown: RwSignal::new(None),
             chosen: RwSignal::new(0),
             busy: RwSignal::new(false),
             inner: StoredValue::new_local(Inner::default()),
@@ -123,7 +124,7 @@ impl Viewer {
         }
         self.photo.set(None);
         self.square.set(None);
-        self.look.set(None);
+        self.shown.set(None);
         self.chosen.set(0);
         self.engine.refusal.set(None);
     }
@@ -131,12 +132,12 @@ impl Viewer {
     /// Lets the visitor choose the square: around the face whose details are shown, or in the middle.
     pub fn by_hand(self) {
         let Some(size) = self.size() else { return };
-        let face = self.look.with_untracked(|look| look.as_ref()?.seen.get(self.chosen.get_untracked())?.face);
+        let face = self.shown.with_untracked(|it| it.as_ref()?.look.seen.get(self.chosen.get_untracked())?.face);
         let square = match (face, self.engine.template.get_untracked()) {
             (Some(face), Some(template)) => square_like(&face, &template, size),
             _ => Square::centred(size.width as u32, size.height as u32),
         };
-        self.look.set(None);
+        self.shown.set(None);
         self.chosen.set(0);
         self.crop(square);
     }
@@ -145,7 +146,7 @@ impl Viewer {
     pub fn by_detector(self) {
         self.cancel();
         self.square.set(None);
-        self.look.set(None);
+        self.shown.set(None);
         self.chosen.set(0);
         self.compute();
     }
@@ -232,11 +233,11 @@ impl Viewer {
             |request| Request::Compute { request, work },
             None,
             move |answer| {
-                if let (Answer::Seen(seen, times), Some(device)) = (answer, engine.device.get_untracked()) {
+                if let (Answer::Seen(look, making), Some(device)) = (answer, engine.device.get_untracked()) {
                     self.inner.update_value(|inner| inner.awaited = None);
                     self.busy.set(false);
-                    self.chosen.set(0);
-                    self.look.set(Some(Look { seen, times, device }));
+                    self.chosen.set(look.main.unwrap_or_default());
+                    self.shown.set(Some(Shown { look, making, device }));
                 }
             },
         );

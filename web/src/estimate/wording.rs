@@ -1,10 +1,11 @@
 //! Numbers and sentences as the visitor reads them.
 
+use glae_estimate::Seen;
 use glae_face::detector::decode::Face;
 use glae_face::detector::trust::{Doubt, LEAST_WIDTH};
 use glae_model::{Estimate, Route};
 
-use crate::inference::protocol::{Decoder, DeviceKind, DeviceReport, Measured, Seen};
+use crate::inference::protocol::{Decoder, DeviceKind, DeviceReport, Measured};
 
 /// What the worker is doing, as far as the visitor is concerned.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,6 +148,18 @@ pub fn doubt(doubt: Doubt, face: &Face) -> String {
             face.width.min(face.height).floor()
         ),
         Doubt::Turned => "This face is turned away too far for its age to be told.".into(),
+        Doubt::Degenerate => {
+            "Where eyes, nose and mouth of this face are cannot be told, and so its age cannot.".into()
+        }
+    }
+}
+
+/// The same in a list, of the face that a photograph is of.
+pub fn listed_doubt(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::Small => "no age: the main face is too small",
+        Doubt::Turned => "no age: the main face is turned away",
+        Doubt::Degenerate => "no age: the main face cannot be straightened",
     }
 }
 

@@ -11,7 +11,7 @@ pub mod foreign;
 #[cfg(all(target_arch = "wasm32", feature = "inference"))]
 mod helper;
 #[cfg(all(target_arch = "wasm32", feature = "inference"))]
-mod pipeline;
+mod host;
 pub mod protocol;
 pub mod queue;
 #[cfg(all(target_arch = "wasm32", feature = "inference"))]

@@ -7,10 +7,8 @@
 //! The page waits for [`Reply::Listening`] before it sends anything: what is posted before the worker's program runs is
 //! lost. Everything that needs the networks may be asked for before they are loaded; it waits in the worker.
 
+use glae_estimate::Look;
 use glae_face::crop::Square;
-use glae_face::detector::decode::Face;
-use glae_face::detector::trust::Doubt;
-use glae_model::Estimate;
 use serde::{Deserialize, Serialize};
 
 use crate::weights::Wanted;
@@ -123,21 +121,15 @@ pub enum Work {
     Read,
 }
 
-/// Where the time went, in milliseconds.
+/// How an answer came about, beside [`glae_estimate::Times`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Times {
-    /// File bytes to pixels; once per photograph.
+pub struct Making {
+    /// File bytes to pixels, in milliseconds; once per photograph.
     pub decode: f64,
-    /// The detector, from the pixels to the faces; 0 for a square chosen by hand.
-    pub detect: f64,
-    /// Cutting out and resampling.
-    pub crop: f64,
-    /// The age network on all crops and their mirror images, from upload to the answers read back.
-    pub network: f64,
-    /// How many workers shared the age network; no time, but a reason for one.
-    pub workers: u32,
-    /// Who decoded the file; no time, but a reason for one.
+    /// Who decoded the file.
     pub decoder: Decoder,
+    /// How many workers shared the age network.
+    pub workers: u32,
     /// Whether the photograph's file ends before its picture does.
     #[serde(default)]
     pub cut_off: bool,
@@ -162,17 +154,6 @@ pub struct Measured {
     pub gpu_ms: f64,
     /// On the processor, in milliseconds.
     pub cpu_ms: f64,
-}
-
-/// One face of a picture, or the square that was asked for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
-    /// Where it is, in pixels of the picture; `None` for a square.
-    pub face: Option<Face>,
-    /// Why there is no estimate.
-    pub doubt: Option<Doubt>,
-    /// The answer of both heads, and the routing.
-    pub estimate: Option<Box<Estimate>>,
 }
 
 /// From the worker to the page.
@@ -224,10 +205,10 @@ pub enum Reply {
     Seen {
         /// As in the request.
         request: u32,
-        /// From left to right.
-        seen: Vec<Seen>,
-        /// Where the time went.
-        times: Times,
+        /// The faces and where the time went.
+        look: Look,
+        /// How it came about.
+        making: Making,
     },
     /// The worker cannot go on: a panic, a lost device. The page ends it and decides what is next.
     Broken(String),

@@ -2,6 +2,7 @@
 
 use burn::tensor::Device;
 use futures_util::future::{join, try_join};
+use glae_estimate::{Finder, Pipeline, WholeSquares};
 use glae_face::detector::Detector;
 use glae_face::detector::manifest::Manifest as DetectorManifest;
 use glae_model::fold::rehearse;
@@ -9,7 +10,6 @@ use glae_model::manifest::Crop;
 use glae_model::{Estimator, Manifest, StateDict, WeightsError};
 
 use super::device::{self, Without};
-use super::pipeline::Pipeline;
 use super::protocol::{DeviceChoice, DeviceKind, DeviceReport, Measured, Reply};
 use super::weights;
 use crate::browser::{now, post, within};
@@ -27,7 +27,7 @@ const FORCED_SECONDS: u32 = 540;
 const NEVER_MS: f64 = 1e9;
 
 /// The detector's weights.
-struct Finder {
+struct FinderWeights {
     manifest: DetectorManifest,
     state: StateDict,
 }
@@ -41,11 +41,10 @@ struct Proven {
 
 /// What becomes a [`Pipeline`] on a device.
 struct Parts {
-    finder: Finder,
+    finder: FinderWeights,
     manifest: Manifest,
     /// The age network's file.
     bytes: Vec<u8>,
-    template: [[f32; 2]; 5],
 }
 
 /// Two checked networks.
@@ -70,15 +69,12 @@ pub(super) async fn start(choice: DeviceChoice, wanted: Wanted, measured: Option
     let (web_gpu, found) = join(web_gpu(&choice, measured.as_ref()), weights::find(wanted)).await;
     let ((finder, finder_source), (manifest, source)) = found?;
     // Weights that learned from other crops than this page makes would answer, and be wrong.
-    let Crop::Landmarks(template) = manifest.input.crop else {
-        return Err(format!(
-            "The weights “{}” were trained on whole squares, and this page straightens faces first. Choose other weights.",
-            manifest.name
-        ));
-    };
+    if manifest.input.crop == Crop::Square {
+        return Err(sentence(&WholeSquares { name: manifest.name }.to_string()));
+    }
     let begin = async {
         let state = StateDict::from_safetensors(&finder_source.checked().await?).map_err(damaged)?;
-        let finder = Finder { manifest: finder, state };
+        let finder = FinderWeights { manifest: finder, state };
         let proven = match web_gpu {
             Ok((device, detail)) => {
                 let known = forced || measured.is_some_and(|measured| measured.adapter == detail);
@@ -95,7 +91,7 @@ pub(super) async fn start(choice: DeviceChoice, wanted: Wanted, measured: Option
         Ok((finder, proven))
     };
     let ((finder, web_gpu), bytes) = try_join(begin, source.checked()).await?;
-    let parts = Parts { finder, manifest, bytes, template };
+    let parts = Parts { finder, manifest, bytes };
     let loaded = match web_gpu {
         Ok(proven) => or_break(seconds, parts.load(proven)).await.map_err(unusable),
         Err(because) => Err(because),
@@ -151,7 +147,7 @@ async fn or_break<T>(seconds: u32, answer: impl Future<Output = T>) -> T {
     }
 }
 
-impl Finder {
+impl FinderWeights {
     /// Measures the detector once more on its device and on the processor, for this visit and the next ones. The device,
     /// if it pays.
     async fn compare(&self, proven: Proven) -> Result<Proven, Without> {
@@ -196,8 +192,9 @@ impl Parts {
         let estimator = Estimator::new(self.manifest.clone(), &state, &device).map_err(damaged)?;
         drop(state);
         estimator.golden_check().await.map_err(|error| error.to_string())?;
-        let (settings, template) = (self.finder.manifest.settings, self.template);
-        Ok((Pipeline { detector, settings, estimator, template, helper: Default::default() }, report))
+        let finder = Finder::new(detector, self.finder.manifest.settings);
+        let pipeline = Pipeline::new(finder, estimator).map_err(|error| sentence(&error.to_string()))?;
+        Ok((pipeline, report))
     }
 }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::panic;
 use std::rc::Rc;
 
+use glae_estimate::{Look, LookError, Pipeline};
 use glae_face::RgbImage;
 use glae_face::photo::PhotoError;
 use js_sys::{Array, Uint8Array};
@@ -13,8 +14,8 @@ use web_sys::{MessageEvent, PromiseRejectionEvent};
 
 use super::decode::{Decoded, decode, preview};
 use super::helper::{self, Helper};
-use super::pipeline::Pipeline;
-use super::protocol::{Decoder, DeviceKind, Reply, Request, Seen, Times, Work};
+use super::host::Workers;
+use super::protocol::{Decoder, DeviceKind, Making, Reply, Request, Work};
 use super::queue::{Job, Queue};
 use super::start::{Started, start};
 use crate::browser::{next_turn, now, post, post_with, reason, scope};
@@ -51,6 +52,7 @@ struct Worker {
 #[derive(Default)]
 struct State {
     pipeline: Option<Rc<Pipeline>>,
+    workers: Rc<Workers>,
     photo: Option<Open>,
     /// The newest photograph that was given.
     given: u32,
@@ -75,14 +77,14 @@ struct Open {
 
 impl Open {
     /// What is known of the photograph before the networks see it.
-    fn times(&self, times: Times) -> Times {
-        Times { decode: self.decode_milliseconds, decoder: self.decoder, cut_off: self.cut_off, ..times }
+    fn making(&self) -> Making {
+        Making { decode: self.decode_milliseconds, decoder: self.decoder, cut_off: self.cut_off, ..Making::default() }
     }
 }
 
 /// What became of a job.
 enum Outcome {
-    Seen(Vec<Seen>, Times),
+    Seen(Look, Making),
     /// The file cannot be used.
     Refused(String),
     /// It was about a photograph that is no longer open.
@@ -105,7 +107,7 @@ impl Worker {
                 spawn_local(async move {
                     match start(device, weights, measured).await {
                         Ok(Started { pipeline, device, weights }) => {
-                            let (template, kind) = (pipeline.template, device.kind);
+                            let (template, kind) = (pipeline.template(), device.kind);
                             let mut state = worker.state.borrow_mut();
                             state.pipeline = Some(Rc::new(pipeline));
                             // Not before the first answer: until then both cores have enough to do.
@@ -166,6 +168,7 @@ impl Worker {
     fn compute(&self) {
         let mut state = self.state.borrow_mut();
         let Some(pipeline) = state.pipeline.clone().filter(|_| !state.computing) else { return };
+        let workers = state.workers.clone();
         state.computing = true;
         drop(state);
         let worker = self.clone();
@@ -179,10 +182,12 @@ impl Worker {
                 let Some(Job { request, work: (work, bytes) }) = job else { break };
                 let photo = worker.state.borrow().photo.clone();
                 // No borrow is held while the device computes: messages keep arriving.
-                let outcome = serve(&pipeline, work.clone(), bytes, photo).await;
+                let outcome = serve(&pipeline, &workers, work.clone(), bytes, photo).await;
                 let wanted = worker.state.borrow_mut().queue_of(&work).wants(request);
                 match outcome {
-                    Ok(Outcome::Seen(seen, times)) if wanted => post(&Reply::Seen { request, seen, times }),
+                    Ok(Outcome::Seen(look, making)) if wanted => {
+                        post(&Reply::Seen { request, look, making: Making { workers: workers.count(), ..making } });
+                    }
                     Ok(Outcome::Refused(sentence)) if wanted => post(&Reply::Refused { request, sentence }),
                     Ok(_) => {}
                     Err(reason) => post(&Reply::Broken(reason)),
@@ -194,7 +199,7 @@ impl Worker {
                 state.call.take()
             };
             if let Some(weights) = call {
-                pipeline.call_for_help(&weights).await;
+                workers.call_for_help(&pipeline, &weights).await;
             }
         });
     }
@@ -204,22 +209,28 @@ impl Worker {
 ///
 /// # Errors
 /// The device failed.
-async fn serve(pipeline: &Pipeline, work: Work, bytes: Vec<u8>, open: Option<Open>) -> Result<Outcome, String> {
+async fn serve(
+    pipeline: &Pipeline,
+    workers: &Workers,
+    work: Work,
+    bytes: Vec<u8>,
+    open: Option<Open>,
+) -> Result<Outcome, String> {
     let begin = now();
-    let (seen, times) = match (work, open) {
+    let failed = |error: LookError| error.to_string();
+    let (look, making) = match (work, open) {
         (Work::Look { photo }, Some(open)) if open.id == photo => {
-            let (seen, times) = pipeline.look(&open.pixels).await?;
-            (seen, open.times(times))
+            (pipeline.look(&open.pixels, workers).await.map_err(failed)?, open.making())
         }
         (Work::Square { photo, square }, Some(open)) if open.id == photo => {
-            let (seen, times) = pipeline.square(&open.pixels, square).await?;
-            (seen, open.times(times))
+            let look = pipeline.square(&open.pixels, square, workers).await;
+            (look.map_err(|error| error.to_string())?, open.making())
         }
         (Work::Look { .. } | Work::Square { .. }, _) => return Ok(Outcome::Outdated),
         (Work::Frame { width, height }, _) => {
             let rgb = bytes.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
             match RgbImage::from_raw(width, height, rgb) {
-                Some(frame) => pipeline.look(&frame).await?,
+                Some(frame) => (pipeline.look(&frame, workers).await.map_err(failed)?, Making::default()),
                 None => return Err("a picture of the camera had another size than it said".to_owned()),
             }
         }
@@ -227,12 +238,11 @@ async fn serve(pipeline: &Pipeline, work: Work, bytes: Vec<u8>, open: Option<Ope
             // Rows of a list go into a file unseen, so that half a photograph gets no age there.
             Ok(Decoded { cut_off: true, .. }) => return Ok(Outcome::Refused(PhotoError::CutOff.to_string())),
             Ok(Decoded { pixels, decoder, .. }) => {
-                let decode = now() - begin;
-                let (seen, times) = pipeline.look(&pixels).await?;
-                (seen, Times { decode, decoder, ..times })
+                let making = Making { decode: now() - begin, decoder, ..Making::default() };
+                (pipeline.look(&pixels, workers).await.map_err(failed)?, making)
             }
             Err(sentence) => return Ok(Outcome::Refused(sentence)),
         },
     };
-    Ok(Outcome::Seen(seen, times))
+    Ok(Outcome::Seen(look, making))
 }

@@ -64,11 +64,6 @@ impl Face {
     }
 }
 
-/// The main face of a photograph: the largest. `None` if there is none.
-pub fn main_face(faces: &[Face]) -> Option<&Face> {
-    faces.iter().max_by(|a, b| (a.width * a.height).total_cmp(&(b.width * b.height)))
-}
-
 /// A place the network answers for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prior {
@@ -229,13 +224,6 @@ mod tests {
         let mirrored = face.mirrored(20.0);
         assert_eq!((mirrored.x, mirrored.points[0], mirrored.points[4]), (9.0, [14.0, 1.5], [17.0, 5.0]));
         assert_eq!(mirrored.mirrored(20.0), face);
-    }
-
-    #[test]
-    fn the_largest_face_is_the_main_one() {
-        let small = at(0.0, 0.9);
-        assert_eq!(main_face(&[small, small.scaled(2.0), small.scaled(1.5)]), Some(&small.scaled(2.0)));
-        assert_eq!(main_face(&[]), None);
     }
 
     #[test]

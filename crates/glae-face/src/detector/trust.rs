@@ -22,6 +22,28 @@ pub enum Doubt {
     Small,
     /// Turned so far that one side is hidden.
     Turned,
+    /// Its points coincide, so nothing says how to straighten it.
+    Degenerate,
+}
+
+impl Doubt {
+    /// The name in files and attributes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Small => "small",
+            Self::Turned => "turned",
+            Self::Degenerate => "degenerate",
+        }
+    }
+
+    /// The reason, as part of a sentence.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Small => "its face is too small",
+            Self::Turned => "its face is turned away too far",
+            Self::Degenerate => "its face's points coincide",
+        }
+    }
 }
 
 /// Why the age of this face cannot be told, if so.
@@ -35,11 +57,14 @@ pub fn doubt(face: &Face) -> Option<Doubt> {
     let (eyes, mouth) = (between(left, right), between(mouth_left, mouth_right));
     let across = from(left, right);
     let squared = across[0] * across[0] + across[1] * across[1];
+    let down = from(eyes, mouth);
+    if !(squared > 0.0 || down[0].hypot(down[1]) > 0.0) {
+        return Some(Doubt::Degenerate);
+    }
     let to_nose = from(eyes, nose);
     let aside = ((to_nose[0] * across[0] + to_nose[1] * across[1]) / squared).abs();
-    let down = from(eyes, mouth);
     let apart = squared.sqrt() / down[0].hypot(down[1]);
-    // Points that coincide give NaN, which fails both comparisons.
+    // Eyes that coincide give NaN, which fails both comparisons.
     let frontal = aside <= MOST_ASIDE && apart >= LEAST_APART;
     (!frontal).then_some(Doubt::Turned)
 }
@@ -70,7 +95,15 @@ mod tests {
         // Both eyes close together: 12 pixels, the mouth 40 below.
         let points = [[24.0, 20.0], [36.0, 20.0], [31.0, 40.0], [26.0, 60.0], [36.0, 60.0]];
         assert_eq!(doubt(&face(points)), Some(Doubt::Turned));
-        assert_eq!(doubt(&face([[30.0, 30.0]; 5])), Some(Doubt::Turned));
+        // One eye stands for both.
+        let points = [[30.0, 20.0], [30.0, 20.0], [31.0, 40.0], [26.0, 60.0], [36.0, 60.0]];
+        assert_eq!(doubt(&face(points)), Some(Doubt::Turned));
+    }
+
+    #[test]
+    fn points_that_coincide_say_nothing() {
+        assert_eq!(doubt(&face([[30.0, 30.0]; 5])), Some(Doubt::Degenerate));
+        assert_eq!(doubt(&face([[f32::NAN; 2]; 5])), Some(Doubt::Degenerate));
     }
 
     #[test]

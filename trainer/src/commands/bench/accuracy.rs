@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::browser::Index;
 use super::report::write_tables;
 use crate::checkpoint::write_atomically;
+use crate::commands::cutter::Doubtful;
 use crate::commands::predict;
 use crate::data::{read_groups, read_truth};
 
@@ -157,6 +158,8 @@ fn estimate(arguments: &Estimate, device: &Device) -> Result<()> {
             landmarks: None,
             detector: Some(weights.join(&detector)),
             unaligned: false,
+            // Every photograph is counted, those whose face the page refuses to judge as well.
+            doubtful: Doubtful::Keep,
             strict: false,
             skip_bad: true,
             allow_truncated: false,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use burn::tensor::{Device, read_sync};
+use glae_estimate::{Finder, main_face};
 use glae_face::RgbImage;
 use glae_face::detector::Settings;
 use glae_face::detector::decode::Face;
@@ -19,7 +20,8 @@ use super::contest::bytes;
 use super::detector::{self, Ours};
 use crate::checkpoint::write_atomically;
 use crate::commands::export::golden;
-use crate::detector::exported::{self, Exported};
+use crate::data::photos;
+use crate::detector::exported;
 use crate::evaluation::load_weights;
 use crate::onnx::age::{PAIR, age};
 
@@ -104,7 +106,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let own = out.join("detector");
     std::fs::create_dir_all(&own).with_context(|| format!("cannot create {}", own.display()))?;
     Ours::new(&state, photograph.clone(), &device)?.write_files(&state, &own)?;
-    let face = face(&Exported::open(&folder, &device)?, own.join("picture.png"))?;
+    let face = face(&exported::open(&folder, &device)?, &own.join("picture.png"))?;
     let networks =
         index.weights.iter().map(|name| network(&to.join(name), &out.join(name), &photograph, &face, &device));
     let plan = Plan { side, networks: networks.collect::<Result<_>>()? };
@@ -156,16 +158,13 @@ fn write_drawn(folder: &Path, crop: Crop, device: &Device) -> Result<()> {
     write_atomically(&folder.join("manifest.json"), &serde_json::to_vec_pretty(&manifest)?)
 }
 
-/// The face that the detector finds in the photograph.
-fn face(detector: &Exported, photograph: PathBuf) -> Result<Face> {
-    let mut face = None;
-    detector.main_faces(&[photograph], false, |path, found| {
-        let found = found.map_err(anyhow::Error::msg)?;
-        let found = found.with_context(|| format!("the detector finds no face in {}", path.display()))?;
-        face = Some(found.1);
-        Ok(())
-    })?;
-    face.context("the detector was given one photograph")
+/// The main face that is found in the photograph.
+fn face(finder: &Finder, photograph: &Path) -> Result<Face> {
+    let photo = photos::read(photograph, false).map_err(anyhow::Error::msg)?.pixels;
+    let faces = read_sync(finder.faces(&photo))?;
+    let main = main_face(&faces, [photo.width(), photo.height()]);
+    let main = main.with_context(|| format!("the detector finds no face in {}", photograph.display()))?;
+    Ok(faces[main])
 }
 
 /// Writes what other engines need to compute with these weights.

@@ -4,6 +4,7 @@ use super::super::evaluate::tiny;
 use super::*;
 use crate::detector::exported::seeded;
 use glae_metrics::Predictions;
+use glae_model::manifest::Crop;
 
 /// Weights of this crop, a detector, and two images; the detector finds a face only in `with.png`.
 fn arguments(folder: &Path, crop: Crop) -> Arguments {
@@ -16,6 +17,8 @@ fn arguments(folder: &Path, crop: Crop) -> Arguments {
         landmarks: None,
         detector: None,
         unaligned: false,
+        // What a network that was never trained takes for a face looks like none.
+        doubtful: Doubtful::Keep,
         strict: false,
         skip_bad: false,
         allow_truncated: false,
