@@ -61,6 +61,7 @@ mod tests {
     fn both(norm: bool) -> [Vec<f32>; 2] {
         let device = crate::device::cpu().autodiff();
         let net = crate::device::seeded(&device, 9, || Net::new(norm, &device));
+        let _turn = crate::device::turn();
         let x = Tensor::<2>::random([6, 5], Distribution::Normal(0.5, 2.0), &device);
         let read = |gradients: &Gradients| {
             let mut values: Vec<f32> = net.first.weight.grad(gradients).unwrap().into_data().try_to_vec().unwrap();

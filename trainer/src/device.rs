@@ -1,6 +1,6 @@
 //! Where tensors live: the only place of the trainer that names a backend.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::module::Module;
@@ -72,11 +72,16 @@ pub fn numbered(opened: &Device, numbers: &[usize]) -> Result<Vec<Device>> {
     Ok(devices)
 }
 
-/// A module that depends on the seed alone. Burn's generator belongs to the whole process, and parameters draw from it when
-/// they are first read: here they are read at once and in their order, one module at a time.
-pub fn seeded<M: Module>(device: &Device, seed: u64, build: impl FnOnce() -> M) -> M {
+/// Burn's generator belongs to the whole process: who draws from it holds this meanwhile, and does not call [`seeded`].
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A module that depends on the seed alone. Parameters draw from Burn's generator when they are first read: here they are
+/// read at once and in their order, one module at a time.
+pub fn seeded<M: Module>(device: &Device, seed: u64, build: impl FnOnce() -> M) -> M {
+    let _turn = turn();
     device.seed(seed);
     let module = build();
     // Reads every parameter.

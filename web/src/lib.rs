@@ -11,17 +11,17 @@
     allow(unreachable_pub, reason = "`#[component]` declares a public struct of properties for every component")
 )]
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
 pub mod about;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
 pub mod app;
 pub mod batch;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod boards;
 #[cfg(target_arch = "wasm32")]
 mod browser;
 pub mod camera;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod download;
 pub mod engine;
 pub mod estimate;
@@ -29,6 +29,6 @@ pub mod inference;
 pub mod leaderboard;
 pub mod scoring;
 pub mod settings;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod storage;
 pub mod weights;

@@ -5,6 +5,7 @@ mod browser;
 mod detector;
 mod install;
 mod stage;
+mod start;
 mod training;
 
 use anyhow::Result;
@@ -12,15 +13,16 @@ use anyhow::Result;
 pub(crate) use accuracy::accuracy;
 pub(crate) use browser::browser;
 pub(crate) use detector::{Part, detector};
+pub(crate) use start::start;
 pub(crate) use training::training;
 
 use crate::{
     compress::Quality,
     journeys::Stage,
-    page,
+    native, page,
     project::Project,
     step::{Steps, execute},
-    test, tools,
+    tools,
 };
 
 /// Where the tables go.
@@ -34,9 +36,9 @@ pub(crate) fn scoring(project: &Project, steps: &mut Steps) -> Result<()> {
     let python = steps.run("python", why, || install::python(project, "requirements-scoring"))?;
     steps.run("native", "glae-metrics beside pandas and scikit-learn, alternating", || {
         let example = ["run", "--locked", "--release", "--package", "glae-metrics", "--example", "bench_scoring"];
-        execute(project.cargo(&example)?.arg("--").arg(&python))
+        execute(project.cargo(&example).arg("--").arg(&python))
     })?;
-    test::build(project, steps)?;
+    native::build(project, steps)?;
     let site = page::build(project, steps, Quality::Quick)?;
     steps.run("browser", "the same number of rows in the page's worker", || {
         stage.play(project, &site, &["a_million_rows"], None)

@@ -35,8 +35,8 @@ const SMALLEST_BYTES: usize = 512;
 
 /// Gives every shrinking file under `folder` its `.br`, and takes away any other `.br`.
 ///
-/// The copies are kept under `cache`, named by the content they were made of, because Trunk empties its output folder
-/// on every build; what this run did not need is deleted from there.
+/// The copies are kept under `cache`, named by the content they were made of, because each build takes them away; what this
+/// run did not need is deleted from there.
 pub(crate) fn folder(folder: &Path, cache: &Path, quality: Quality) -> Result<()> {
     let cache = cache.join(format!("q{}", quality.level()));
     fs::create_dir_all(&cache).with_context(|| format!("cannot make {}", cache.display()))?;

@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    native::{self, ALL},
     project::Project,
     step::{Steps, execute},
 };
@@ -28,13 +29,10 @@ pub(crate) fn run(project: &Project, steps: &mut Steps, minutes: u32) -> Result<
     let seconds = (minutes * 60).to_string();
     let schemathesis =
         steps.run("schemathesis", "makes requests from the OpenAPI document", || schemathesis(project))?;
-    steps.run("server", "compiles portal", || {
-        execute(&mut project.cargo(&["build", "--locked", "--package", "portal"])?)
-    })?;
+    steps.run("server", "compiles portal", || execute(&mut native::serving(project)))?;
     steps.run("parser", "mutated prediction and truth files", || {
-        let words =
-            ["test", "--locked", "--package", "glae-metrics", "--test", "metrics", "--", "mutation", "--nocapture"];
-        execute(project.cargo(&words)?.env("GLAE_FUZZ_SECONDS", &seconds))
+        let words = [["test"].as_slice(), &ALL, &["--test", "metrics", "--", "mutation", "--nocapture"]].concat();
+        execute(project.cargo(&words).env("GLAE_FUZZ_SECONDS", &seconds))
     })?;
     steps.run("api", "every route, with and without a team's token", || {
         let folder = project.target.join("fuzz-portal");
@@ -45,7 +43,7 @@ pub(crate) fn run(project: &Project, steps: &mut Steps, minutes: u32) -> Result<
         let (token, id) = server.submission(project, &folder)?;
         let half = (minutes * 30).to_string();
         let run = |extra: &[&str]| -> Result<()> {
-            let mut command = project.command(&schemathesis)?;
+            let mut command = project.command(&schemathesis);
             command.args(["run", &format!("{}/api/v1/openapi.json", server.origin)]);
             command.args(["--max-time", &half, "--checks", CHECKS, "--continue-on-failure", "--request-timeout", "60"]);
             command.args(["-H", &format!("Authorization: Bearer {token}")]).args(extra);
@@ -76,10 +74,10 @@ fn schemathesis(project: &Project) -> Result<PathBuf> {
         println!("already there");
         return Ok(program);
     }
-    execute(project.command("python3")?.args(["-m", "venv"]).arg(&folder))
+    execute(project.command("python3").args(["-m", "venv"]).arg(&folder))
         .context("Python 3 with its venv module is needed: install python3 and python3-venv")?;
     let package = format!("schemathesis=={SCHEMATHESIS}");
-    execute(project.command(folder.join("bin").join("pip"))?.args(["install", "--quiet", &package]))?;
+    execute(project.command(folder.join("bin").join("pip")).args(["install", "--quiet", &package]))?;
     Ok(program)
 }
 
@@ -94,7 +92,7 @@ impl Server {
         let site = folder.join("site");
         std::fs::create_dir_all(&site).with_context(|| format!("cannot make {}", site.display()))?;
         std::fs::write(site.join("index.html"), "<!doctype html>")?;
-        let mut command = project.command(project.program("portal"))?;
+        let mut command = project.command(project.program("portal"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--site"]).arg(&site);
         command.arg("--public").arg(project.path("public")).arg("--data").arg(folder.join("data"));
         // The limits have tests of their own; here they would only hide the rest.
@@ -114,7 +112,7 @@ impl Server {
     /// A team's token and the id of a submission of its own.
     fn submission(&self, project: &Project, folder: &Path) -> Result<(String, String)> {
         let portal = |words: &[&str], token: &str| -> Result<String> {
-            let mut command = project.command(project.program("portal"))?;
+            let mut command = project.command(project.program("portal"));
             let output = command.args(words).env("GLAE_TOKEN", token).output().context("cannot start portal")?;
             if !output.status.success() {
                 bail!("portal {} failed: {}", words[0], String::from_utf8_lossy(&output.stderr));

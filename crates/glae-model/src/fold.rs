@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn folded_equals_unfolded() {
         let device = Device::flex();
-        device.seed(7);
+        let _turn = crate::seeded(&device, 7);
         let flatten = Projection::Flatten { hidden: vec![12, 9] };
         for (backbone, r, kernel, stride, projection, hidden) in [
             (Backbone::ResNet18, 4, 4, 4, Projection::Pool, None),

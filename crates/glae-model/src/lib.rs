@@ -57,3 +57,13 @@ pub use weights::{Precision, StateDict, WeightsError};
 
 /// Number of age classes: 0, 1, ..., 100 years.
 pub const AGES: usize = 101;
+
+/// Burn's random numbers come from one generator per process. A test that draws holds this until it has drawn, so that each
+/// run draws the same.
+#[cfg(test)]
+pub(crate) fn seeded(device: &burn::tensor::Device, seed: u64) -> std::sync::MutexGuard<'static, ()> {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    device.seed(seed);
+    turn
+}

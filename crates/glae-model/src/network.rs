@@ -105,6 +105,7 @@ mod tests {
         config.hidden = Some(12);
         config.check().unwrap();
         let classifier = Classifier::new(&config, &device);
+        let _turn = crate::seeded(&device, 1);
         let features = Tensor::<4>::random([2, 256, 7, 7], burn::tensor::Distribution::Default, &device);
         let logits = classifier.forward(features.clone());
         assert_eq!((logits.local.dims(), logits.holistic.dims()), ([2, AGES, 7, 7], [2, AGES]));
@@ -137,6 +138,7 @@ mod tests {
         let config = NetworkConfig::paper(Backbone::ResNet18);
         let projection = crate::projection::Projection::new(&config, &device);
         assert_eq!(projection.num_params(), 50);
+        let _turn = crate::seeded(&device, 1);
         let map = Tensor::<4>::random([2, 101, 7, 7], burn::tensor::Distribution::Default, &device);
         let mean = map.clone().mean_dims(&[2, 3]).reshape([2, 101]);
         let difference: f32 = (projection.forward(map) - mean).abs().max().into_scalar();
@@ -155,6 +157,7 @@ mod tests {
         assert_eq!(classifier.num_params(), 512 * 101 + 101);
         let state = crate::StateDict::of(&classifier);
         let (weight, bias) = (&state.0["rearranged.conv.weight"].values, &state.0["rearranged.conv.bias"].values);
+        let _turn = crate::seeded(&device, 1);
         let features = Tensor::<4>::random([1, 512, 7, 7], burn::tensor::Distribution::Default, &device);
         let pooled: Vec<f32> = features.clone().mean_dims(&[2, 3]).into_data().try_to_vec().unwrap();
         let logits: Vec<f32> = classifier.forward(features).holistic.into_data().try_to_vec().unwrap();

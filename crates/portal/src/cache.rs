@@ -13,7 +13,7 @@ pub fn control(path: &str, status: StatusCode) -> HeaderValue {
     if kept && is_content_hashed(path) { IMMUTABLE } else { REVALIDATE }
 }
 
-/// Whether the file name carries Trunk's hash: `name-<8 or more hexadecimal digits>`, then `_bg` or an extension.
+/// Whether the file name carries a hash, as `xtask/src/layout.rs` writes it: `name-<8 or more hexadecimal digits>`, then `_bg` or an extension.
 ///
 /// ```
 /// # use portal::cache::is_content_hashed;

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 /// The headers that every answer carries, errors included.
 ///
-/// `page` is the text of `index.html`: its inline scripts (Trunk writes one that starts the wasm module) are allowed
+/// `page` is the text of `index.html`: its inline scripts (one starts the wasm module) are allowed
 /// by their SHA-256, no other inline script is.
 ///
 /// Camera frames and photos cannot leave the page: `connect-src 'self'` ends at this server, which takes no body, and

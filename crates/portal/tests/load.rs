@@ -11,12 +11,19 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use portal::client::Client;
 use support::{BOUNDARY, write_boards};
 use tempfile::TempDir;
+
+/// One crowd at a time: two would wait for each other, and what is measured is who waits for how long.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A server of its own, stopped when dropped.
 struct Server {
@@ -85,6 +92,7 @@ impl Drop for Server {
 /// Five hundred wrong secrets for a token whose hash is a slow one of an earlier portal.
 #[test]
 fn wrong_secrets_take_little_memory() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/portal-0.1");
     fs::create_dir_all(folder.path().join("data")).unwrap();
@@ -127,6 +135,7 @@ fn wrong_secrets_take_little_memory() {
 /// Parts whose headers never end, sent in large pieces and byte by byte.
 #[test]
 fn heads_of_parts_without_an_end_take_little() {
+    let _alone = alone();
     let server = Server::start(&[]);
     let token = Client::new(&format!("http://{}", server.address), None).create_team("Ours").unwrap().token;
     let head = format!(
@@ -175,6 +184,7 @@ fn heads_of_parts_without_an_end_take_little() {
 /// Half heads from one address fill its places and no others.
 #[test]
 fn half_heads_of_one_address_do_not_stop_another() {
+    let _alone = alone();
     let server = Server::start(&["--address-connections", "20"]);
     let mut held = Vec::new();
     for _ in 0..100 {

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 /// The built page, the programs, the browser.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// `GLAE_SITE`: the folder that Trunk wrote.
+    /// `GLAE_SITE`: the folder that `cargo xtask` wrote.
     pub(crate) site: PathBuf,
     /// `GLAE_PUBLIC`: the folder with `weights/`.
     pub(crate) public: PathBuf,

@@ -299,6 +299,7 @@ mod tests {
     fn an_imported_state_dict_answers_as_before() {
         let folder = tempfile::tempdir().unwrap();
         let device = crate::device::cpu();
+        let _turn = crate::device::turn();
         device.seed(7);
         let net = YuNet::new(&device);
         let state = StateDict::of(&net);

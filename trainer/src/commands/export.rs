@@ -251,6 +251,7 @@ mod tests {
         );
         std::fs::write(folder.join(CONFIG), config).unwrap();
         let config = RunConfig::read(&folder.join(CONFIG)).unwrap();
+        let _turn = crate::device::turn();
         let net = AgeNet::new(&config.network, &crate::device::cpu());
         let progress = Progress { stage: 2, ..Progress::default() };
         Checkpoint { network: StateDict::of(&net), progress, ..Checkpoint::default() }.write(folder).unwrap();

@@ -315,6 +315,7 @@ mod tests {
     #[test]
     fn other_weights_are_refused_by_their_answers() {
         let device = crate::device::cpu();
+        let _turn = crate::device::turn();
         let state = StateDict::of(&AgeNet::new(&network(112), &device));
         let error = check(&state).unwrap_err().to_string();
         assert!(error.contains("published") && error.contains("224 pixels"), "{error}");

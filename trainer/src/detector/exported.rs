@@ -64,6 +64,7 @@ pub(crate) mod seeded {
     /// Writes the weights into `folder`, and returns the two photographs.
     pub(crate) fn write_into(folder: &Path) -> [RgbImage; 2] {
         let device = crate::device::cpu();
+        let _turn = crate::device::turn();
         device.seed(5);
         let state = calm(StateDict::of(&YuNet::new(&device)), &device);
         let bytes = state.to_safetensors(Precision::Full);
@@ -128,6 +129,7 @@ mod tests {
         let (manifest, _) = read(folder.path()).unwrap();
         // Other weights of the same shape, with their own checksum: only the known answer finds them out.
         let device = crate::device::cpu();
+        let _turn = crate::device::turn();
         device.seed(6);
         let bytes = StateDict::of(&YuNet::new(&device)).to_safetensors(Precision::Full);
         write(folder.path(), &Manifest { sha256: sha256(&bytes), ..manifest.clone() }, &bytes).unwrap();

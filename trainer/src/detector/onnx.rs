@@ -173,6 +173,7 @@ mod tests {
     /// A seeded network whose BatchNorm statistics are not the initial 0 and 1, an input, and the network's answers to it.
     fn example(width: usize, height: usize) -> (StateDict, Vec<f32>, Vec<f32>) {
         let device: Device = crate::device::cpu();
+        let _turn = crate::device::turn();
         device.seed(3);
         let training = device.clone().autodiff();
         let net = YuNet::new(&training);
@@ -227,6 +228,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_file_is_named() {
+        let _turn = crate::device::turn();
         let state = StateDict::of(&YuNet::new(&crate::device::cpu()));
         let error = yunet(&state, 64, 48, Layout::Answers).unwrap_err().to_string();
         assert!(error.contains("64 x 48") && error.contains("multiples of 32"), "{error}");

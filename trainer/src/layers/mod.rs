@@ -107,6 +107,7 @@ mod tests {
     /// Outputs of a layer and gradients towards its inputs, quick and by Burn, for tensors that differ from place to place.
     pub(super) fn compare<const N: usize>(shape: [usize; 4], layer: impl Fn(&dyn Layers, [Tensor<4>; N]) -> Tensor<4>) {
         let device = crate::device::cpu().autodiff();
+        let _turn = crate::device::turn();
         device.seed(3);
         let inputs: [Tensor<4>; N] =
             std::array::from_fn(|_| Tensor::random(shape, Distribution::Normal(0.0, 1.0), &device));

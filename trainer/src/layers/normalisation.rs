@@ -207,6 +207,7 @@ mod tests {
     /// Outputs, gradients and running statistics.
     fn outcome(layers: &dyn Layers, activated: bool) -> Vec<Vec<f32>> {
         let device = crate::device::cpu().autodiff();
+        let _turn = crate::device::turn();
         device.seed(5);
         let mut norm = BatchNormConfig::new(3).init(&device);
         norm.gamma = Param::from_tensor(Tensor::from_data([0.5f32, -1.5, 2.0], &device));

@@ -198,6 +198,7 @@ mod tests {
     #[test]
     fn the_graph_answers_as_the_folded_network() {
         let device = crate::device::cpu();
+        let _turn = crate::device::turn();
         device.seed(11);
         let flatten = Projection::Flatten { hidden: vec![7] };
         for (backbone, r, kernel, stride, projection, hidden) in [

@@ -1,14 +1,14 @@
 //! The camera: faces live, ages smoothed over time. Pictures go to the worker and nowhere else.
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod live;
 pub mod rate;
 pub mod refusal;
 pub mod tracks;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod view;
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
 pub use live::{Camera, Phase};
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
 pub(crate) use view::CameraView;

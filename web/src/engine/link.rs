@@ -6,7 +6,7 @@ use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions};
 
 use crate::inference::protocol::{Reply, Request};
 
-/// Built by Trunk beside the page; see `inference_loader.js`.
+/// Built beside the page; see `inference_loader.js`.
 const PROGRAM: &str = "/inference_loader.js";
 
 /// Ends the worker when dropped.

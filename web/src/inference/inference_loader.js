@@ -1,5 +1,5 @@
-// Starts the worker's program. Trunk can generate such a file, but its version leaves a failed download or an old browser
-// unnoticed: the rejection stays inside the worker. Here it becomes the `Broken` reply of protocol.rs.
+// Starts the worker's program. A failed download or an old browser would stay unnoticed inside the worker: here it becomes the
+// `Broken` reply of protocol.rs.
 importScripts("/inference.js");
 
 // The program's constructors run once, before anything else (see build.rs). The compiled program is kept for a helper.

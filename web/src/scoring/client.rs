@@ -12,7 +12,7 @@ use web_sys::{ErrorEvent, File, MessageEvent, Worker, WorkerOptions};
 use super::protocol::{Part, Reply, Request};
 use super::renaming::Renaming;
 
-/// Built by Trunk beside the page; see `scorer_loader.js`.
+/// Built beside the page; see `scorer_loader.js`.
 const PROGRAM: &str = "/scorer_loader.js";
 
 /// How long the program may take to arrive.

@@ -1,7 +1,7 @@
 //! Scoring a predictions file on the visitor's own device, in a Web Worker of its own: the page stays responsive, and a
 //! file that is only looked at is never sent.
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod client;
 pub mod protocol;
 #[cfg(target_arch = "wasm32")]
@@ -10,5 +10,5 @@ pub mod renaming;
 #[cfg(target_arch = "wasm32")]
 pub mod worker;
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
 pub use client::{Scored, Scoring, Stage};

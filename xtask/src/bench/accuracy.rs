@@ -6,10 +6,9 @@ use anyhow::Result;
 
 use super::install;
 use crate::{
-    browser,
+    browser, native,
     project::Project,
     step::{Steps, execute},
-    test,
 };
 
 /// Where the tables go.
@@ -20,15 +19,15 @@ pub(crate) fn accuracy(project: &Project, steps: &mut Steps) -> Result<()> {
     steps.run("node", "drives the browser", || install::node(project))?;
     let packages = steps.run("packages", "face-api.js and human, to compare with", || install::packages(project))?;
     let browser = steps.run("browser", "the packages run in one", || browser::install(project))?;
-    test::build(project, steps)?;
+    native::build(project, steps)?;
     let files = project.target.join("artifacts").join("bench-accuracy");
     steps.run("ours", "photographs listed and estimated, as in the page", || {
-        let mut trainer = project.command(project.program("trainer"))?;
+        let mut trainer = project.command(project.program("trainer"));
         execute(trainer.args(["--device", "cpu", "bench", "accuracy", "estimate", "--out"]).arg(&files))
     })?;
     let why = "the same photographs, about an hour on two cores unless the packages have answered before";
     steps.run("others", why, || {
-        let mut node = project.command("node")?;
+        let mut node = project.command("node");
         node.arg(project.path("tests/bench/accuracy.mjs"));
         let named: [(&str, &Path); 4] = [
             ("--chromium", &browser.chromium),
@@ -42,7 +41,7 @@ pub(crate) fn accuracy(project: &Project, steps: &mut Steps) -> Result<()> {
         execute(&mut node)
     })?;
     steps.run("report", "tables of how far each is off", || {
-        let mut trainer = project.command(project.program("trainer"))?;
+        let mut trainer = project.command(project.program("trainer"));
         execute(trainer.args(["bench", "accuracy", "report", "--into", DOCUMENT, "--files"]).arg(&files))
     })
 }

@@ -5,19 +5,18 @@ use anyhow::Result;
 use super::{DOCUMENT, stage::Stage};
 use crate::{
     compress::Quality,
-    page,
+    native, page,
     project::Project,
     step::{Steps, execute},
-    test,
 };
 
 /// Measures, prints the tables and writes them into the document; the single measurements stay in the target folder.
 pub(crate) fn browser(project: &Project, steps: &mut Steps) -> Result<()> {
     let stage = Stage::set_up(project, steps)?;
-    test::build(project, steps)?;
+    native::build(project, steps)?;
     let files = project.target.join("artifacts").join("bench-browser");
     steps.run("networks", "weights for the page, and the same as graphs, with input and answers", || {
-        let mut trainer = project.command(project.program("trainer"))?;
+        let mut trainer = project.command(project.program("trainer"));
         execute(trainer.args(["bench", "browser", "--out"]).arg(&files))
     })?;
     // As it is published: how much is downloaded is measured too.
@@ -26,7 +25,7 @@ pub(crate) fn browser(project: &Project, steps: &mut Steps) -> Result<()> {
         stage.measure(project, "browser.mjs", &site, &files.join("public"), &files)
     })?;
     steps.run("report", "tables of what was measured", || {
-        let mut trainer = project.command(project.program("trainer"))?;
+        let mut trainer = project.command(project.program("trainer"));
         execute(trainer.args(["bench", "report", "--into", DOCUMENT]).arg(files.join("browser.json")))
     })
 }

@@ -7,10 +7,9 @@ use anyhow::{Context, Result};
 use super::{DOCUMENT, install, stage::Stage};
 use crate::{
     compress::Quality,
-    page,
+    native, page,
     project::Project,
     step::{Steps, execute},
-    test,
 };
 
 /// What is measured.
@@ -36,7 +35,7 @@ pub(crate) fn detector(project: &Project, steps: &mut Steps, part: Part) -> Resu
         Part::Native => None,
         _ => Some(Stage::set_up(project, steps)?),
     };
-    test::build(project, steps)?;
+    native::build(project, steps)?;
     let files = project.target.join("artifacts").join("bench-detector");
     let mut measurements = Vec::new();
     // The browser's part needs the files that this leaves, though not its times.
@@ -56,13 +55,13 @@ pub(crate) fn detector(project: &Project, steps: &mut Steps, part: Part) -> Resu
         measurements.push(files.join("browser.json"));
     }
     steps.run("report", "tables of what was measured", || {
-        let mut trainer = project.command(project.program("trainer"))?;
+        let mut trainer = project.command(project.program("trainer"));
         execute(trainer.args(["bench", "report", "--into", DOCUMENT]).args(&measurements))
     })
 }
 
 fn native(project: &Project, files: &Path, python: Option<&Path>) -> Result<()> {
-    let mut trainer = project.command(project.program("trainer"))?;
+    let mut trainer = project.command(project.program("trainer"));
     trainer.args(["--device", "cpu", "bench", "detector", "--out"]).arg(files);
     match shipped(project)? {
         Some(weights) => {

@@ -15,9 +15,9 @@ pub(super) fn python(project: &Project, list: &str) -> Result<PathBuf> {
     let program = folder.join("bin").join("python");
     let wanted = project.path(&format!("tests/bench/{list}.txt"));
     install_once(&folder, &wanted, || {
-        execute(project.command("python3")?.args(["-m", "venv", "--clear"]).arg(&folder))
+        execute(project.command("python3").args(["-m", "venv", "--clear"]).arg(&folder))
             .context("Python 3 with its venv module is needed: install python3 and python3-venv")?;
-        let mut pip = project.command(&program)?;
+        let mut pip = project.command(&program);
         execute(pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&wanted))
             .context("the Python package index could not be asked, or has no such versions for this Python")
     })?;
@@ -32,7 +32,7 @@ pub(super) fn packages(project: &Project) -> Result<PathBuf> {
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         fs::copy(&wanted, folder.join("package.json"))?;
         let words = ["install", "--omit=dev", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund"];
-        execute(project.command("npm")?.args(words).current_dir(&folder)).context("npm is needed: install Node.js")
+        execute(project.command("npm").args(words).current_dir(&folder)).context("npm is needed: install Node.js")
     })?;
     Ok(folder.join("node_modules"))
 }
@@ -40,7 +40,7 @@ pub(super) fn packages(project: &Project) -> Result<PathBuf> {
 /// Node.js, in a version that knows what our scripts use.
 pub(super) fn node(project: &Project) -> Result<()> {
     const REMEDY: &str = "install Node.js 20 or newer (https://nodejs.org, or your distribution's package `nodejs`)";
-    let output = project.command("node")?.arg("--version").output().with_context(|| format!("no `node`: {REMEDY}"))?;
+    let output = project.command("node").arg("--version").output().with_context(|| format!("no `node`: {REMEDY}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let major: Option<u32> = text.trim().trim_start_matches('v').split('.').next().and_then(|text| text.parse().ok());
     match major {

@@ -38,7 +38,7 @@ impl Stage {
         public: &Path,
         files: &Path,
     ) -> Result<()> {
-        let mut node = project.command("node")?;
+        let mut node = project.command("node");
         node.arg(project.path("tests/bench").join(script));
         let portal = project.program("portal");
         let named: [(&str, &Path); 7] = [

@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn a_device_that_computes_another_network_is_found_out() {
         let device = Device::flex();
-        device.seed(3);
+        let _turn = crate::seeded(&device, 3);
         let detector = Detector::new(&StateDict::of(&YuNet::new(&device)), &device).unwrap();
         let golden = pollster::block_on(detector.golden()).unwrap();
         assert_eq!(golden.problem(), None);

@@ -184,7 +184,10 @@ proptest! {
 
     #[test]
     fn any_bytes_give_an_answer(bytes in vec(any::<u8>(), 0..300)) {
-        let _ = (Predictions::parse(&bytes), Truth::parse(&bytes));
+        for problems in [Predictions::parse(&bytes).err(), Truth::parse(&bytes).err()].into_iter().flatten() {
+            prop_assert!(problems.count() > 0);
+            prop_assert!(problems.groups.iter().all(|g| !g.first.is_empty() && g.first.len() as u64 <= g.count));
+        }
     }
 
     #[test]

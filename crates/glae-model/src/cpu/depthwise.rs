@@ -85,9 +85,10 @@ mod tests {
         for ([height, width], stride) in [([5, 7], 1), ([1, 1], 1), ([2, 1], 1), ([8, 6], 2), ([7, 5], 2), ([1, 2], 2)]
         {
             let device = Device::flex();
-            device.seed(3);
+            let turn = crate::seeded(&device, 3);
             let weight = Tensor::<4>::random([12, 1, 3, 3], Distribution::Normal(0.0, 2.5), &device);
             let bias = Tensor::<1>::random([12], Distribution::Normal(0.0, 1.0), &device);
+            drop(turn);
             let (map, planes) = random([2, 12, height, width]);
             let own = Depthwise::new(
                 &weight.clone().into_data().try_to_vec::<f32>().unwrap(),

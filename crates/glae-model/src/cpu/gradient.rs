@@ -170,7 +170,9 @@ mod tests {
     fn compare(shape: [usize; 4], step: Step, input: [usize; 4]) {
         let device = Device::flex();
         let side = shape[2];
+        let turn = crate::seeded(&device, 4);
         let weight = Tensor::<4>::random(shape, Distribution::Normal(0.0, 0.2), &device);
+        drop(turn);
         let (map, planes) = random(input);
         let training = device.clone().autodiff();
         let lift = |tensor: &Tensor<4>| Tensor::<4>::from_data(tensor.to_data(), &training).require_grad();

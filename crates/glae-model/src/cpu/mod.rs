@@ -263,7 +263,7 @@ pub(crate) mod tests {
     /// A random map, also as a tensor of planes.
     pub(crate) fn random(shape: [usize; 4]) -> (Map, Tensor<4>) {
         let device = Device::flex();
-        device.seed(7);
+        let _turn = crate::seeded(&device, 7);
         let planes = Tensor::<4>::random(shape, Distribution::Normal(0.0, 1.0), &device);
         (Map::from_planes(&planes.clone().into_data().try_to_vec::<f32>().unwrap(), shape), planes)
     }

@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn both_ways_give_the_same_products() {
         let device = Device::flex();
-        device.seed(5);
+        let _turn = crate::seeded(&device, 5);
         let random = |shape: [usize; 3]| -> Vec<f32> {
             Tensor::<3>::random(shape, Distribution::Normal(0.0, 1.0), &device).into_data().try_into_vec().unwrap()
         };

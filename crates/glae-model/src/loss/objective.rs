@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn every_parameter_gets_a_gradient_under_every_loss() {
         let device = Device::flex().autodiff();
-        device.seed(5);
+        let _turn = crate::seeded(&device, 5);
         let glae = Rearrange { r: 4, kernel: 4, stride: 4 };
         let plain = Rearrange { r: 1, kernel: 1, stride: 1 };
         for (rearrange, projection) in [(glae, Projection::Pool), (plain, Projection::Average)] {

@@ -264,6 +264,7 @@ mod tests {
         own: impl Fn(&Conv2d, &Tensor<4>) -> Option<Tensor<4>>,
     ) {
         let device = crate::device::cpu().autodiff();
+        let _turn = crate::device::turn();
         device.seed(3);
         let conv = conv.init(&device);
         let x = Tensor::<4>::random(input, Distribution::Normal(0.0, 5.0), &device);

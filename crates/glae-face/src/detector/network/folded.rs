@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn folded_equals_unfolded() {
         let device = Device::flex();
-        device.seed(11);
+        let _turn = crate::seeded(&device, 11);
         let mut shake = Shake::default();
         let net = YuNet::new(&device).map(&mut shake);
         // Stem and its unit, five stages of two units, three laterals, three shared units; four arrays each.
