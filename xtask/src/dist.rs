@@ -49,7 +49,7 @@ const FOLDER: &str = "glae";
 /// Writes `dist/glae` with page, server and a program that starts it, and the same as an archive.
 pub(crate) fn run(project: &Project, steps: &mut Steps) -> Result<()> {
     tools::install(project, steps)?;
-    steps.run("glue", "writes the JavaScript around the page's programs", || execute(&mut native::serving(project)))?;
+    steps.run("glue", "writes the JavaScript around the page's programs", || execute(&mut native::glue(project)))?;
     let built = page::build(project, steps, Quality::Best)?;
     let dist = project.path("dist");
     let folder = dist.join(FOLDER);

@@ -21,11 +21,11 @@ use crate::{
 /// else together, and no test needs a GPU. `cargo xtask check` compiles them.
 pub(crate) const ALL: [&str; 3] = ["--workspace", "--locked", "--no-default-features"];
 
-/// What serving the page needs: the server, and the program that writes the page's JavaScript.
+/// The program that writes the page's JavaScript.
 ///
-/// The test is there for Cargo: the features of dependencies depend on whether any test is built, and `cargo xtask test`
-/// shall find the server compiled with its own.
-const SERVING: [&str; 6] = ["--bin", "portal", "--bin", "glue", "--test", "glue"];
+/// Its test is there for Cargo: the features of dependencies depend on whether any test is built, and `cargo xtask test` shall
+/// find everything compiled with its own.
+const GLUE: [&str; 4] = ["--bin", "glue", "--test", "glue"];
 
 /// Builds every native program and test.
 pub(crate) fn build(project: &Project, steps: &mut Steps) -> Result<()> {
@@ -35,9 +35,16 @@ pub(crate) fn build(project: &Project, steps: &mut Steps) -> Result<()> {
     })
 }
 
-/// Builds what serving the page needs.
+/// Builds what laying out the page needs.
+pub(crate) fn glue(project: &Project) -> Command {
+    project.cargo(&[["build"].as_slice(), &ALL, &GLUE].concat())
+}
+
+/// Builds what serving it needs: the server as well.
 pub(crate) fn serving(project: &Project) -> Command {
-    project.cargo(&[["build"].as_slice(), &ALL, &SERVING].concat())
+    let mut command = glue(project);
+    command.args(["--bin", "portal"]);
+    command
 }
 
 /// A build of what serving needs, beside the page's: it fills the cores while that waits for its longest crates.

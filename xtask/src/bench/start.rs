@@ -105,7 +105,7 @@ fn load() -> String {
 
 /// The table in Markdown.
 fn table(parts: &[Part], machine: &str) -> String {
-    let processor = |step: &Step| step.processor.map_or("unknown".to_owned(), |took| seconds(took));
+    let processor = |step: &Step| step.processor.map_or("unknown".to_owned(), seconds);
     let mut table = format!("{machine}.\n\n| what | by the clock | processor time |\n|---|---:|---:|\n");
     for part in parts {
         table +=
