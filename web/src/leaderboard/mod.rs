@@ -1,7 +1,8 @@
 //! The pages "Leaderboard": the list of boards, and a board with its ranking, its charts and the visitor's own file.
 //!
 //! A program of its own. Reading order: `program`, `list` and `board` (the two pages), `table`, `charts`, `score` (the
-//! visitor's file), `report`, `submit`, `own` and `compare`. Everything that needs no browser is public here and tested by
+//! visitor's file), `report`, `submit`, `own` and `compare`; `contest` and `records` where there are such; the pages `mine` (a team's own)
+//! and `organise`. Everything that needs no browser is public here and tested by
 //! a plain `cargo test`.
 
 pub mod address;
@@ -14,6 +15,8 @@ mod board;
 mod charts;
 #[cfg(target_arch = "wasm32")]
 mod compare;
+#[cfg(target_arch = "wasm32")]
+mod contest;
 #[cfg(target_arch = "wasm32")]
 mod desk;
 pub mod draft;
@@ -29,13 +32,23 @@ pub mod format;
 #[cfg(target_arch = "wasm32")]
 mod list;
 #[cfg(target_arch = "wasm32")]
+mod mine;
+#[cfg(target_arch = "wasm32")]
+mod organise;
+#[cfg(target_arch = "wasm32")]
+mod organised;
+#[cfg(target_arch = "wasm32")]
 mod own;
 #[cfg(target_arch = "wasm32")]
 mod problems;
 #[cfg(target_arch = "wasm32")]
 mod program;
 #[cfg(target_arch = "wasm32")]
+mod records;
+#[cfg(target_arch = "wasm32")]
 mod report;
+#[cfg(target_arch = "wasm32")]
+mod rules;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod scatter;
@@ -50,6 +63,9 @@ mod submit;
 mod table;
 #[cfg(target_arch = "wasm32")]
 mod team;
+pub mod time;
+#[cfg(target_arch = "wasm32")]
+mod tokens;
 pub mod verdict;
 
 #[cfg(target_arch = "wasm32")]
