@@ -1,15 +1,17 @@
 //! `cargo xtask bench`: side by side with what a user would pick instead, in one run.
 
 mod accuracy;
+mod board;
 mod browser;
 mod detector;
-mod install;
+pub(crate) mod install;
 mod stage;
 mod training;
 
 use anyhow::Result;
 
 pub(crate) use accuracy::accuracy;
+pub(crate) use board::board;
 pub(crate) use browser::browser;
 pub(crate) use detector::{Part, detector};
 pub(crate) use training::training;

@@ -9,7 +9,7 @@ use crate::project::Project;
 /// The variable by which tests find the file (`tests/src/skip.rs`).
 pub(crate) const FILE: &str = "GLAE_SKIPS";
 
-/// Parts, separated by commas, whose absence is a failure: `browser`, `axe`, `postgresql`, `data`, `cores`.
+/// Parts, separated by commas, whose absence is a failure: `browser`, `axe`, `postgresql`, `s3`, `data`, `cores`.
 const REQUIRE: &str = "GLAE_REQUIRE";
 
 /// The file into which tests write what they skip, a line each.
