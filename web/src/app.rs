@@ -5,7 +5,7 @@ use leptos_router::components::{A, Route, Router, Routes};
 use leptos_router::path;
 
 use crate::about::AboutPage;
-use crate::boards::LeaderboardPage;
+use crate::boards::{LeaderboardPage, OrganisePage, SubmissionsPage};
 use crate::browser::property;
 use crate::engine::Engine;
 use crate::estimate::{Bench, EstimatePage};
@@ -38,6 +38,8 @@ fn App() -> impl IntoView {
                 <Routes fallback=NotFound>
                     <Route path=path!("/") view=EstimatePage/>
                     <Route path=path!("/leaderboard/:board?") view=LeaderboardPage/>
+                    <Route path=path!("/submissions") view=SubmissionsPage/>
+                    <Route path=path!("/organise") view=OrganisePage/>
                     <Route path=path!("/about") view=AboutPage/>
                 </Routes>
             </main>

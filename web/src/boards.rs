@@ -11,6 +11,9 @@ pub(crate) const HOST: &str = "leaderboard";
 /// Its attribute with the board's id; without it the list of boards is meant.
 pub(crate) const BOARD: &str = "data-board";
 
+/// Its attribute for pages that are about no single board: "submissions" or "organise".
+pub(crate) const PLACE: &str = "data-place";
+
 /// The event for a program that runs: the element is there, or its attribute has changed.
 pub(crate) const SHOW: &str = "leaderboard-show";
 
@@ -36,6 +39,26 @@ enum Program {
 /// Routes `/leaderboard` and `/leaderboard/:board`.
 #[component]
 pub(crate) fn LeaderboardPage() -> impl IntoView {
+    view! { <Host place=None/> }
+}
+
+/// Route `/submissions`.
+#[component]
+pub(crate) fn SubmissionsPage() -> impl IntoView {
+    view! { <Host place=Some("submissions")/> }
+}
+
+/// Route `/organise`.
+#[component]
+pub(crate) fn OrganisePage() -> impl IntoView {
+    view! { <Host place=Some("organise")/> }
+}
+
+#[component]
+fn Host(
+    /// Which page; those of boards are told apart by the address.
+    place: Option<&'static str>,
+) -> impl IntoView {
     document().set_title("GLAE · Leaderboard");
     let program = RwSignal::new(Program::Loading);
     let here = window_event_listener_untyped(HERE, move |_| program.set(Program::Runs));
@@ -65,7 +88,7 @@ pub(crate) fn LeaderboardPage() -> impl IntoView {
                 </div>
             }.into_any(),
         }}
-        <div id=HOST data-board=move || board.get()></div>
+        <div id=HOST data-board=move || board.get() data-place=place></div>
     }
 }
 

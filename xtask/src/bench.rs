@@ -1,9 +1,10 @@
 //! `cargo xtask bench`: side by side with what a user would pick instead, in one run.
 
 mod accuracy;
+mod board;
 mod browser;
 mod detector;
-mod install;
+pub(crate) mod install;
 mod stage;
 mod start;
 mod training;
@@ -11,6 +12,7 @@ mod training;
 use anyhow::Result;
 
 pub(crate) use accuracy::accuracy;
+pub(crate) use board::board;
 pub(crate) use browser::browser;
 pub(crate) use detector::{Part, detector};
 pub(crate) use start::start;

@@ -39,6 +39,8 @@ cargo xtask COMMAND: each command does its own set-up and says what it does and 
   bench scoring           a million predictions: natively, in the browser, and with pandas and scikit-learn
   bench detector [PART]   finding faces: ours beside onnxruntime, OpenCV and onnxruntime-web, written into
                           docs/performance.md (PART: native or browser, else both)
+  bench board             boards of 200, 2,000 and 20,000 rows on SQLite and PostgreSQL, written into
+                          docs/performance.md
   bench browser           an estimate and the first answer: the page beside onnxruntime-web, written into
                           docs/performance.md
   bench training          a step of training and an estimate: ours beside PyTorch and onnxruntime, written into
@@ -57,7 +59,7 @@ What it needs and does not find it installs into the target folder (what bench c
 
 Environment:
   GLAE_REQUIRE       parts whose absence makes `test` and `check` fail in place of skipping, by commas: browser, axe,
-                     postgresql, data, cores, cargo-deny; what was skipped is listed at the end in any case
+                     postgresql, s3, data, cores, cargo-deny; what was skipped is listed at the end in any case
   CARGO_TARGET_DIR   where compiled files go; default: target/, and with CI=true a folder in ~/.cache that outlives
                      the clone
   CHROMIUM, CHROMEDRIVER   which browser and driver the tests use; default: the ones on PATH
@@ -100,6 +102,7 @@ fn main() -> Result<()> {
         ("bench", ["detector", "browser"]) => {
             bench::detector(&project, &mut steps, Part::Browser).inspect(|()| steps.summary())
         }
+        ("bench", ["board"]) => bench::board(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["browser"]) => bench::browser(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["training"]) => bench::training(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["start"]) => bench::start(&project),

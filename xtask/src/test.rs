@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use anyhow::Result;
 
 use crate::{
+    bench::install,
     compress::Quality,
     journeys::Stage,
     native::{self, ALL},
@@ -30,11 +31,34 @@ pub(crate) fn all(project: &Project, steps: &mut Steps, skips: &Skips) -> Result
         let mut command = project.cargo(&[["test"].as_slice(), &ALL].concat());
         execute(command.env_remove("GLAE_SITE").env(skips::FILE, Skips::path(project)))
     })?;
+    object_store(project, steps)?;
     let site = page::build(project, steps, Quality::Quick)?;
     steps.run("browser tests", "the page as a visitor sees it, on WebGPU and on the CPU", || {
         stage.play(project, &site, &[], None)
     })?;
     skips.report()
+}
+
+/// Runs the portal on an S3 server. A step of its own: the feature brings an HTTP client, which gives dependencies of Burn
+/// other features, and these tests need no Burn.
+fn object_store(project: &Project, steps: &mut Steps) -> Result<()> {
+    let moto = steps.run("moto", "an S3 server, from the Python package index", || {
+        let python = install::python(project, "requirements-s3");
+        if let Err(error) = &python {
+            println!("left out: {error:#}");
+        }
+        Ok(python.ok())
+    })?;
+    steps.run("S3 tests", "the portal with its feature s3, on that server", || {
+        let tests = ["--features", "portal/s3", "--test", "s3", "--test", "crash", "--", "s3"];
+        let mut command = project.cargo(&[["test"].as_slice(), &ALL, &tests].concat());
+        command.env(skips::FILE, Skips::path(project));
+        match moto {
+            Some(python) => command.env("GLAE_MOTO", python),
+            None => command.env_remove("GLAE_MOTO"),
+        };
+        execute(&mut command)
+    })
 }
 
 /// Walks through the page at random for many actions, from a seed that changes from day to day.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::contest::{ContestPage, Phase, Standing, TruthVersion};
-use crate::row::{Row, Scores};
+use crate::organise::Frozen;
+use crate::row::{Row, Scores, Tombstone};
 
 /// A board: one test set, one protocol, one ranking. The files `public/boards/*.toml` hold exactly this, with the
 /// methods reported by papers as `[[rows]]`.
@@ -224,6 +225,10 @@ pub struct BoardSummary {
     pub contest: Option<Phase>,
 }
 
+/// In a static copy of the leaderboard the best rows of a board that have predictions are compared, each with those behind
+/// it: so many of them.
+pub const COMPARED: usize = 20;
+
 /// A board with everything that the asker may see: `GET boards/{id}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -247,6 +252,12 @@ pub struct BoardPage {
     /// What the submitted rows were scored with; absent where no truth is on the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truth_version: Option<TruthVersion>,
+    /// Rankings that an organiser has frozen, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frozen: Vec<Frozen>,
+    /// Rows that were public and have been withdrawn, the newest first; at most 100.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<Tombstone>,
 }
 
 #[cfg(test)]

@@ -46,6 +46,41 @@ pub struct Row {
     /// Who may see it.
     #[serde(default)]
     pub visibility: Visibility,
+    /// The seed of the training run, if its team named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u32>,
+    /// Where several seeds of one method are one row: then `scores` are the means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<Seeds>,
+}
+
+/// Several seeds of one method.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Seeds {
+    /// How many, at least 2.
+    pub count: u32,
+    /// The standard deviation of each number between the seeds (divided by one less than their count).
+    pub deviation: Scores,
+}
+
+/// What is left of a submission that was withdrawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Tombstone {
+    /// The submission's id.
+    pub id: String,
+    /// Its board.
+    pub board: String,
+    /// The method's name; empty if its team has been removed since.
+    pub method: String,
+    /// The team's name; empty if the team has been removed since.
+    pub team: String,
+    /// When it came, in seconds since 1970.
+    pub submitted: i64,
+    /// When it was withdrawn, in seconds since 1970.
+    pub withdrawn: i64,
 }
 
 /// Whether a method learned from faces outside the board's own training part (a star in the paper's tables).

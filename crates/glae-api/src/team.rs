@@ -23,6 +23,34 @@ pub struct Token {
     pub expires: i64,
 }
 
+/// `POST me/tokens`: one more token of the team.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// What it is for, as in "cluster", 1 to 60 characters.
+    pub name: String,
+}
+
+/// What is known of a token beside its secret: `GET me/tokens`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TokenEntry {
+    /// The part of the token that is no secret.
+    pub id: String,
+    /// What it is for; empty for the first.
+    pub name: String,
+    /// When it was made, in seconds since 1970.
+    pub created: i64,
+    /// When it ends.
+    pub expires: i64,
+    /// Whether it came with this request.
+    pub is_this: bool,
+    /// The token that ends when this one is first used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+}
+
 /// `GET me`: the team behind the token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -1,7 +1,14 @@
 //! How long the answers about a board take with 200, 2,000 and 20,000 rows, side by side.
 //!
-//! `cargo run --release -p portal --example bench_board`, with `GLAE_BENCH_DATABASE_URL=postgres://...` (an empty
-//! database) also on PostgreSQL. Times are medians of the answers inside the process, without a network.
+//! `cargo xtask bench board`. SQLite, and a PostgreSQL that is started for it where its programs are installed. Times are
+//! medians of the answers inside the process, without a network; sizes are those of the first page as a browser gets it,
+//! packed with gzip.
+
+#[allow(dead_code, unreachable_pub, reason = "the tests use all of it")]
+#[path = "../tests/support/postgres.rs"]
+mod postgres;
+#[path = "../../../tests/src/skip.rs"]
+mod skip;
 
 use std::{
     fs,
@@ -33,20 +40,16 @@ const BOUNDARY: &str = "bench";
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    println!(
-        "{:>10} {:>7} {:>12} {:>12} {:>10} {:>12} {:>12}",
-        "", "rows", "GET boards", "GET page", "bytes", "GET all", "POST"
-    );
+    println!("| database | rows | GET boards | GET board, 100 rows | its bytes, packed | GET board, all rows | POST |");
+    println!("|---|---|---|---|---|---|---|");
     let folder = tempfile::tempdir()?;
     let sqlite = folder.path().join("sqlite");
     measure("SQLite", &sqlite, Source::Sqlite(sqlite.join("portal.sqlite"))).await?;
-    match std::env::var("GLAE_BENCH_DATABASE_URL") {
-        Ok(url) => measure("PostgreSQL", &folder.path().join("postgres"), Source::Postgres(url)).await,
-        Err(_) => {
-            println!("PostgreSQL was left out: GLAE_BENCH_DATABASE_URL names none");
-            Ok(())
-        }
+    if let Some(server) = tokio::task::spawn_blocking(|| postgres::Postgres::start(true)).await? {
+        let database = Source::Postgres(server.fresh_database());
+        measure("PostgreSQL", &folder.path().join("postgres"), database).await?;
     }
+    Ok(())
 }
 
 async fn measure(name: &str, data: &Path, database: Source) -> Result<()> {
@@ -102,7 +105,9 @@ async fn measure(name: &str, data: &Path, database: Source) -> Result<()> {
             rows += 1;
         }
         times.sort();
-        println!("{name:>10} {size:>7} {list:>12.1?} {page:>12.1?} {bytes:>10} {all:>12.1?} {:>12.1?}", times[5]);
+        let ms = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
+        let (list, page, all, post) = (ms(list), ms(page), ms(all), ms(times[5]));
+        println!("| {name} | {size} | {list} | {page} | {bytes} | {all} | {post} |");
     }
     portal.database.close().await;
     Ok(())
@@ -113,7 +118,8 @@ async fn get(api: &Router, path: &str, times: usize) -> Result<(Duration, usize)
     let (mut taken, mut bytes) = (Vec::new(), 0);
     for _ in 0..times {
         let started = Instant::now();
-        let response = api.clone().oneshot(Request::get(path).body(Body::empty())?).await?;
+        let request = Request::get(path).header("accept-encoding", "gzip").body(Body::empty())?;
+        let response = api.clone().oneshot(request).await?;
         anyhow::ensure!(response.status().is_success(), "{path}: {}", response.status());
         bytes = response.into_body().collect().await?.to_bytes().len();
         taken.push(started.elapsed());

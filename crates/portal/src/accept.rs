@@ -21,6 +21,7 @@ use crate::{
     quota::{Allowance, Charge},
     rankings,
     scoring::Scored,
+    seeds,
     state::Portal,
     submission::{Mark, Submission},
     token::Caller,
@@ -92,6 +93,8 @@ impl Attempt {
                     reason: String::new(),
                     sealed: evaluation.sealed,
                     banned: false,
+                    seeds: None,
+                    folded: false,
                 };
                 match self.store(portal, &evaluation.report, submission, &fingerprint).await {
                     Ok(Some(answer)) => (Some(answer), Outcome::Scored),
@@ -132,8 +135,9 @@ impl Attempt {
             quota.left_in_all = Some(left);
         }
         submission.insert(&mut transaction, &self.board, &report).await?;
+        let series = seeds::settle(&mut transaction, &self.board, &self.caller.team, &submission.series()).await?;
         let row = submission.row(&self.board, Some(&self.caller.team), phase);
-        let rank = self.rank(portal, submission.key(&self.board)).await?;
+        let rank = self.rank(portal, series.unwrap_or_else(|| submission.key(&self.board))).await?;
         let answer = Answer { status: 201, body: serde_json::to_string(&Submitted { row, rank, quota })? };
         if !self.remember(&mut transaction, fingerprint, &answer).await? {
             return Ok(None);

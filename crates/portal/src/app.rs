@@ -65,7 +65,7 @@ async fn only_page_paths(request: Request, next: Next) -> Response {
 /// Whether the page has a route for a path (`web/src/app.rs`).
 fn is_page(path: &str) -> bool {
     match path.trim_matches('/').split_once('/') {
-        None => matches!(path.trim_matches('/'), "" | "about" | "leaderboard"),
+        None => matches!(path.trim_matches('/'), "" | "about" | "leaderboard" | "organise" | "submissions"),
         Some((first, board)) => first == "leaderboard" && !board.contains('/'),
     }
 }
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn only_routes_of_the_page_are_pages() {
-        for path in ["/", "/about", "/about/", "/leaderboard", "/leaderboard/utkface-lt"] {
+        for path in ["/", "/about", "/about/", "/leaderboard", "/leaderboard/utkface-lt", "/organise"] {
             assert!(is_page(path), "{path}");
         }
         for path in ["/nonsense", "/about/us", "/leaderboard/a/b", "/board/utkface-test"] {

@@ -3,8 +3,8 @@
 use std::{io::Write, time::Duration};
 
 use flate2::{Compression, write::GzEncoder};
-use glae_api::{BoardPage, Metadata, NewTeam, Problem, ROOT, Submitted, Token};
-use serde::de::DeserializeOwned;
+use glae_api::{BoardPage, Entry, FinalChoice, Metadata, NewEntry, NewTeam, Problem, ROOT, Submitted, Token};
+use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
 /// Talks to one server.
@@ -57,6 +57,32 @@ impl Client {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         read(request.call())
+    }
+
+    /// Takes part in a contest, with an invitation's code where one is needed.
+    ///
+    /// # Errors
+    /// If there is no such contest, or the code does not let the team in.
+    pub fn enter(&self, board: &str, code: Option<String>) -> Result<Entry, ClientError> {
+        self.put(&format!("boards/{board}/entry"), &NewEntry { code })
+    }
+
+    /// Chooses the submission that counts when a contest closes; without one the best on the public part does.
+    ///
+    /// # Errors
+    /// If it is not the team's, or the contest has closed.
+    pub fn choose(&self, board: &str, submission: Option<String>) -> Result<Entry, ClientError> {
+        self.put(&format!("boards/{board}/final"), &FinalChoice { submission })
+    }
+
+    fn put<T: DeserializeOwned>(&self, path: &str, value: &impl Serialize) -> Result<T, ClientError> {
+        let body = serde_json::to_string(value).map_err(broken)?;
+        let request = self
+            .agent
+            .put(self.address(path))
+            .header("authorization", format!("Bearer {}", self.token.as_deref().unwrap_or_default()))
+            .header("content-type", "application/json");
+        read(request.send(body))
     }
 
     /// Submits predictions. With the same `key` it may be sent again after a failure without counting twice.

@@ -6,10 +6,12 @@ use thiserror::Error;
 /// The tables with their columns, in an order in which each refers only to earlier ones.
 ///
 /// `results` is left out: it holds what can be computed again.
-pub const TABLES: [(&str, &[&str]); 13] = [
+pub const TABLES: [(&str, &[&str]); 17] = [
     ("facts", &["name", "value"]),
     ("teams", &["id", "name", "folded", "created", "banned"]),
-    ("tokens", &["id", "team", "hash", "created", "expires"]),
+    ("tokens", &["id", "team", "name", "hash", "created", "expires", "replaces"]),
+    ("skeletons", &["skeleton", "team"]),
+    ("organisers", &["id", "name", "hash", "created", "expires"]),
     ("quotas", &["board", "team", "day", "submissions", "failures"]),
     ("files", &["hash", "stored", "pending"]),
     (
@@ -33,8 +35,14 @@ pub const TABLES: [(&str, &[&str]); 13] = [
             "reason",
             "sealed",
             "ranked",
+            "published",
+            "series",
+            "seeds",
+            "folded",
         ],
     ),
+    ("tombstones", &["id", "board", "team", "method", "submitted", "withdrawn", "published"]),
+    ("frozen", &["board", "number", "at", "document", "checksum", "revised"]),
     ("truths", &["board", "version", "fingerprint", "since"]),
     ("ladders", &["board", "team", "told", "taken"]),
     ("entrants", &["board", "team", "state", "final", "since"]),
@@ -119,7 +127,7 @@ async fn copy_row(table: &'static str, row: &AnyRow, insert: &str, to: &mut AnyC
 fn order(table: &str, columns: &[&str]) -> String {
     let key = match table {
         "quotas" => 3,
-        "answers" | "truths" | "ladders" | "entrants" => 2,
+        "answers" | "truths" | "ladders" | "entrants" | "frozen" => 2,
         _ => 1,
     };
     columns[..key].join(", ")

@@ -15,10 +15,11 @@ use crate::random;
 pub type Transaction = sqlx::Transaction<'static, sqlx::Any>;
 
 /// The schema's steps, oldest first. Published steps are never edited: the next change is a new file.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_identity.sql"),
     include_str!("../migrations/0003_contests.sql"),
+    include_str!("../migrations/0004_organisers.sql"),
 ];
 
 /// How long a writer waits for another process to finish its transaction.

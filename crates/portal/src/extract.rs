@@ -16,7 +16,8 @@ use crate::{
     problem::{ApiError, ApiResult, Kind},
     state::Portal,
     submission::Submission,
-    token::{self, Caller},
+    token::{self, Caller, Organising},
+    tombstones,
 };
 
 /// A JSON body.
@@ -34,6 +35,14 @@ pub struct OnBoard(pub Arc<Loaded>);
 /// The row that the path names. It may not exist.
 #[derive(Debug)]
 pub struct RowId(pub String);
+
+/// The token that the path names. It may not exist.
+#[derive(Debug)]
+pub struct TokenId(pub String);
+
+/// The number of a frozen ranking that the path names. It may not exist.
+#[derive(Debug)]
+pub struct Number(pub i64);
 
 /// The kind of problem that the path names.
 #[derive(Debug)]
@@ -97,19 +106,39 @@ impl OptionalFromRequestParts<Portal> for Caller {
 
     /// `None` without the header; a header that is not valid is an error even where no token is needed.
     async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Option<Self>> {
-        let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
-        let Some(value) = values.next() else { return Ok(None) };
-        let bearer = || ApiError::unauthorized("The Authorization header must be one: Bearer TOKEN.");
-        if values.next().is_some() {
-            return Err(bearer());
-        }
-        let (scheme, token) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(bearer)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(bearer());
-        }
-        let caller = token::verify(&portal.database, &portal.old_hashes, token.trim(), portal.now()).await?;
+        let Some(token) = bearer(parts)? else { return Ok(None) };
+        let caller = token::verify(&portal.database, &portal.old_hashes, token, portal.now()).await?;
         portal.by_token.take(caller.token.clone(), Instant::now()).map_err(ApiError::rate)?;
         Ok(Some(caller))
+    }
+}
+
+impl FromRequestParts<Portal> for Organising {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Self> {
+        let missing = || ApiError::unauthorized("This needs an organiser's token: send Authorization: Bearer TOKEN.");
+        let token = bearer(parts)?.ok_or_else(missing)?;
+        let organising = token::verify_organiser(&portal.database, token, portal.now()).await?;
+        portal.by_token.take(organising.token.clone(), Instant::now()).map_err(ApiError::rate)?;
+        Ok(organising)
+    }
+}
+
+impl FromRequestParts<Portal> for TokenId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Self> {
+        path_value(parts, portal, "token").await.map(Self)
+    }
+}
+
+impl FromRequestParts<Portal> for Number {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Self> {
+        let number = path_value(parts, portal, "number").await?;
+        number.parse().map(Self).map_err(|_| ApiError::not_found("frozen ranking"))
     }
 }
 
@@ -171,13 +200,34 @@ impl FromRequestParts<Portal> for Address {
     }
 }
 
+/// The token of a request; nothing without the header.
+fn bearer(parts: &Parts) -> ApiResult<Option<&str>> {
+    let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let wrong = || ApiError::unauthorized("The Authorization header must be one: Bearer TOKEN.");
+    if values.next().is_some() {
+        return Err(wrong());
+    }
+    let (scheme, token) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(wrong)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(wrong());
+    }
+    Ok(Some(token.trim()))
+}
+
 /// The submission with this id, if `viewer` may see it.
 ///
 /// # Errors
-/// 404 if there is none or `viewer` may not see it.
+/// 404 if there is none or `viewer` may not see it; 410 if it was withdrawn and `viewer` could see it.
 pub async fn visible(portal: &Portal, id: &str, viewer: Option<&Caller>) -> ApiResult<Submission> {
-    let found = Submission::find(&portal.database, id).await?;
-    found
+    let Some(found) = Submission::find(&portal.database, id).await? else {
+        let team = viewer.map(|caller| caller.team.as_str()).unwrap_or_default();
+        return Err(match tombstones::find(&portal.database, id, team).await? {
+            Some(_) => ApiError::new(Kind::WITHDRAWN, "Its team has withdrawn this submission."),
+            None => ApiError::not_found("submission"),
+        });
+    };
+    Some(found)
         .filter(|submission| submission.is_public() || viewer.is_some_and(|caller| caller.team == submission.team))
         .filter(|submission| portal.boards.contains_key(&submission.board))
         .ok_or_else(|| ApiError::not_found("submission"))

@@ -23,6 +23,8 @@ enum Command {
     Score(commands::score::Score),
     /// Submits a predictions file to a server.
     Submit(commands::submit::Submit),
+    /// Takes part in a contest of a server, or chooses what counts at its end.
+    Enter(commands::enter::Enter),
     /// Scores all stored submissions anew, and says what changed.
     Rescore(commands::rescore::Rescore),
     /// Writes a static site with every public row and file.
@@ -46,6 +48,7 @@ async fn main() -> Result<()> {
         Command::Board(board) => board.run(),
         Command::Score(score) => score.run(),
         Command::Submit(submit) => tokio::task::spawn_blocking(move || submit.run()).await?,
+        Command::Enter(enter) => tokio::task::spawn_blocking(move || enter.run()).await?,
         Command::Rescore(rescore) => rescore.run().await,
         Command::Export(export) => export.run().await,
         Command::Backup(backup) => backup.run().await,

@@ -29,6 +29,7 @@ pub fn checked(given: Metadata) -> ApiResult<Metadata> {
             code: link("code", given.code)?,
             notes: text::lines("notes", &given.notes, 0..=2000)?,
             visibility: given.visibility,
+            seed: given.seed,
         })
     };
     texts().map_err(ApiError::metadata)
@@ -63,6 +64,7 @@ mod tests {
             code: None,
             notes: String::new(),
             visibility: Visibility::Private,
+            seed: None,
         }
     }
 

@@ -35,13 +35,20 @@ pub fn base() -> OpenApi {
         tag("contests", "Boards that open and close: who takes part, and what counts."),
         tag("submissions", "A team's predictions, scored."),
         tag("teams", "A name and a token."),
+        tag("organise", "What organisers do and see."),
         tag("about", "What the server says about itself."),
     ]);
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("The token of a team, from POST /api/v1/teams."))
         .build();
-    document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(bearer));
+    let organiser = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("The token of an organiser, from `portal organise token NAME`."))
+        .build();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    components.add_security_scheme("organiser", SecurityScheme::Http(organiser));
     document
 }
 

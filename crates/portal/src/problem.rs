@@ -56,7 +56,8 @@ kinds! {
         "The contest is for teams that were invited or admitted, or the organiser has refused or banned this team. The \
          detail says which, and what to do.";
     WITHDRAWN: "withdrawn", GONE, "The submission was withdrawn",
-        "The request with this Idempotency-Key was answered before, and its submission has been withdrawn since.";
+        "Its team has withdrawn it: what is left is its id and its dates. A request with the same Idempotency-Key does \
+         not bring it back.";
     TOO_LARGE: "too-large", PAYLOAD_TOO_LARGE, "The request is too large",
         "The detail names the limit. Predictions may be sent compressed with gzip.";
     MEDIA_TYPE: "media-type", UNSUPPORTED_MEDIA_TYPE, "This kind of content is not taken here",

@@ -17,7 +17,7 @@ macro_rules! seen {
     ($select:literal, $rest:literal) => {
         concat!(
             $select,
-            " FROM submissions WHERE board = $1 AND ((visibility = 'public' AND mark <> 'hidden' \
+            " FROM submissions WHERE board = $1 AND folded = 0 AND ((visibility = 'public' AND mark <> 'hidden' \
              AND team NOT IN (SELECT id FROM teams WHERE banned <> 0)) OR team = $2) ",
             $rest
         )

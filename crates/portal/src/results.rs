@@ -6,8 +6,9 @@
 
 use std::{future::Future, sync::Arc};
 
-use glae_metrics::{Bootstrap, Comparison, Predictions, Report, SCORER, compare, score};
+use glae_metrics::{Bootstrap, Predictions, Problems, SCORER, compare, score};
 use sqlx::Row;
+use thiserror::Error;
 
 use crate::{
     board::{Loaded, Shipped},
@@ -18,6 +19,28 @@ use crate::{
     submission::Submission,
     token::Caller,
 };
+
+/// Why a result cannot be computed. All of them are the server's fault.
+#[derive(Debug, Error)]
+enum ResultError {
+    /// The board was changed while the server ran over it.
+    #[error("the board has no truth any more")]
+    NoTruth,
+    /// The store holds something else than the predictions that were put there.
+    #[error("the stored file {hash} is damaged: {reason}")]
+    Damaged {
+        /// Its name.
+        hash: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Predictions that were scored before cannot be scored again.
+    #[error("stored predictions do not fit the truth: {0}")]
+    Unfit(#[from] Problems),
+    /// What may be told of the result could not be taken out of it.
+    #[error("the result cannot be written: {0}")]
+    Unwritable(#[from] serde_json::Error),
+}
 
 /// Results kept at most; the oldest go first.
 const MOST_KEPT: i64 = 2_000;
@@ -75,8 +98,9 @@ pub async fn stored(portal: &Portal, hash: &str) -> ApiResult<Predictions> {
     let compressed = portal.store.get(hash).await.map_err(ApiError::internal)?;
     let name = hash.to_owned();
     let parse = move || {
-        let content = unpack(&compressed, &name).map_err(|reason| format!("{name}: {reason}"))?;
-        Predictions::parse(&content).map_err(|problems| format!("{name}: {problems}"))
+        let damaged = |reason: String| ResultError::Damaged { hash: name.clone(), reason };
+        let content = unpack(&compressed, &name).map_err(|reason| damaged(reason.to_string()))?;
+        Predictions::parse(&content).map_err(|problems| damaged(problems.to_string()))
     };
     portal.reporters.run(parse).await?.map_err(ApiError::internal)
 }
@@ -90,11 +114,10 @@ pub async fn report(portal: &Portal, board: &Arc<Loaded>, rated: &Rated) -> ApiR
     let (server, board, rated) = (portal.clone(), board.clone(), rated.clone());
     once(portal, key, async move {
         let predictions = rated.predictions(&server).await?;
-        let work = move || -> Result<Report, String> {
-            let truth = board.truth.as_ref().ok_or("the board has no truth any more")?;
-            let report = score(truth, &predictions, &board.options(Some(Bootstrap::default())));
-            let report = report.map_err(|problems| problems.to_string())?;
-            board.disclosed(report).map_err(|error| error.to_string())
+        let work = move || {
+            let truth = board.truth.as_ref().ok_or(ResultError::NoTruth)?;
+            let report = score(truth, &predictions, &board.options(Some(Bootstrap::default())))?;
+            Ok::<_, ResultError>(board.disclosed(report)?)
         };
         let report = server.reporters.run(work).await?.map_err(ApiError::internal)?;
         Ok(serde_json::to_string(&report)?)
@@ -111,10 +134,9 @@ pub async fn comparison(portal: &Portal, board: &Arc<Loaded>, a: &Rated, b: &Rat
     let (server, board, a, b) = (portal.clone(), board.clone(), a.clone(), b.clone());
     once(portal, key, async move {
         let (first, second) = (a.predictions(&server).await?, b.predictions(&server).await?);
-        let work = move || -> Result<Comparison, String> {
-            let truth = board.truth.as_ref().ok_or("the board has no truth any more")?;
-            let comparison = compare(truth, &first, &second, Bootstrap::default());
-            board.rounded(&comparison.map_err(|problems| problems.to_string())?).map_err(|error| error.to_string())
+        let work = move || {
+            let truth = board.truth.as_ref().ok_or(ResultError::NoTruth)?;
+            Ok::<_, ResultError>(board.rounded(&compare(truth, &first, &second, Bootstrap::default())?)?)
         };
         let comparison = server.reporters.run(work).await?.map_err(ApiError::internal)?;
         Ok(serde_json::to_string(&comparison)?)

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     board::{self, Boards},
+    commands::told,
     config::Config,
     contest::{
         division::Division,
@@ -19,6 +20,7 @@ use crate::{
     rankings,
     scoring::Workers,
     store::Store,
+    team,
     token::OldHashes,
     versions,
 };
@@ -126,6 +128,7 @@ impl Portal {
         }));
         versions::begin(&portal).await?;
         rankings::settle(&portal).await?;
+        team::draw_all(&portal.database).await.map_err(told)?;
         if opening != Opening::Existing {
             versions::require_same(&portal).await?;
         }

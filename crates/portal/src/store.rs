@@ -44,6 +44,13 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether the store answers, and does not allow this key to do what was asked.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, StoreError::Store(object_store::Error::PermissionDenied { .. }))
+    }
+}
+
 /// The open store.
 #[derive(Clone, Debug)]
 pub struct Store {

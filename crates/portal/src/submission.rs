@@ -1,6 +1,6 @@
 //! Submissions: rows of the database that stand on boards.
 
-use glae_api::{Column, Metadata, Origin, Phase, ROOT, Row as BoardRow, Scores, Unpredicted, Visibility};
+use glae_api::{Column, Metadata, Origin, Phase, ROOT, Row as BoardRow, Scores, Seeds, Unpredicted, Visibility};
 use serde::{Deserialize, Serialize};
 use sqlx::{Row, any::AnyRow};
 
@@ -10,6 +10,8 @@ use crate::{
     database::{Database, Transaction},
     problem::{ApiError, ApiResult},
     random, rankings,
+    seeds::{self, Series},
+    text, tombstones,
 };
 
 /// A submission as it is stored.
@@ -47,6 +49,10 @@ pub struct Submission {
     pub sealed: Option<Sealed>,
     /// Whether its team is banned.
     pub banned: bool,
+    /// What it and its other seeds have in common, if it stands for several.
+    pub seeds: Option<Series>,
+    /// Whether another seed of its method stands for it.
+    pub folded: bool,
 }
 
 /// A contest's numbers: nothing of them is told before it closes but what the ladder tells.
@@ -96,7 +102,7 @@ macro_rules! select {
             "SELECT submissions.id, submissions.board, submissions.team, teams.name, submissions.metadata, \
              submissions.predictions, submissions.scores, submissions.scorer, submissions.created, \
              submissions.truth, submissions.predicted, submissions.samples, submissions.mark, submissions.reason, \
-             submissions.sealed, teams.banned \
+             submissions.sealed, teams.banned, submissions.seeds, submissions.folded \
              FROM submissions JOIN teams ON teams.id = submissions.team ",
             $rest
         )
@@ -124,7 +130,7 @@ impl Submission {
     /// If the database fails.
     pub async fn on_board(database: &Database, board: &str, team: Option<&str>) -> ApiResult<Vec<Self>> {
         let rows = sqlx::query(select!(
-            "WHERE submissions.board = $1 AND (submissions.team = $2 OR \
+            "WHERE submissions.board = $1 AND submissions.folded = 0 AND (submissions.team = $2 OR \
              (submissions.visibility = 'public' AND submissions.mark <> 'hidden' AND teams.banned = 0)) \
              ORDER BY submissions.created, submissions.id"
         ))
@@ -148,7 +154,7 @@ impl Submission {
         limit: u32,
     ) -> ApiResult<Vec<Self>> {
         let rows = sqlx::query(select!(
-            "WHERE submissions.board = $1 AND (submissions.team = $2 OR \
+            "WHERE submissions.board = $1 AND submissions.folded = 0 AND (submissions.team = $2 OR \
              (submissions.visibility = 'public' AND submissions.mark <> 'hidden' AND teams.banned = 0)) \
              ORDER BY submissions.ranked, submissions.created, submissions.id LIMIT $3 OFFSET $4"
         ))
@@ -170,6 +176,49 @@ impl Submission {
         statement.fetch_all(&mut **transaction).await?.iter().map(Self::read).collect()
     }
 
+    /// The submissions of a team on all boards, the newest first, folded ones too.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn of_team(database: &Database, team: &str, most: i64) -> ApiResult<Vec<Self>> {
+        let statement =
+            select!("WHERE submissions.team = $1 ORDER BY submissions.created DESC, submissions.id LIMIT $2");
+        let rows = sqlx::query(statement).bind(team).bind(most).fetch_all(database.read()).await?;
+        rows.iter().map(Self::read).collect()
+    }
+
+    /// The submissions of a series, oldest first, as a transaction sees them.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn of_series(
+        transaction: &mut Transaction,
+        board: &str,
+        team: &str,
+        series: &str,
+    ) -> ApiResult<Vec<Self>> {
+        let statement = select!(
+            "WHERE submissions.board = $1 AND submissions.team = $2 AND submissions.series = $3 \
+             ORDER BY submissions.created, submissions.id"
+        );
+        let rows = sqlx::query(statement).bind(board).bind(team).bind(series).fetch_all(&mut **transaction).await?;
+        rows.iter().map(Self::read).collect()
+    }
+
+    /// Public and hidden submissions on a board, the hidden ones first, then the newest: for its organiser.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn for_organiser(database: &Database, board: &str, most: i64) -> ApiResult<Vec<Self>> {
+        let statement = select!(
+            "WHERE submissions.board = $1 AND (submissions.visibility = 'public' OR submissions.mark = 'hidden') \
+             ORDER BY CASE submissions.mark WHEN 'hidden' THEN 0 ELSE 1 END, submissions.created DESC, submissions.id \
+             LIMIT $2"
+        );
+        let rows = sqlx::query(statement).bind(board).bind(most).fetch_all(database.read()).await?;
+        rows.iter().map(Self::read).collect()
+    }
+
     /// All submissions, private ones too, oldest first: for the operator's commands.
     ///
     /// # Errors
@@ -187,8 +236,8 @@ impl Submission {
     pub async fn insert(&self, transaction: &mut Transaction, board: &Loaded, report: &str) -> ApiResult<()> {
         sqlx::query(
             "INSERT INTO submissions (id, board, team, metadata, visibility, predictions, scores, report, scorer, \
-             created, changed, truth, predicted, samples, mark, reason, sealed, ranked) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, $16, $17)",
+             created, changed, truth, predicted, samples, mark, reason, sealed, ranked, published, series) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
         )
         .bind(&self.id)
         .bind(&self.board)
@@ -207,9 +256,19 @@ impl Submission {
         .bind(&self.reason)
         .bind(self.sealed_text()?)
         .bind(self.key(board))
+        .bind(i64::from(self.metadata.visibility == Visibility::Public))
+        .bind(self.series())
         .execute(&mut **transaction)
         .await?;
         Ok(())
+    }
+
+    /// What it has in common with the other seeds of its method; empty without a seed.
+    pub fn series(&self) -> String {
+        match self.metadata.seed {
+            Some(_) => format!("{} {}", visibility_name(self.metadata.visibility), text::folded(&self.metadata.method)),
+            None => String::new(),
+        }
     }
 
     fn sealed_text(&self) -> ApiResult<String> {
@@ -220,20 +279,36 @@ impl Submission {
     ///
     /// # Errors
     /// 404 if it was withdrawn meanwhile.
-    pub async fn change(&mut self, database: &Database, metadata: Metadata, now: i64) -> ApiResult<()> {
+    pub async fn change(&mut self, database: &Database, board: &Loaded, metadata: Metadata, now: i64) -> ApiResult<()> {
+        let before = self.series();
+        self.metadata = metadata;
+        let public = i64::from(self.metadata.visibility == Visibility::Public);
         let mut transaction = database.begin().await?;
-        let changed = sqlx::query("UPDATE submissions SET metadata = $1, visibility = $2, changed = $3 WHERE id = $4")
-            .bind(serde_json::to_string(&metadata)?)
-            .bind(visibility_name(metadata.visibility))
-            .bind(now)
-            .bind(&self.id)
-            .execute(&mut *transaction)
-            .await?;
+        let changed = sqlx::query(
+            "UPDATE submissions SET metadata = $1, visibility = $2, changed = $3, series = $4, \
+             published = CASE WHEN $5 = 1 THEN 1 ELSE published END WHERE id = $6",
+        )
+        .bind(serde_json::to_string(&self.metadata)?)
+        .bind(visibility_name(self.metadata.visibility))
+        .bind(now)
+        .bind(self.series())
+        .bind(public)
+        .bind(&self.id)
+        .execute(&mut *transaction)
+        .await?;
         if changed.rows_affected() == 0 {
             return Err(ApiError::not_found("submission"));
         }
+        let after = self.series();
+        for series in [&before, &after] {
+            seeds::settle(&mut transaction, board, &self.team, series).await?;
+        }
+        seeds::settle_one(&mut transaction, board, self).await?;
         transaction.commit().await?;
-        self.metadata = metadata;
+        if !(before.is_empty() && after.is_empty()) {
+            // Which seeds it stands for may have changed.
+            *self = Self::find(database, &self.id).await?.ok_or_else(|| ApiError::not_found("submission"))?;
+        }
         Ok(())
     }
 
@@ -261,17 +336,19 @@ impl Submission {
         Ok(())
     }
 
-    /// Removes it. Quotas already used stay used.
+    /// Removes it; a tombstone is left. Quotas already used stay used.
     ///
     /// # Errors
     /// 404 if it is gone already.
-    pub async fn withdraw(&self, database: &Database) -> ApiResult<()> {
+    pub async fn withdraw(&self, database: &Database, board: &Loaded, now: i64) -> ApiResult<()> {
         let mut transaction = database.begin().await?;
+        tombstones::lay(&mut transaction, self, now).await?;
         let removed =
             sqlx::query("DELETE FROM submissions WHERE id = $1").bind(&self.id).execute(&mut *transaction).await?;
         if removed.rows_affected() == 0 {
             return Err(ApiError::not_found("submission"));
         }
+        seeds::settle(&mut transaction, board, &self.team, &self.series()).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -289,7 +366,7 @@ impl Submission {
     /// What it is ranked by, the least first.
     pub fn key(&self, board: &Loaded) -> f64 {
         match self.mark {
-            Mark::None => rankings::key(board.board.primary, &self.shown(board, Some(Phase::Open))),
+            Mark::None if !self.folded => rankings::key(board.board.primary, &self.shown(board, Some(Phase::Open))),
             _ => rankings::key(board.board.primary, &Scores::default()),
         }
     }
@@ -301,7 +378,7 @@ impl Submission {
             (Some(sealed), Some(Phase::Closed)) => rounded(sealed.private),
             // The contest's table was taken out of the board's file: its numbers stay sealed.
             (Some(_), None) => Scores::default(),
-            _ => self.scores,
+            _ => self.seeds.as_ref().map_or(self.scores, |seeds| seeds.mean),
         };
         match self.mark {
             Mark::EqualsTruth => Scores::default(),
@@ -336,6 +413,8 @@ impl Submission {
                 .shows_predictions(board, viewer, phase)
                 .then(|| format!("{ROOT}/submissions/{}/predictions", self.id)),
             visibility: self.metadata.visibility,
+            seed: self.metadata.seed,
+            seeds: self.seeds.as_ref().map(|seeds| Seeds { count: seeds.count, deviation: seeds.deviation }),
         }
     }
 
@@ -366,6 +445,11 @@ impl Submission {
                 text => Some(serde_json::from_str(text)?),
             },
             banned: row.try_get::<i64, _>(15)? != 0,
+            seeds: match row.try_get(16)? {
+                "" => None,
+                text => Some(serde_json::from_str(text)?),
+            },
+            folded: row.try_get::<i64, _>(17)? != 0,
         })
     }
 }

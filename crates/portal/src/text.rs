@@ -4,6 +4,7 @@
 //! here is only what no name or note needs.
 
 use unicode_normalization::UnicodeNormalization;
+use unicode_security::skeleton;
 use url::Url;
 
 /// A text of one line in Unicode's composed form, without white space at its ends.
@@ -47,6 +48,17 @@ pub fn address(field: &str, text: &str) -> Result<String, String> {
 pub fn folded(name: &str) -> String {
     let folded = name.nfkc().collect::<String>().to_lowercase().nfkc().collect::<String>();
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What a name looks like, as far as UTS 39 knows ("skeleton"): names with one of these in common cannot be told apart
+/// by the eye. One is of the name in lower case, one of the name as it is written, where that differs: a capital I looks
+/// like a small l, and a capital O like a zero.
+pub fn skeletons(name: &str) -> Vec<String> {
+    let written = name.nfkc().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut skeletons: Vec<String> =
+        [folded(name), written].iter().map(|form| skeleton(form).collect::<String>().to_lowercase()).collect();
+    skeletons.dedup();
+    skeletons
 }
 
 fn checked(
@@ -122,6 +134,24 @@ mod tests {
             assert!(address("paper", text).is_err(), "{text}");
         }
         assert!(address("paper", "https://user:pass@example.org/").is_err());
+    }
+
+    #[test]
+    fn names_that_look_alike_share_a_skeleton() {
+        let alike = |a: &str, b: &str| skeletons(a).iter().any(|one| skeletons(b).contains(one));
+        for (a, b) in [
+            ("Team One", "T\u{435}am On\u{435}"),
+            ("paypal", "p\u{430}ypa1"),
+            ("Ill", "lll"),
+            ("modern", "modem"),
+            ("Lab 0", "Lab O"),
+            ("\u{391}\u{392}", "AB"),
+        ] {
+            assert!(alike(a, b) && alike(b, a), "{a} {b}: {:?} {:?}", skeletons(a), skeletons(b));
+        }
+        for (a, b) in [("Team One", "Team Two"), ("Jena", "Jina"), ("Ours", "Theirs")] {
+            assert!(!alike(a, b), "{a} {b}");
+        }
     }
 
     #[test]

@@ -17,15 +17,10 @@ use std::{
 
 use glae_api::{ExternalData, Metadata, Visibility};
 use portal::{
-    board::Boards,
+    board::{self, Boards},
     client::{Client, ClientError},
     clock::Clock,
-    config::{Config, Limits},
-    database::Source,
-    identity::Opening,
-    scoring::unpack,
-    state::Portal,
-    store::Location,
+    database::{Database, Source},
     submission::Submission,
 };
 use support::Postgres;
@@ -38,6 +33,14 @@ const RESTART: Duration = Duration::from_secs(60);
 #[test]
 fn on_sqlite() {
     Run::new("SQLite", None).run();
+}
+
+#[cfg(feature = "s3")]
+#[test]
+fn two_portals_on_postgres_and_s3() {
+    let (Some(server), Some(objects)) = (Postgres::start(true), support::Objects::start()) else { return };
+    let run = Run::new("PostgreSQL and S3, two portals", Some(server.fresh_database()));
+    Run { portals: 2, environment: objects.environment("crash", "NOLIST"), ..run }.run();
 }
 
 #[test]
@@ -55,8 +58,12 @@ struct Run {
     kills: usize,
     folder: TempDir,
     database: Option<String>,
-    /// Where the server listens, and how often it was started.
-    address: Mutex<(String, u32)>,
+    /// Servers behind one database; clients are shared out among them, and each kill takes the next one.
+    portals: usize,
+    /// What names their object store; empty for a folder.
+    environment: Vec<(&'static str, String)>,
+    /// Where each server listens, and how often it was started.
+    addresses: Mutex<Vec<(String, u32)>>,
     restarted: Condvar,
 }
 
@@ -80,7 +87,9 @@ impl Run {
             kills: size("GLAE_CRASH_KILLS", 2),
             folder: tempfile::tempdir().unwrap(),
             database,
-            address: Mutex::default(),
+            portals: 1,
+            environment: Vec::new(),
+            addresses: Mutex::default(),
             restarted: Condvar::new(),
         };
         let [site, public, boards] = ["site", "public", "data/boards"].map(|name| run.folder.path().join(name));
@@ -95,8 +104,9 @@ impl Run {
     }
 
     fn run(&self) {
-        let mut server = self.start();
-        let first = Client::new(&self.address.lock().unwrap().0, None);
+        *self.addresses.lock().unwrap() = vec![Default::default(); self.portals];
+        let mut servers: Vec<Child> = (0..self.portals).map(|portal| self.start(portal)).collect();
+        let first = Client::new(&self.addresses.lock().unwrap()[0].0, None);
         let tokens: Vec<_> =
             (0..self.clients).map(|client| first.create_team(&format!("Client {client}")).unwrap().token).collect();
         let started = Instant::now();
@@ -124,15 +134,18 @@ impl Run {
                 while let Ok(next) = acknowledgements.recv_timeout(moment.saturating_duration_since(Instant::now())) {
                     acknowledged.push(next);
                 }
-                server.kill().unwrap();
-                server.wait().unwrap();
-                server = self.start();
+                let portal = kill % self.portals;
+                servers[portal].kill().unwrap();
+                servers[portal].wait().unwrap();
+                servers[portal] = self.start(portal);
             }
             acknowledged.extend(acknowledgements);
         });
         let took = started.elapsed();
-        server.kill().unwrap();
-        server.wait().unwrap();
+        for server in &mut servers {
+            server.kill().unwrap();
+            server.wait().unwrap();
+        }
         self.check(&acknowledged);
         self.tell(acknowledged, took);
     }
@@ -152,9 +165,11 @@ impl Run {
             code: None,
             notes: String::new(),
             visibility: Visibility::Public,
+            seed: None,
         };
         for attempts in 1.. {
-            let (address, starts) = self.address.lock().unwrap().clone();
+            let portal = client % self.portals;
+            let (address, starts) = self.addresses.lock().unwrap()[portal].clone();
             let started = Instant::now();
             let server = Client::new(&address, Some(token.to_owned()));
             match server.submit(BOARD, &metadata, predictions.as_bytes(), &format!("{client}-{file}")) {
@@ -164,9 +179,9 @@ impl Run {
                 }
                 Err(ClientError::Refused(problem)) => panic!("client {client}, file {file}: {problem:?}"),
                 Err(ClientError::Broken(_)) => {
-                    let address = self.address.lock().unwrap();
-                    let same = |address: &mut (String, u32)| address.1 == starts;
-                    let (_address, waited) = self.restarted.wait_timeout_while(address, RESTART, same).unwrap();
+                    let addresses = self.addresses.lock().unwrap();
+                    let same = |addresses: &mut Vec<(String, u32)>| addresses[portal].1 == starts;
+                    let (_addresses, waited) = self.restarted.wait_timeout_while(addresses, RESTART, same).unwrap();
                     assert!(!waited.timed_out(), "the server was not started again");
                 }
             }
@@ -178,18 +193,15 @@ impl Run {
     fn check(&self, acknowledged: &[Acknowledged]) {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let portal = Portal::open(self.config(), Opening::Existing).await.unwrap();
-            let boards: &Boards = &portal.boards;
-            let stored = Submission::all(&portal.database).await.unwrap();
+            let database = Database::find(&self.source()).await.unwrap().unwrap();
+            let boards: Boards = board::load(&self.path("public"), &self.path("data")).unwrap();
+            let stored = Submission::all(&database).await.unwrap();
             assert_eq!(acknowledged.len(), self.clients * self.files);
             // All clients went on until they were acknowledged, so there must be no other, and none twice.
             assert_eq!(stored.len(), acknowledged.len());
             for wanted in acknowledged {
                 let found = stored.iter().find(|submission| submission.id == wanted.id).expect("acknowledged and gone");
                 assert!((found.scores.mae.unwrap() - wanted.error).abs() < 1e-9);
-                let bytes = portal.store.get(&found.predictions).await.unwrap();
-                let content = unpack(&bytes, &found.predictions).unwrap();
-                assert_eq!(content.len(), self.ages(wanted.error).len());
             }
             let allowance = |team: &str| portal::quota::Allowance {
                 board: BOARD.to_owned(),
@@ -197,21 +209,25 @@ impl Run {
                 submissions: boards[BOARD].board.submissions_per_day,
                 failures: 20,
                 in_all: None,
-                now: portal.now(),
+                now: Clock::System.now(),
             };
             let mut used = 0;
             let mut teams: Vec<_> = stored.iter().map(|submission| submission.team.clone()).collect();
             teams.sort();
             teams.dedup();
             for team in &teams {
-                used += 1_000_000 - allowance(team).left(&portal.database).await.unwrap().submissions_left;
+                used += 1_000_000 - allowance(team).left(&database).await.unwrap().submissions_left;
             }
             // A run over midnight UTC starts a new count; then there is nothing to compare.
-            if stored.iter().all(|one| portal::clock::day(one.created) == portal::clock::day(portal.now())) {
+            if stored.iter().all(|one| portal::clock::day(one.created) == portal::clock::day(Clock::System.now())) {
                 assert_eq!(used as usize, stored.len(), "each was counted once");
             }
-            portal.database.close().await;
+            database.close().await;
         });
+        // Every file is there, and its content has the hash by which the submission names it.
+        let doctor = self.command(&["doctor", "--contents"]).output().unwrap();
+        let said = String::from_utf8_lossy(&doctor.stdout);
+        assert!(doctor.status.success(), "{said}{}", String::from_utf8_lossy(&doctor.stderr));
     }
 
     fn tell(&self, mut acknowledged: Vec<Acknowledged>, took: Duration) {
@@ -233,44 +249,40 @@ impl Run {
         );
     }
 
-    /// Starts the server and tells the clients where it listens.
-    fn start(&self) -> Child {
+    /// The program over this run's folders, database and store.
+    fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_portal"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--address-per-minute", "100000000"]);
-        command.args(["--token-per-minute", "100000000", "--teams-per-hour", "100000000"]);
-        for name in ["site", "public", "data"] {
+        command.args(words);
+        for name in ["public", "data"] {
             command.arg(format!("--{name}")).arg(self.path(name));
         }
-        command
-            .env_remove("GLAE_STORE")
-            .env_remove("DATABASE_URL")
-            .env_remove("GLAE_DATABASE_URL")
-            .stdout(Stdio::piped());
+        command.env_remove("GLAE_STORE").env_remove("DATABASE_URL").env_remove("GLAE_DATABASE_URL");
+        command.envs(self.environment.iter().map(|(name, value)| (*name, value)));
         if let Some(url) = &self.database {
             command.env("GLAE_DATABASE_URL", url);
         }
+        command
+    }
+
+    /// Starts a server and tells the clients where it listens.
+    fn start(&self, portal: usize) -> Child {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0", "--address-per-minute", "100000000"]);
+        command.args(["--token-per-minute", "100000000", "--teams-per-hour", "100000000"]);
+        command.arg("--site").arg(self.path("site")).stdout(Stdio::piped());
         let mut server = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on ").expect("the server starts").trim_end_matches('/');
-        let mut known = self.address.lock().unwrap();
-        *known = (address.to_owned(), known.1 + 1);
+        let mut known = self.addresses.lock().unwrap();
+        known[portal] = (address.to_owned(), known[portal].1 + 1);
         self.restarted.notify_all();
         server
     }
 
-    fn config(&self) -> Config {
-        let data = self.path("data");
-        Config {
-            public: self.path("public"),
-            database: match &self.database {
-                Some(url) => Source::Postgres(url.clone()),
-                None => Source::Sqlite(data.join("portal.sqlite")),
-            },
-            store: Location::Folder(data.join("predictions")),
-            limits: Limits::default(),
-            clock: Clock::System,
-            data,
+    fn source(&self) -> Source {
+        match &self.database {
+            Some(url) => Source::Postgres(url.clone()),
+            None => Source::Sqlite(self.path("data").join("portal.sqlite")),
         }
     }
 

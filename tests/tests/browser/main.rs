@@ -8,6 +8,7 @@ mod access;
 mod batch;
 mod board;
 mod camera;
+mod contest;
 mod devices;
 mod downloads;
 mod estimates;
@@ -49,7 +50,7 @@ type Journey = for<'a> fn(&'a Session) -> Pin<Box<dyn Future<Output = Result<()>
 
 /// The journeys in the order in which they run: cheap ones first. The privacy of photographs is judged by all requests
 /// before the leaderboard's, which do send files; the console is looked at when all is over but the server's end.
-const JOURNEYS: [(&str, Journey); 50] = [
+const JOURNEYS: [(&str, Journey); 51] = [
     ("the_page_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::before_a_photo(session))),
     ("about_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::about(session))),
     ("tiny_network_on_the_cpu_gives_the_native_numbers", |session| Box::pin(estimates::tiny_on_cpu(session))),
@@ -89,6 +90,7 @@ const JOURNEYS: [(&str, Journey); 50] = [
     ("nothing_but_plain_requests_to_our_own_server", |session| Box::pin(witness::privacy(session))),
     ("boards_fit_phone_and_desk_in_light_and_dark", |session| Box::pin(board::looks(session))),
     ("a_file_is_scored_submitted_and_withdrawn_by_keyboard", |session| Box::pin(board::submit(session))),
+    ("a_contest_from_its_board_to_its_citation", |session| Box::pin(contest::whole(session))),
     ("two_methods_are_compared", |session| Box::pin(board::compare(session))),
     ("nothing_is_sent_of_a_score_on_ones_own_truth", |session| Box::pin(board::own_truth(session))),
     ("ids_with_a_folder_too_many_are_one_click_away", |session| Box::pin(board::folder_in_ids(session))),

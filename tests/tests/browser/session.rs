@@ -172,7 +172,7 @@ impl Session {
 }
 
 /// Starts a program and returns what follows `marker` in the first line of its output that has it.
-async fn spawn_and_read(mut command: Command, marker: &str) -> Result<(Child, String)> {
+pub(crate) async fn spawn_and_read(mut command: Command, marker: &str) -> Result<(Child, String)> {
     let program = Path::new(command.as_std().get_program()).display().to_string();
     let mut child = command
         .stdin(Stdio::null())

@@ -18,12 +18,18 @@ pub enum Source {
 pub enum Document<'a> {
     /// The list of boards.
     Boards,
-    /// A board with its rows.
-    Board(&'a str),
+    /// A board with some of its rows: from which place, the first being 0, and how many. A static copy has all of them.
+    Board(&'a str, usize, usize),
     /// The public truth of a board.
     Truth(&'a str),
     /// The full report of a row: board, row.
     Report(&'a str, &'a str),
+    /// A frozen ranking of a board.
+    Frozen(&'a str, i64),
+    /// The comparison of two rows: board, row, another row. A static copy has it if the first is the better one.
+    Comparison(&'a str, &'a str, &'a str),
+    /// How to cite it.
+    Citation(&'a str, i64),
 }
 
 impl Document<'_> {
@@ -31,8 +37,23 @@ impl Document<'_> {
     pub fn at(self, source: Source) -> String {
         let (path, extension) = match self {
             Self::Boards => ("boards".to_owned(), ".json"),
-            Self::Board(board) => (format!("boards/{}", segment(board)), ".json"),
+            Self::Board(board, from, limit) => {
+                let part = match source {
+                    Source::Server => format!("?from={from}&limit={limit}"),
+                    Source::Files => String::new(),
+                };
+                (format!("boards/{}{part}", segment(board)), ".json")
+            }
             Self::Truth(board) => (format!("boards/{}/truth", segment(board)), ".csv"),
+            Self::Frozen(board, number) => (format!("boards/{}/frozen/{number}", segment(board)), ".json"),
+            Self::Citation(board, number) => (format!("boards/{}/frozen/{number}/citation", segment(board)), ".bib"),
+            Self::Comparison(board, a, b) => {
+                let (board, a, b) = (segment(board), segment(a), segment(b));
+                match source {
+                    Source::Server => (format!("boards/{board}/compare?a={a}&b={b}"), ""),
+                    Source::Files => (format!("boards/{board}/compare/{a}/{b}"), ".json"),
+                }
+            }
             Self::Report(board, row) => (format!("boards/{}/rows/{}/report", segment(board), segment(row)), ".json"),
         };
         format!("{ROOT}/{path}{}", if source == Source::Files { extension } else { "" })
@@ -68,6 +89,11 @@ mod tests {
     fn a_static_copy_has_file_names() {
         assert_eq!(Document::Boards.at(Source::Server), "/api/v1/boards");
         assert_eq!(Document::Boards.at(Source::Files), "/api/v1/boards.json");
+        assert_eq!(Document::Board("cacd", 100, 50).at(Source::Server), "/api/v1/boards/cacd?from=100&limit=50");
+        assert_eq!(Document::Board("cacd", 100, 50).at(Source::Files), "/api/v1/boards/cacd.json");
+        assert_eq!(Document::Comparison("cacd", "a", "b").at(Source::Server), "/api/v1/boards/cacd/compare?a=a&b=b");
+        assert_eq!(Document::Comparison("cacd", "a", "b").at(Source::Files), "/api/v1/boards/cacd/compare/a/b.json");
+        assert_eq!(Document::Citation("cacd", 2).at(Source::Files), "/api/v1/boards/cacd/frozen/2/citation.bib");
         assert_eq!(Document::Truth("cacd").at(Source::Files), "/api/v1/boards/cacd/truth.csv");
         assert_eq!(Document::Report("cacd", "glae").at(Source::Server), "/api/v1/boards/cacd/rows/glae/report");
         assert_eq!(Document::Report("cacd", "glae").at(Source::Files), "/api/v1/boards/cacd/rows/glae/report.json");

@@ -1,5 +1,7 @@
 //! One board: what it measures, its ranking, its charts, and the visitor's own file.
 
+use std::collections::HashSet;
+
 use glae_api::{Board, BoardPage as Page, Truth};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -8,13 +10,21 @@ use web_sys::File;
 use super::address::Document;
 use super::charts::Charts;
 use super::compare::Compare;
+use super::contest::ContestPart;
 use super::desk::Desk;
 use super::format::{counted, truth, truth_sentence, web_address};
 use super::own::OwnRows;
+use super::records::Records;
 use super::score::Score;
 use super::submit::Submit;
 use super::table::Ranking;
 use crate::scoring::Scoring;
+
+/// Rows of a ranking that are fetched at once.
+const PART: usize = 100;
+
+/// Rows that the server gives at once at most.
+const MOST_AT_ONCE: usize = 1_000;
 
 /// Everything known on a board's page; copies are cheap and all mean the same one.
 #[derive(Clone, Copy)]
@@ -60,8 +70,9 @@ impl Here {
     /// may be before an answer of the server calls for it.
     pub(super) fn reload(self) {
         let Some(id) = self.id.try_get_value() else { return };
+        let loaded = self.page.with_untracked(|page| page.as_ref().map_or(0, |page| page.board.rows.len()));
         spawn_local(async move {
-            match self.desk.read::<Page>(Document::Board(&id)).await {
+            match self.desk.read::<Page>(Document::Board(&id, 0, loaded.clamp(PART, MOST_AT_ONCE))).await {
                 Ok(page) => {
                     self.failure.try_set(None);
                     self.page.try_set(Some(page));
@@ -72,6 +83,27 @@ impl Here {
                 Err(failure) => {
                     self.failure.try_set(Some(failure.sentence()));
                 }
+            }
+        });
+    }
+}
+
+impl Here {
+    /// Fetches the next rows of a long ranking and adds them.
+    pub(super) fn more(self) {
+        let Some(id) = self.id.try_get_value() else { return };
+        let loaded = self.page.with_untracked(|page| page.as_ref().map_or(0, |page| page.board.rows.len()));
+        spawn_local(async move {
+            match self.desk.read::<Page>(Document::Board(&id, loaded, PART)).await {
+                Ok(next) => drop(self.page.try_update(|page| {
+                    let Some(page) = page else { return };
+                    // Rows may have come or gone meanwhile: none twice.
+                    let known: HashSet<String> = page.board.rows.iter().map(|row| row.id.clone()).collect();
+                    page.board.rows.extend(next.board.rows.into_iter().filter(|row| !known.contains(&row.id)));
+                    page.standings.extend(next.standings);
+                    page.total = next.total;
+                })),
+                Err(failure) => drop(self.failure.try_set(Some(failure.sentence()))),
             }
         });
     }
@@ -119,7 +151,9 @@ fn Contents() -> impl IntoView {
     view! {
         <article class="board" data-testid="board" data-board=here.id.get_value()>
             <Head board/>
+            <ContestPart/>
             <Ranking/>
+            <Records/>
             <OwnRows/>
             <Charts/>
             <Score/>

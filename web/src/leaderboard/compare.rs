@@ -1,12 +1,11 @@
 //! Which of two methods is better, by paired bootstrap on the same images.
 
-use glae_api::Truth;
+use glae_api::{COMPARED, Truth};
 use glae_metrics::Comparison;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::address::{endpoint, segment};
-use super::api::Call;
+use super::address::Document;
 use super::board::Here;
 use super::format::{counted, whole};
 use super::verdict::sentence;
@@ -19,7 +18,9 @@ pub(super) fn Compare() -> impl IntoView {
         here.page.with(|page| {
             let rows = page.as_ref().map(|page| page.board.rows.as_slice()).unwrap_or_default();
             let stored = rows.iter().filter(|row| row.predictions.is_some());
-            stored.map(|row| (row.id.clone(), row.method.clone())).collect::<Vec<_>>()
+            // A copy holds the comparisons of the best ones.
+            let most = if here.desk.is_copy() { COMPARED } else { usize::MAX };
+            stored.take(most).map(|row| (row.id.clone(), row.method.clone())).collect::<Vec<_>>()
         })
     });
     let is_possible = here.board().truth != Truth::Yours;
@@ -32,11 +33,7 @@ pub(super) fn Compare() -> impl IntoView {
                     "Both predicted the same images, so the images are drawn again and again in pairs. The interval holds 95 %
                     of the differences."
                 </p>
-                {move || if here.desk.is_copy() {
-                    view! { <p class="hint">"This is a static copy of the leaderboard; comparing needs its server."</p> }.into_any()
-                } else {
-                    view! { <Pair rows/> }.into_any()
-                }}
+                <Pair rows/>
             </section>
         </Show>
     }
@@ -54,12 +51,17 @@ fn Pair(
     let verdict = RwSignal::new(None::<Result<Vec<String>, String>>);
     let busy = RwSignal::new(false);
     let compare = move |_| {
-        let (first, second) = (a.get_untracked(), b.get_untracked());
+        let (mut first, mut second) = (a.get_untracked(), b.get_untracked());
         if first == second {
             return verdict.set(Some(Err("Choose two different methods.".into())));
         }
         if busy.get_untracked() {
             return;
+        }
+        // A copy has each pair once, the better one first; the verdict is the same either way.
+        let place = |id: &str| rows.with_untracked(|rows| rows.iter().position(|row| row.0 == id));
+        if here.desk.is_copy() && place(&second) < place(&first) {
+            std::mem::swap(&mut first, &mut second);
         }
         busy.set(true);
         verdict.set(None);
@@ -69,10 +71,7 @@ fn Pair(
         let (name_a, name_b) = (name(&first), name(&second));
         let board = here.id.get_value();
         spawn_local(async move {
-            let query = format!("?a={}&b={}", segment(&first), segment(&second));
-            let address = endpoint(&["boards", &board, "compare"]) + &query;
-            let token = here.desk.token();
-            let answer = Call::get(&address, token.as_deref()).value::<Comparison>().await;
+            let answer = here.desk.read::<Comparison>(Document::Comparison(&board, &first, &second)).await;
             busy.try_set(false);
             verdict.try_set(Some(answer.map(|it| said(&it, &name_a, &name_b)).map_err(|failure| failure.sentence())));
         });

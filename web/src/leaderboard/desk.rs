@@ -12,6 +12,9 @@ use crate::storage::{lasting, of_the_tab, read, write};
 /// The name under which a team's token is kept in the browser.
 const KEPT: &str = "glae-team";
 
+/// The name under which a token is kept that the server has refused: it may be the only copy.
+const REFUSED: &str = "glae-team-refused";
+
 /// Handle to it all; copies are cheap and all mean the same one.
 #[derive(Clone, Copy)]
 pub(super) struct Desk {
@@ -19,6 +22,8 @@ pub(super) struct Desk {
     pub(super) source: RwSignal<Option<Source>>,
     /// The team's token.
     pub(super) team: RwSignal<Option<Token>>,
+    /// A token that the server has refused, until the visitor decides what becomes of it.
+    pub(super) refused: RwSignal<Option<Token>>,
     /// A token that was just made, until its owner has kept it: it is shown this once, so it must outlast a look at
     /// another page.
     pub(super) fresh: RwSignal<Option<Token>>,
@@ -35,6 +40,7 @@ impl Desk {
         Self {
             source: RwSignal::new(None),
             team: RwSignal::new(team),
+            refused: RwSignal::new(read([of_the_tab(), lasting()], REFUSED).and_then(|text| from_json::<Token>(&text))),
             fresh: RwSignal::new(None),
             drafts: Drafts::new(),
         }
@@ -67,6 +73,35 @@ impl Desk {
         read([lasting(), None], KEPT).is_some()
     }
 
+    /// Puts a token aside that the server has refused: it may have been replaced, or the server may be another one.
+    pub(super) fn refuse(self) {
+        let Some(token) = self.team.get_untracked() else { return };
+        let text = json(&token, false);
+        if self.is_remembered() {
+            write(lasting(), REFUSED, Some(&text));
+        }
+        write(of_the_tab(), REFUSED, Some(&text));
+        self.refused.set(Some(token));
+        for storage in [of_the_tab(), lasting()] {
+            write(storage, KEPT, None);
+        }
+        self.team.set(None);
+    }
+
+    /// Uses the refused token again, or forgets it.
+    pub(super) fn decide(self, again: bool) {
+        let token = self.refused.get_untracked();
+        let remembered = read([lasting(), None], REFUSED).is_some();
+        for storage in [of_the_tab(), lasting()] {
+            write(storage, REFUSED, None);
+        }
+        self.refused.set(None);
+        if let Some(token) = token.filter(|_| again) {
+            self.sign_in(token);
+            self.remember(remembered);
+        }
+    }
+
     /// Forgets the token everywhere.
     pub(super) fn sign_out(self) {
         for storage in [of_the_tab(), lasting()] {
@@ -87,7 +122,7 @@ impl Desk {
             let address = document.at(source);
             let (answered, json) = match Call::get(&address, token.as_deref()).answer().await {
                 Err(failure) if failure.status == 401 && token.is_some() => {
-                    self.sign_out();
+                    self.refuse();
                     Call::get(&address, None).answer().await?
                 }
                 other => other?,

@@ -29,7 +29,9 @@ pub struct Draft {
     pub code: String,
     /// Anything else.
     pub notes: String,
-    /// Whether everybody may see it.
+    /// The seed of the training run.
+    pub seed: String,
+    /// Whether it is seen without the team's token.
     pub public: bool,
 }
 
@@ -48,6 +50,8 @@ pub enum Field {
     Parameters,
     /// Whether other faces were learned from.
     External,
+    /// The seed of the training run.
+    Seed,
     /// Address of the paper.
     Paper,
     /// Address of the code.
@@ -67,6 +71,7 @@ impl Field {
             "backbone" => Self::Backbone,
             "parameters_millions" => Self::Parameters,
             "external_data" => Self::External,
+            "seed" => Self::Seed,
             "paper" => Self::Paper,
             "code" => Self::Code,
             "notes" => Self::Notes,
@@ -88,6 +93,7 @@ impl Draft {
             paper: row.paper.clone().unwrap_or_default(),
             code: row.code.clone().unwrap_or_default(),
             notes: row.notes.clone(),
+            seed: row.seed.map(|seed| seed.to_string()).unwrap_or_default(),
             public: row.visibility == Visibility::Public,
         }
     }
@@ -122,6 +128,8 @@ impl Draft {
             parameters.is_err(),
         );
         refuse(Field::External, "Say whether the method learned from other faces.", self.external.is_none());
+        let seed = optional(&self.seed, |text| text.parse().ok());
+        refuse(Field::Seed, "Give a whole number from 0, or leave this empty.", seed.is_err());
         let address = |text: &str| {
             optional(text, |text| web_address(text).filter(|address| address.len() <= 500).map(str::to_owned))
         };
@@ -129,8 +137,8 @@ impl Draft {
         refuse(Field::Paper, "Give an address that begins with https://, or leave this empty.", paper.is_err());
         refuse(Field::Code, "Give an address that begins with https://, or leave this empty.", code.is_err());
         refuse(Field::Notes, "Shorten the notes to 2,000 characters.", longer(&self.notes, 2000));
-        match (year, parameters, self.external, paper, code) {
-            (Ok(year), Ok(parameters_millions), Some(external), Ok(paper), Ok(code)) if wrong.is_empty() => {
+        match (year, parameters, self.external, seed, paper, code) {
+            (Ok(year), Ok(parameters_millions), Some(external), Ok(seed), Ok(paper), Ok(code)) if wrong.is_empty() => {
                 Ok(Metadata {
                     method: self.method.trim().into(),
                     authors: self.authors.trim().into(),
@@ -142,6 +150,7 @@ impl Draft {
                     code,
                     notes: self.notes.trim().into(),
                     visibility: if self.public { Visibility::Public } else { Visibility::Private },
+                    seed,
                 })
             }
             _ => Err(wrong),

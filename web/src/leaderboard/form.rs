@@ -32,12 +32,13 @@ pub(super) fn MetadataFields(
         {text(Field::Backbone, "Backbone", "As in “ResNet-18”.", |draft| &mut draft.backbone)}
         {text(Field::Parameters, "Parameters in millions", "As in “11.7”.", |draft| &mut draft.parameters)}
         <ExternalField prefix draft wrong/>
+        {text(Field::Seed, "Seed", "Of the training run. Seeds of one method become one row, with mean and deviation.", |draft| &mut draft.seed)}
         {text(Field::Paper, "Paper", "An address that begins with https://.", |draft| &mut draft.paper)}
         {text(Field::Code, "Code", "An address that begins with https://.", |draft| &mut draft.code)}
         {text(Field::Notes, "Notes", "", |draft| &mut draft.notes)}
         <fieldset>
             <legend>"Who may see it"</legend>
-            {[(false, "Only your team, until you publish it"), (true, "Everybody, at once")].map(|(public, label)| view! {
+            {[(false, "Only your team, until you publish it"), (true, "All visitors, at once")].map(|(public, label)| view! {
                 <label class="choice">
                     <input
                         type="radio"
@@ -110,7 +111,7 @@ fn TextField(
             write(input.value());
         };
         let mode = match field {
-            Field::Year => "numeric",
+            Field::Year | Field::Seed => "numeric",
             Field::Parameters => "decimal",
             Field::Paper | Field::Code => "url",
             _ => "text",

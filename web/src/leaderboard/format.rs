@@ -87,7 +87,7 @@ pub fn truth(truth: Truth) -> &'static str {
 pub fn truth_sentence(truth: Truth) -> &'static str {
     match truth {
         Truth::Public => {
-            "Everybody may read it. Your file is scored in this browser; the server scores it again when you submit."
+            "It may be downloaded. Your file is scored in this browser; the server scores it again when you submit."
         }
         Truth::Hidden => {
             "Only the server has it. This page checks the format of your file; the server scores it when you submit."

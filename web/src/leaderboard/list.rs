@@ -31,6 +31,9 @@ pub(super) fn BoardsPage() -> impl IntoView {
                 age counts as much as a common one. MAE, averaged over images, stands beside it."
             </p>
         </section>
+        <p class="hint">
+            <a href="/submissions">"Your submissions"</a> " " <a href="/organise">"For organisers"</a>
+        </p>
         {move || match boards.get() {
             None => view! { <p class="hint" role="status">"Loading the boards"</p> }.into_any(),
             Some(Err(sentence)) => view! {

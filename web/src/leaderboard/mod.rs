@@ -1,7 +1,8 @@
 //! The pages "Leaderboard": the list of boards, and a board with its ranking, its charts and the visitor's own file.
 //!
 //! A program of its own. Reading order: `program`, `list` and `board` (the two pages), `table`, `charts`, `score` (the
-//! visitor's file), `report`, `submit`, `own` and `compare`. Everything that needs no browser is public here and tested by
+//! visitor's file), `report`, `submit`, `own` and `compare`; `contest` and `records` where there are such; the pages `mine` (a team's own)
+//! and `organise`. Everything that needs no browser is public here and tested by
 //! a plain `cargo test`.
 
 pub mod address;
@@ -14,6 +15,8 @@ mod board;
 mod charts;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod compare;
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
+mod contest;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod desk;
 pub mod draft;
@@ -29,13 +32,23 @@ pub mod format;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod list;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
+mod mine;
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
+mod organise;
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
+mod organised;
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod own;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod problems;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod program;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
+mod records;
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod report;
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
+mod rules;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod scatter;
@@ -50,6 +63,9 @@ mod submit;
 mod table;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod team;
+pub mod time;
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
+mod tokens;
 pub mod verdict;
 
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]

@@ -1,6 +1,6 @@
 //! The team's own rows: change, publish, withdraw.
 
-use glae_api::{Metadata, Origin, Row, Visibility};
+use glae_api::{MetadataChange, Origin, Row, Visibility};
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -72,12 +72,8 @@ fn OwnRow(
     let stored = StoredValue::new(row.clone());
 
     let publish = move |_| {
-        let draft = Draft { public: !is_public, ..Draft::of(&stored.get_value()) };
-        match draft.read() {
-            Ok(metadata) => change(here, stored.get_value().id, metadata, said),
-            // What the server holds is in order, unless its rules became stricter.
-            Err(_) => unfolded.set(Some((stored.get_value().id, Fold::Editing))),
-        }
+        let visibility = Some(if is_public { Visibility::Private } else { Visibility::Public });
+        change(here, stored.get_value().id, MetadataChange { visibility, ..MetadataChange::default() }, said);
     };
     let fold = Memo::new(move |_| {
         unfolded.with(|open| open.as_ref().filter(|(id, _)| stored.with_value(|row| row.id == *id)).map(|open| open.1))
@@ -133,7 +129,7 @@ fn Edit(
     let save = move |event: SubmitEvent| {
         event.prevent_default();
         match draft.get_untracked().read() {
-            Ok(metadata) => change(here, id.get_value(), metadata, said),
+            Ok(metadata) => change(here, id.get_value(), metadata.into(), said),
             Err(fields) => show_wrong("edit", wrong, fields),
         }
     };
@@ -178,12 +174,12 @@ fn Confirm(
     }
 }
 
-/// Sends new metadata for a row.
-fn change(here: Here, id: String, metadata: Metadata, said: Said) {
+/// Sends what changes of a row.
+fn change(here: Here, id: String, change: MetadataChange, said: Said) {
     spawn_local(async move {
         let token = here.desk.token();
         let address = endpoint(&["submissions", &id]);
-        let body = Body::Json(json(&metadata, false));
+        let body = Body::Json(json(&change, false));
         let answer = Call::send("PATCH", &address, token.as_deref(), body).value::<Row>().await;
         if answer.is_ok() {
             here.desk.drafts.keep(&id, None);

@@ -12,16 +12,27 @@ use web_sys::{Event, HtmlElement};
 use super::board::OneBoard;
 use super::desk::Desk;
 use super::list::BoardsPage;
-use crate::boards::{BOARD, HERE, HIDE, HOST, SHOW};
+use super::mine::MinePage;
+use super::organise::OrganisePage;
+use crate::boards::{BOARD, HERE, HIDE, HOST, PLACE, SHOW};
 
 thread_local! {
     static SHOWN: RefCell<Option<Shown>> = const { RefCell::new(None) };
 }
 
+/// A page of this program.
+#[derive(Clone, PartialEq)]
+enum Where {
+    Boards,
+    Board(String),
+    Mine,
+    Organise,
+}
+
 /// What is in the element now. Goes with it.
 struct Shown {
     host: HtmlElement,
-    board: RwSignal<Option<String>>,
+    place: RwSignal<Where>,
     _mounted: Box<dyn Any>,
     /// Of the signal.
     _owner: Owner,
@@ -43,17 +54,22 @@ pub fn run() {
 fn look(desk: Desk) {
     let Some(host) = document().get_element_by_id(HOST) else { return };
     let host: HtmlElement = host.unchecked_into();
-    let board = host.get_attribute(BOARD);
+    let place = match (host.get_attribute(PLACE).as_deref(), host.get_attribute(BOARD)) {
+        (Some("organise"), _) => Where::Organise,
+        (Some("submissions"), _) => Where::Mine,
+        (_, Some(board)) => Where::Board(board),
+        (_, None) => Where::Boards,
+    };
     // Nobody else may hold the old one while signals run.
-    let same = SHOWN.with_borrow(|shown| shown.as_ref().filter(|shown| shown.host == host).map(|shown| shown.board));
+    let same = SHOWN.with_borrow(|shown| shown.as_ref().filter(|shown| shown.host == host).map(|shown| shown.place));
     match same {
-        Some(signal) => signal.set(board),
+        Some(signal) => signal.set(place),
         None => {
             drop(SHOWN.take());
             let owner = Owner::new();
-            let signal = owner.with(|| RwSignal::new(board));
-            let mounted = Box::new(mount_to(host.clone(), move || view! { <Place board=signal desk/> }));
-            SHOWN.set(Some(Shown { host, board: signal, _mounted: mounted, _owner: owner }));
+            let signal = owner.with(|| RwSignal::new(place));
+            let mounted = Box::new(mount_to(host.clone(), move || view! { <Place place=signal desk/> }));
+            SHOWN.set(Some(Shown { host, place: signal, _mounted: mounted, _owner: owner }));
         }
     }
     if let Ok(event) = Event::new(HERE) {
@@ -63,15 +79,17 @@ fn look(desk: Desk) {
 
 #[component]
 fn Place(
-    /// Which board; the list of all where there is none.
-    board: RwSignal<Option<String>>,
+    /// Which page.
+    place: RwSignal<Where>,
     /// What all pages know.
     desk: Desk,
 ) -> impl IntoView {
     provide_context(desk);
-    let board = Memo::new(move |_| board.get());
-    move || match board.get() {
-        Some(id) => view! { <OneBoard id/> }.into_any(),
-        None => view! { <BoardsPage/> }.into_any(),
+    let place = Memo::new(move |_| place.get());
+    move || match place.get() {
+        Where::Board(id) => view! { <OneBoard id/> }.into_any(),
+        Where::Boards => view! { <BoardsPage/> }.into_any(),
+        Where::Mine => view! { <MinePage/> }.into_any(),
+        Where::Organise => view! { <OrganisePage/> }.into_any(),
     }
 }

@@ -19,6 +19,8 @@ pub(crate) fn row(name: &str) -> Row {
         scores: Scores::default(),
         predictions: None,
         visibility: Visibility::Public,
+        seed: None,
+        seeds: None,
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use std::collections::HashMap;
+
 use glae_api::{Board, Column, Row};
 
 /// What the table can be sorted by.
@@ -82,10 +84,22 @@ pub fn columns(board: &Board) -> Vec<Column> {
     std::iter::once(board.primary).chain(mae).chain(others).collect()
 }
 
-/// The place of a row by a column, from 1: one more than the number of better rows. `None` without a number.
-pub fn rank(row: &Row, rows: &[Row], column: Column) -> Option<usize> {
-    column.of(&row.scores)?;
-    Some(1 + rows.iter().filter(|other| column.compare(&other.scores, &row.scores).is_lt()).count())
+/// The places of rows by a column, by their ids, from 1: one more than the number of better rows. Rows without a number
+/// have none.
+pub fn ranks(rows: &[Row], column: Column) -> HashMap<String, usize> {
+    let mut order: Vec<&Row> = rows.iter().filter(|row| column.of(&row.scores).is_some()).collect();
+    order.sort_by(|a, b| column.compare(&a.scores, &b.scores));
+    let mut ranks = HashMap::with_capacity(order.len());
+    let mut before: Option<(&Row, usize)> = None;
+    for (number, row) in (1..).zip(order) {
+        let rank = match before {
+            Some((other, rank)) if column.compare(&other.scores, &row.scores).is_eq() => rank,
+            _ => number,
+        };
+        ranks.insert(row.id.clone(), rank);
+        before = Some((row, rank));
+    }
+    ranks
 }
 
 #[cfg(test)]
@@ -152,7 +166,8 @@ mod tests {
     fn equal_rows_share_a_rank() {
         let mut rows = rows();
         rows.push(Row { id: "twin".into(), ..rows[0].clone() });
-        let ranks: Vec<_> = rows.iter().map(|row| rank(row, &rows, Column::Cmae)).collect();
+        let ranks = ranks(&rows, Column::Cmae);
+        let ranks: Vec<_> = rows.iter().map(|row| ranks.get(&row.id).copied()).collect();
         assert_eq!(ranks, [Some(2), None, Some(1), Some(2)]);
     }
 }

@@ -121,7 +121,7 @@ fn Open() -> impl IntoView {
                 }
                 Err(failure) => {
                     if failure.status == 401 {
-                        here.desk.sign_out();
+                        here.desk.refuse();
                     }
                     let about = Field::named_in(&failure.detail);
                     let remedy = failure.detail.clone();
@@ -175,7 +175,7 @@ fn state(progress: &Progress) -> &'static str {
 fn done(here: Here, submitted: Submitted) -> impl IntoView {
     let Submitted { row, rank, quota } = submitted;
     let seen = match row.visibility {
-        glae_api::Visibility::Public => "Everybody can see it.",
+        glae_api::Visibility::Public => "It is public.",
         glae_api::Visibility::Private => "Only your team can see it until you publish it.",
     };
     let primary = here.board().primary.label();

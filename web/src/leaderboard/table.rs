@@ -1,12 +1,12 @@
 //! The ranking.
 
-use glae_api::{Board, Column, ExternalData, Origin, Row, Visibility};
+use glae_api::{Board, Column, ExternalData, Origin, Row, Standing, Visibility};
 use leptos::prelude::*;
 
 use super::board::Here;
 use super::filter::External;
-use super::format::{UNKNOWN, cell, counted, day, web_address};
-use super::sort::{Key, Sort, columns, rank};
+use super::format::{UNKNOWN, cell, counted, day, web_address, whole};
+use super::sort::{Key, Sort, columns, ranks};
 
 /// The filter and the table.
 #[component]
@@ -20,14 +20,22 @@ pub(super) fn Ranking() -> impl IntoView {
     let body = {
         let columns = columns.clone();
         move || {
-            let all = here.page.with(|page| page.as_ref().map(|page| page.board.rows.clone()).unwrap_or_default());
-            let mut shown: Vec<Row> = all.iter().filter(|row| external.get().admits(row)).cloned().collect();
-            sort.get().apply(&mut shown);
+            let (wanted, order) = (external.get(), sort.get());
+            let (mut shown, ranks, standings) = here.page.with(|page| {
+                let Some(page) = page else { return Default::default() };
+                let rows: Vec<Row> = page.board.rows.iter().filter(|row| wanted.admits(row)).cloned().collect();
+                (rows, ranks(&page.board.rows, columns[0]), page.standings.clone())
+            });
+            order.apply(&mut shown);
             if shown.is_empty() {
                 let span = columns.len() + 6;
                 return view! { <tr><td class="nothing" colspan=span>"No method to show."</td></tr> }.into_any();
             }
-            shown.into_iter().map(|row| line(here, row, &all, &columns)).collect_view().into_any()
+            let line = |row: Row| {
+                let (rank, standing) = (ranks.get(&row.id).copied(), standings.get(&row.id).and_then(said));
+                line(here, row, rank, standing, &columns)
+            };
+            shown.into_iter().map(line).collect_view().into_any()
         }
     };
     view! {
@@ -51,6 +59,7 @@ pub(super) fn Ranking() -> impl IntoView {
                     <tbody>{body}</tbody>
                 </table>
             </div>
+            <More/>
         </section>
     }
 }
@@ -116,12 +125,74 @@ fn heading(label: String, key: Key, sort: RwSignal<Sort>, number: bool) -> impl 
     }
 }
 
-fn line(here: Here, row: Row, all: &[Row], columns: &[Column]) -> impl IntoView + use<> {
+/// What there is below a long ranking: its length, the team's own place, and the next rows.
+#[component]
+fn More() -> impl IntoView {
+    let here = expect_context::<Here>();
+    let length = Memo::new(move |_| {
+        here.page.with(|page| {
+            let page = page.as_ref()?;
+            let (shown, total) = (page.board.rows.len(), page.total? as usize);
+            (shown < total).then_some((shown, total, page.own_rank))
+        })
+    });
+    move || {
+        length.get().map(|(shown, total, own)| {
+        let own = own.map(|rank| format!(" Your team's best stands at place {}.", whole(rank.into())));
+        let sentence = format!(
+            "{} of {} are shown; headings sort what is shown.{}",
+            whole(shown as u64),
+            counted(total as u64, "method", "methods"),
+            own.unwrap_or_default()
+        );
+        view! {
+            <p class="hint" data-testid="ranking-length">{sentence}</p>
+            <button type="button" class="button secondary" data-testid="more-rows" on:click=move |_| here.more()>"Show more methods"</button>
+        }
+    })
+    }
+}
+
+/// What there is to say about a row beside its numbers.
+fn said(standing: &Standing) -> Option<String> {
+    let coverage = standing.coverage.map(|[predicted, all]| format!("{predicted} of {all} images"));
+    let unranked = standing.unranked.as_deref().map(|why| match why {
+        "equals-truth" => "not ranked: equals a public truth".to_owned(),
+        "incomplete" => "not ranked: images are missing".to_owned(),
+        "hidden" => match &standing.reason {
+            Some(reason) => format!("hidden by the organiser: {reason}"),
+            None => "hidden by the organiser".to_owned(),
+        },
+        other => other.to_owned(),
+    });
+    let ranks = standing.public_rank.zip(standing.private_rank).map(|(public, private)| {
+        let moved = match i64::from(public) - i64::from(private) {
+            0 => "the same".to_owned(),
+            up if up > 0 => format!("up {up}"),
+            down => format!("down {}", -down),
+        };
+        format!("place {private} by the private part, {public} by the public one: {moved}")
+    });
+    let spare = (standing.is_final == Some(false)).then(|| "not its team's final submission".to_owned());
+    let all: Vec<_> = [coverage, unranked, ranks, spare].into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
+fn line(
+    here: Here,
+    row: Row,
+    rank: Option<usize>,
+    standing: Option<String>,
+    columns: &[Column],
+) -> impl IntoView + use<> {
     let primary = columns[0];
-    let place = rank(&row, all, primary).map_or(UNKNOWN.into(), |rank| rank.to_string());
+    let place = rank.map_or(UNKNOWN.into(), |rank| rank.to_string());
     let cells = columns.iter().map(|column| {
         let class = if *column == primary { "primary" } else { "" };
-        view! { <td class=class>{cell(*column, column.of(&row.scores))}</td> }
+        let deviation = row.seeds.as_ref().and_then(|seeds| column.of(&seeds.deviation));
+        let deviation =
+            deviation.map(|number| view! { <span class="small">{format!("± {}", cell(*column, Some(number)))}</span> });
+        view! { <td class=class>{cell(*column, column.of(&row.scores))}{deviation}</td> }
     });
     let cells = cells.collect_view();
     let parameters = row.parameters_millions.map_or(UNKNOWN.into(), |millions| format!("{millions} M"));
@@ -146,6 +217,7 @@ fn line(here: Here, row: Row, all: &[Row], columns: &[Column]) -> impl IntoView 
                 {is_own.then(|| view! { <span class="badge">"yours"</span> })}
                 {(row.external_data == ExternalData::Used).then(|| view! { <span class="badge plain">"external data"</span> })}
                 {(row.visibility == Visibility::Private).then(|| view! { <span class="badge plain">"private"</span> })}
+                {row.seeds.as_ref().map(|seeds| view! { <span class="badge plain">{format!("{} seeds", seeds.count)}</span> })}
                 {(!small.is_empty()).then(|| view! { <span class="small">{small.join(" · ")}</span> })}
                 {(!row.notes.is_empty()).then(|| view! {
                     <details class="notes"><summary>"Notes"</summary><p>{row.notes.clone()}</p></details>
@@ -154,7 +226,7 @@ fn line(here: Here, row: Row, all: &[Row], columns: &[Column]) -> impl IntoView 
             {cells}
             <td>{parameters}</td>
             <td>{year}</td>
-            <td class="words">{origin(&row.origin)}</td>
+            <td class="words">{origin(&row.origin)}{standing.map(|text| view! { <span class="small">{text}</span> })}</td>
             <td class="words">{links(&row)}</td>
         </tr>
     }

@@ -135,7 +135,23 @@ fn Enter(
             }
         });
     };
+    let refused = move || {
+        desk.refused.get().map(|token| view! {
+            <div class="message notice" data-testid="refused">
+                <p>
+                    {format!("The server did not accept the token of {}. It may have been replaced, or have ended.", token.team)}
+                    " It is still kept here."
+                </p>
+                <button type="button" class="quiet" on:click=move |_| desk.decide(true)>"Try it again"</button>
+                <button type="button" class="quiet" on:click=move |_| {
+                    secret.set(token.token.clone());
+                }>"Put it into the field below"</button>
+                <button type="button" class="quiet" on:click=move |_| desk.decide(false)>"Forget it"</button>
+            </div>
+        })
+    };
     view! {
+        {refused}
         <div class="form">
             {field("team-name", "New team", "text", "2 to 60 characters; shown on the boards.", name, name_wrong)}
             <div><button type="button" class="button secondary" disabled=busy on:click=create>"Create the team"</button></div>
@@ -213,5 +229,7 @@ fn SignedIn(
         </label>
         " "
         <button type="button" class="quiet" on:click=leave>"Forget the token here"</button>
+        " "
+        <a href="/submissions">"Your submissions and tokens"</a>
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::{project::Project, step::execute};
 
 /// A Python that has what `tests/bench/LIST.txt` names; returns its program. Each list has a folder of its own.
-pub(super) fn python(project: &Project, list: &str) -> Result<PathBuf> {
+pub(crate) fn python(project: &Project, list: &str) -> Result<PathBuf> {
     let folder = project.tools().join(format!("bench-{list}"));
     let program = folder.join("bin").join("python");
     let wanted = project.path(&format!("tests/bench/{list}.txt"));

@@ -1,14 +1,19 @@
 //! Boards: as they are seen without a token, and as a team sees them with its private rows.
 
-use axum::{extract::State, response::Response};
-use glae_api::{Board, BoardPage, BoardSummary, ContestPage, Phase, Quota, Scores, TruthVersion};
+use axum::{
+    extract::State,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+use glae_api::{Board, BoardPage, BoardSummary, ContestPage, FrozenRanking, Phase, Quota, Scores, TruthVersion};
 use serde::Deserialize;
 
 use super::{csv_response, json_response};
 use crate::{
     board::{Loaded, truth_name},
     contest::{self, standing},
-    extract::{OnBoard, Query},
+    extract::{Number, OnBoard, Query},
+    frozen,
     problem::{ApiError, ApiResult, Kind},
     quota::Allowance,
     rankings::{self, Placed},
@@ -16,7 +21,7 @@ use crate::{
     state::Portal,
     submission::Submission,
     token::Caller,
-    versions,
+    tombstones, versions,
 };
 
 /// The two rows to compare.
@@ -27,8 +32,8 @@ pub struct Pair {
     b: String,
 }
 
-/// Which part of a ranking.
-#[derive(Debug, Deserialize)]
+/// Which part of a ranking; all of it by default.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
     from: Option<u32>,
@@ -76,7 +81,12 @@ pub async fn page(
     Query(part): Query<Part>,
 ) -> ApiResult<axum::Json<BoardPage>> {
     let team = viewer.as_ref().map(|caller| caller.team.as_str());
-    let contest = contest::now(&portal, &board).await?;
+    assembled(&portal, &board, team, part).await.map(axum::Json)
+}
+
+/// A board as a team sees it, or as it is seen without a token.
+pub(crate) async fn assembled(portal: &Portal, board: &Loaded, team: Option<&str>, part: Part) -> ApiResult<BoardPage> {
+    let contest = contest::now(portal, board).await?;
     let (database, phase) = (&portal.database, contest.as_ref().map(|contest| contest.phase));
     let from = part.from.unwrap_or_default();
     if part.limit.is_some_and(|limit| !(1..=1000).contains(&limit)) || (part.limit.is_none() && from > 0) {
@@ -85,26 +95,26 @@ pub async fn page(
     let (shown, standings, total, own_rank) = match part.limit {
         // The ranking of a closed contest is that of the finals, which are few.
         Some(limit) if phase != Some(Phase::Closed) => {
-            let placed = rankings::page(database, &board, team, from.min(MOST_PLACES), limit).await?;
+            let placed = rankings::page(database, board, team, from.min(MOST_PLACES), limit).await?;
             let submissions: Vec<_> = placed.iter().filter_map(Placed::submission).cloned().collect();
-            let standings = standing::of(database, &board, contest.as_ref(), &submissions, team).await?;
+            let standings = standing::of(database, board, contest.as_ref(), &submissions, team).await?;
             let rows = placed.into_iter().map(|placed| match placed {
                 Placed::File(row) => *row,
-                Placed::Submitted(submission) => submission.row(&board, team, phase),
+                Placed::Submitted(submission) => submission.row(board, team, phase),
             });
             let shown = Board { rows: rows.collect(), ..board.board.clone() };
             let (total, _) = rankings::count(database, &board.board.id, team).await?;
             let own = match team {
-                Some(team) => rankings::own(database, &board, team).await?,
+                Some(team) => rankings::own(database, board, team).await?,
                 None => None,
             };
             (shown, standings, Some(total + board.board.rows.len() as u32), own)
         }
         _ => {
             let submissions = Submission::on_board(database, &board.board.id, team).await?;
-            let standings = standing::of(database, &board, contest.as_ref(), &submissions, team).await?;
+            let standings = standing::of(database, board, contest.as_ref(), &submissions, team).await?;
             let rows = submissions.iter().map(|submission| {
-                let mut row = submission.row(&board, team, phase);
+                let mut row = submission.row(board, team, phase);
                 // A team has one place in a contest; its other submissions have none.
                 if standings.get(&row.id).is_some_and(|standing| standing.is_final == Some(false)) {
                     row.scores = board.board.primary.with(row.scores, None);
@@ -122,7 +132,12 @@ pub async fn page(
     let steps = portal.hidden.get(&board.board.id).map(|hidden| hidden.steps.clone()).unwrap_or_default();
     let page =
         |now: contest::Now| ContestPage { rules: now.rules, phase: now.phase, steps, announcement: now.announcement };
-    Ok(axum::Json(BoardPage {
+    // What concerns the whole board stands on its first page.
+    let (frozen, withdrawn) = match from {
+        0 => (frozen::list(database, &board.board.id).await?, tombstones::on_board(database, &board.board.id).await?),
+        _ => Default::default(),
+    };
+    Ok(BoardPage {
         board: shown,
         total,
         own_rank,
@@ -132,7 +147,48 @@ pub async fn page(
         truth_version: versions::newest(&portal.database, &board.board.id)
             .await?
             .map(|version| TruthVersion { fingerprint: version.fingerprint.chars().take(16).collect(), ..version }),
-    }))
+        frozen,
+        withdrawn,
+    })
+}
+
+/// A ranking that an organiser has frozen. Its bytes have the SHA-256 that the board names.
+#[utoipa::path(get, path = "/api/v1/boards/{board}/frozen/{number}", tag = "boards",
+    params(("board" = String, Path, description = "The board's id."),
+        ("number" = i64, Path, description = "From 1.", minimum = 1)),
+    responses((status = 200, description = "The ranking.", body = FrozenRanking)))]
+pub async fn frozen_ranking(
+    State(portal): State<Portal>,
+    OnBoard(board): OnBoard,
+    Number(number): Number,
+) -> ApiResult<Response> {
+    let (_, document) = frozen::find(&portal.database, &board.board.id, number).await?;
+    Ok(json_response(document))
+}
+
+/// How to cite a frozen ranking, in BibTeX.
+#[utoipa::path(get, path = "/api/v1/boards/{board}/frozen/{number}/citation", tag = "boards",
+    params(("board" = String, Path, description = "The board's id."),
+        ("number" = i64, Path, description = "From 1.", minimum = 1)),
+    responses((status = 200, description = "A line of BibTeX.", body = String,
+        content_type = "text/x-bibtex")))]
+pub async fn citation(
+    State(portal): State<Portal>,
+    OnBoard(board): OnBoard,
+    Number(number): Number,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let (kept, document) = frozen::find(&portal.database, &board.board.id, number).await?;
+    let text = frozen::citation(&kept, &document, site(&headers).as_deref())?;
+    Ok(([(header::CONTENT_TYPE, "text/x-bibtex; charset=utf-8")], text).into_response())
+}
+
+/// The server's address by the request's own words. Away from one's own computer it is taken to have TLS.
+fn site(headers: &HeaderMap) -> Option<String> {
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    let plain = host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]".contains(&b));
+    let own = ["localhost", "127.", "[::1]"].iter().any(|own| host.starts_with(own));
+    plain.then(|| format!("{}://{host}", if own { "http" } else { "https" }))
 }
 
 /// The truth of a board, if it is public.

@@ -65,10 +65,11 @@ async fn tagged(response: Response, known: Option<&HeaderValue>) -> Response {
         Ok(bytes) => bytes,
         Err(error) => return ApiError::internal(error).into_response(),
     };
-    let tag = format!("\"{}\"", &random::encode(&Sha256::digest(&bytes))[..32]);
+    // Weak: the same content may be sent compressed or not.
+    let tag = format!("W/\"{}\"", &random::encode(&Sha256::digest(&bytes))[..32]);
     let same = known
         .and_then(|known| known.to_str().ok())
-        .is_some_and(|known| known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag));
+        .is_some_and(|known| known.split(',').any(|known| known.trim() == tag));
     if let Ok(tag) = HeaderValue::try_from(tag) {
         parts.headers.insert(header::ETAG, tag);
     }

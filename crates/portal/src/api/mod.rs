@@ -1,12 +1,13 @@
 //! The routes below `/api/v1`, and `/readyz` and `/metrics` beside them.
 //!
-//! Reading order: [`boards`], [`contests`], [`rows`], [`submissions`], [`teams`], [`about`] (documentation and health), [`layers`]
-//! (what happens around every request).
+//! Reading order: [`boards`], [`contests`], [`rows`], [`submissions`], [`teams`], [`organise`], [`about`] (documentation
+//! and health), [`layers`] (what happens around every request).
 
 pub mod about;
 pub mod boards;
 pub mod contests;
 pub mod layers;
+pub mod organise;
 pub mod rows;
 pub mod submissions;
 pub mod teams;
@@ -22,6 +23,7 @@ use axum::{
     routing::{any, get},
 };
 use glae_api::ROOT;
+use tower_http::{CompressionLevel, compression::CompressionLayer};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{
     router::{OpenApiRouter, UtoipaMethodRouterExt},
@@ -55,6 +57,7 @@ pub fn router(portal: Portal) -> Router {
             ApiError::new(Kind::METHOD, "This address does not take that method; see the Allow header.")
         })
         .layer(middleware::from_fn_with_state(portal.clone(), layers::limit))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(layers::catch_panics())
         .layer(middleware::from_fn_with_state(portal.clone(), layers::count))
         .with_state(portal)
@@ -73,6 +76,8 @@ fn described(upload_bytes: usize) -> (Router<Portal>, OpenApi) {
         .routes(routes!(boards::truth))
         .routes(routes!(boards::quota))
         .routes(routes!(boards::compare))
+        .routes(routes!(boards::frozen_ranking))
+        .routes(routes!(boards::citation))
         .routes(routes!(contests::entry, contests::enter))
         .routes(routes!(contests::choose))
         .routes(routes!(rows::predictions))
@@ -84,6 +89,13 @@ fn described(upload_bytes: usize) -> (Router<Portal>, OpenApi) {
         .routes(routes!(teams::create))
         .routes(routes!(teams::me))
         .routes(routes!(teams::rotate))
+        .routes(routes!(teams::tokens, teams::add_token))
+        .routes(routes!(teams::end_token))
+        .routes(routes!(teams::submissions))
+        .routes(routes!(organise::me))
+        .routes(routes!(organise::act))
+        .routes(routes!(organise::log))
+        .routes(routes!(organise::board))
         .routes(routes!(about::problem))
         .routes(routes!(about::ready))
         .routes(routes!(about::metrics))

@@ -108,7 +108,7 @@ pub async fn read(State(portal): State<Portal>, Visible { submission, viewer }: 
     Ok(axum::Json(submission.row(board, viewer.as_ref().map(|caller| caller.team.as_str()), phase)))
 }
 
-/// Replaces the text of a submission, and who may see it.
+/// Changes the text of a submission, or who may see it: the fields that the body names.
 #[utoipa::path(patch, path = "/api/v1/submissions/{id}", tag = "submissions", security(("token" = [])),
     params(("id" = String, Path, description = "The submission's id.")), request_body = MetadataChange,
     responses((status = 200, description = "The row as it is now.", body = Row)))]
@@ -118,18 +118,20 @@ pub async fn change(
     Json(change): Json<MetadataChange>,
 ) -> ApiResult<axum::Json<Row>> {
     let board = board_of(&portal, &submission.board)?;
-    submission.change(&portal.database, metadata::checked(change)?, portal.now()).await?;
+    let metadata = metadata::checked(change.applied(submission.metadata.clone()))?;
+    submission.change(&portal.database, board, metadata, portal.now()).await?;
     let phase = phase(&portal, board).await?;
     Ok(axum::Json(submission.row(board, Some(&submission.team), phase)))
 }
 
-/// Withdraws a submission: it and its predictions are gone, and its address answers 404 from then on. The quota stays
-/// used.
+/// Withdraws a submission: it and its predictions are gone. If it has ever been public, a tombstone with its names and
+/// dates is left, and its address answers 410. The quota stays used.
 #[utoipa::path(delete, path = "/api/v1/submissions/{id}", tag = "submissions", security(("token" = [])),
     params(("id" = String, Path, description = "The submission's id.")),
     responses((status = 204, description = "Withdrawn.")))]
 pub async fn withdraw(State(portal): State<Portal>, Owned(submission): Owned) -> ApiResult<StatusCode> {
-    submission.withdraw(&portal.database).await?;
+    let board = board_of(&portal, &submission.board)?;
+    submission.withdraw(&portal.database, board, portal.now()).await?;
     // The submission is gone whatever happens to its file; the next sweep would find it.
     if let Err(error) = leftovers::remove(&portal, &submission.predictions).await {
         tracing::warn!(?error, "a withdrawn file was not removed");
@@ -147,7 +149,8 @@ pub async fn report(State(portal): State<Portal>, Visible { submission, .. }: Vi
     results::report(&portal, board, &Rated::Submitted(Box::new(submission))).await.map(json_response)
 }
 
-/// The predictions of a submission: for its team, and for everybody once published on a board with public truth.
+/// The predictions of a submission: with its team's token, and without one once it is published on a board whose truth
+/// is public or whose contest has closed.
 #[utoipa::path(get, path = "/api/v1/submissions/{id}/predictions", tag = "submissions",
     security((), ("token" = [])), params(("id" = String, Path, description = "The submission's id.")),
     responses((status = 200, description = "The predictions.", body = String, content_type = "text/csv")))]

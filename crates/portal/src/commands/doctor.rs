@@ -63,7 +63,7 @@ pub async fn examine(portal: &Portal, contents: bool) -> Result<Findings> {
     let mut findings = Findings::default();
     let submissions = Submission::all(&portal.database).await.map_err(told)?;
     let named: BTreeSet<&str> = submissions.iter().map(|submission| submission.predictions.as_str()).collect();
-    let stored: BTreeSet<String> = portal.store.list().await?.into_iter().collect();
+    let stored = stored(portal, &named, &mut findings).await?;
     let missing = submissions.iter().filter(|submission| !stored.contains(&submission.predictions));
     listed(
         &mut findings.wrong,
@@ -105,6 +105,26 @@ pub async fn examine(portal: &Portal, contents: bool) -> Result<Findings> {
         }
     }
     Ok(findings)
+}
+
+/// The files in the store; those that the database names, where the key may not list the store.
+async fn stored(portal: &Portal, named: &BTreeSet<&str>, findings: &mut Findings) -> Result<BTreeSet<String>> {
+    match portal.store.list().await {
+        Ok(stored) => Ok(stored.into_iter().collect()),
+        Err(error) if error.is_refusal() => {
+            findings
+                .notes
+                .push("the store cannot be listed with this key: only files that are named were looked at".into());
+            let mut found = BTreeSet::new();
+            for hash in named {
+                if portal.store.has(hash).await? {
+                    found.insert((*hash).to_owned());
+                }
+            }
+            Ok(found)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The first few, and how many more.

@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod board;
 pub mod doctor;
+pub mod enter;
 pub mod export;
 pub mod organise;
 pub mod rescore;
@@ -24,10 +25,10 @@ use crate::{config::Config, identity::Opening, problem::ApiError, state::Portal}
 #[derive(Clone, Debug, clap::Args)]
 pub struct Places {
     /// The server's own folder: database, predictions, boards with hidden truth.
-    #[arg(long, value_name = "DIR", default_value = "data/portal")]
+    #[arg(long, global = true, value_name = "DIR", default_value = "data/portal")]
     pub data: PathBuf,
     /// The folder of public files (it holds weights/ and boards/).
-    #[arg(long, value_name = "DIR", default_value = "public")]
+    #[arg(long, global = true, value_name = "DIR", default_value = "public")]
     pub public: PathBuf,
 }
 

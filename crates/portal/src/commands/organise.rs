@@ -3,8 +3,10 @@
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
-use super::Places;
-use crate::{contest, deeds, organiser::Organiser};
+use glae_api::Action;
+
+use super::{Places, told};
+use crate::{contest, database::Transaction, deeds, organiser::Organiser, state::Portal, text, token};
 
 /// Runs contests and keeps boards clean. Every deed is written into a log that `portal organise log` shows.
 #[derive(Debug, Args)]
@@ -71,6 +73,11 @@ enum Deed {
         /// The team's name.
         team: String,
     },
+    /// Keeps the ranking as it is now, with a date and a checksum, to be cited.
+    Freeze {
+        /// The board.
+        board: String,
+    },
     /// Closes a contest now: the private part decides and is told.
     Close {
         /// The contest's board.
@@ -90,6 +97,16 @@ enum Deed {
         /// The text.
         text: String,
     },
+    /// Makes a token for an organiser, who may do all of this from the page and over the API; one of the same name ends.
+    Token {
+        /// The name that the log shows.
+        name: String,
+    },
+    /// Ends an organiser's token.
+    Retire {
+        /// The name that the log shows.
+        name: String,
+    },
     /// Shows what was done: seconds since 1970, who, what, board, subject, reason, with tabs between.
     Log,
 }
@@ -102,36 +119,72 @@ impl Organise {
     pub async fn run(self) -> Result<()> {
         let portal = self.places.open().await?;
         let organiser = Organiser { portal: &portal, actor: self.actor, reason: self.reason };
-        match self.deed {
-            Deed::Admit { board, team } => organiser.admit(&board, &team, true).await?,
-            Deed::Refuse { board, team } => organiser.admit(&board, &team, false).await?,
-            Deed::Invite { board, count } => {
-                for code in organiser.invite(&board, count).await? {
-                    println!("{code}");
-                }
-            }
-            Deed::Hide { submission } => organiser.hide(&submission, true).await?,
-            Deed::Unhide { submission } => organiser.hide(&submission, false).await?,
-            Deed::Ban { team } => organiser.ban(&team, true).await?,
-            Deed::Unban { team } => organiser.ban(&team, false).await?,
-            Deed::RemoveTeam { team } => {
-                let submissions = organiser.remove(&team).await?;
-                println!("the team and {submissions} submissions are gone");
-            }
-            Deed::Close { board } => organiser.close(&board, portal.now()).await?,
+        let action = match self.deed {
+            Deed::Admit { board, team } => Action::Admit { board, team },
+            Deed::Refuse { board, team } => Action::Refuse { board, team },
+            Deed::Invite { board, count } => Action::Invite { board, count },
+            Deed::Hide { submission } => Action::Hide { submission },
+            Deed::Unhide { submission } => Action::Unhide { submission },
+            Deed::Ban { team } => Action::Ban { team },
+            Deed::Unban { team } => Action::Unban { team },
+            Deed::RemoveTeam { team } => Action::RemoveTeam { team },
+            Deed::Freeze { board } => Action::Freeze { board },
+            Deed::Close { board } => Action::Close { board },
             Deed::Extend { board, until } => {
                 let time = until.parse().with_context(|| format!("{until} is no time; write 2026-12-31T00:00:00Z"))?;
-                organiser.close(&board, contest::seconds(time)?).await?;
+                Action::Extend { board, until: contest::seconds(time)? }
             }
-            Deed::Announce { board, text } => organiser.announce(&board, &text).await?,
-            Deed::Log => {
-                for deed in deeds::all(&portal.database).await? {
-                    let deeds::Deed { at, actor, action, board, subject, reason } = deed;
-                    println!("{at}\t{actor}\t{action}\t{board}\t{subject}\t{reason}");
-                }
-            }
+            Deed::Announce { board, text } => Action::Announce { board, text },
+            Deed::Token { name } => return hire(&portal, &organiser.actor, &name).await,
+            Deed::Retire { name } => return retire(&portal, &organiser.actor, &name).await,
+            Deed::Log => return log(&portal).await,
+        };
+        let done = organiser.act(&action).await.map_err(told)?;
+        for code in done.codes {
+            println!("{code}");
+        }
+        if let Some(submissions) = done.removed {
+            println!("the team and {submissions} submissions are gone");
+        }
+        if let Some(frozen) = done.frozen {
+            println!("ranking {} is kept: SHA-256 {}", frozen.number, frozen.checksum);
         }
         portal.database.close().await;
         Ok(())
     }
+}
+
+/// Prints an organiser's new token, the only thing on standard output.
+async fn hire(portal: &Portal, actor: &str, name: &str) -> Result<()> {
+    let name = text::line("name", name, 1..=60).map_err(anyhow::Error::msg)?;
+    let mut transaction = portal.database.begin().await?;
+    let days = portal.config.limits.token_days;
+    let (token, _) = token::issue_organiser(&mut transaction, &name, portal.now(), days).await.map_err(told)?;
+    note(portal, transaction, actor, "token", &name).await?;
+    println!("{token}");
+    Ok(())
+}
+
+async fn retire(portal: &Portal, actor: &str, name: &str) -> Result<()> {
+    let mut transaction = portal.database.begin().await?;
+    let there = token::retire_organiser(&mut transaction, name).await.map_err(told)?;
+    anyhow::ensure!(there, "there is no organiser {name:?}");
+    note(portal, transaction, actor, "retire", name).await
+}
+
+async fn note(portal: &Portal, mut transaction: Transaction, actor: &str, action: &str, name: &str) -> Result<()> {
+    let deed = deeds::NewDeed { at: portal.now(), actor, action, board: "", subject: name, reason: "" };
+    deeds::write(&mut transaction, &deed).await.map_err(told)?;
+    transaction.commit().await?;
+    portal.database.close().await;
+    Ok(())
+}
+
+async fn log(portal: &Portal) -> Result<()> {
+    for deed in deeds::all(&portal.database).await.map_err(told)? {
+        let glae_api::Deed { at, actor, action, board, subject, reason } = deed;
+        println!("{at}\t{actor}\t{action}\t{board}\t{subject}\t{reason}");
+    }
+    portal.database.close().await;
+    Ok(())
 }

@@ -11,7 +11,7 @@ use sqlx::Row;
 use super::{Places, told};
 use crate::{
     contest::ladder,
-    scoring,
+    scoring, seeds,
     state::Portal,
     submission::{Mark, Submission},
     versions,
@@ -121,11 +121,18 @@ async fn switch(
                 .await?;
         }
     }
+    let mut series = BTreeSet::new();
     for (old, new, report) in &scored {
         if let Some(board) = portal.boards.get(&new.board) {
             new.rescore(&mut transaction, board, report).await.map_err(told)?;
+            series.insert((new.board.as_str(), new.team.as_str(), new.series()));
         }
         changes.changed.extend(difference(old, new));
+    }
+    for (id, team, series) in series {
+        if let Some(board) = portal.boards.get(id) {
+            seeds::settle(&mut transaction, board, team, &series).await.map_err(told)?;
+        }
     }
     sqlx::query("DELETE FROM results").execute(&mut *transaction).await?;
     transaction.commit().await?;

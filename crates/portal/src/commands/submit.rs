@@ -53,7 +53,10 @@ pub struct Submit {
     /// Anything else.
     #[arg(long, default_value = "")]
     notes: String,
-    /// Shows it to everybody at once.
+    /// The seed of the training run: seeds of one method are one row, with mean and deviation.
+    #[arg(long, value_name = "N")]
+    seed: Option<u32>,
+    /// Publishes it at once; otherwise only its team sees it.
     #[arg(long)]
     public: bool,
     /// Names this submission, so that sending it again after a failure does not count twice.
@@ -84,6 +87,7 @@ impl Submit {
             paper: self.paper,
             code: self.code,
             notes: self.notes,
+            seed: self.seed,
             visibility: if self.public { Visibility::Public } else { Visibility::Private },
         };
         let key = self.key.unwrap_or_else(|| random::hexadecimal(16));

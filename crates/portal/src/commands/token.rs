@@ -27,7 +27,7 @@ impl NewToken {
         let portal = self.places.open().await?;
         let (now, days) = (portal.now(), portal.config.limits.token_days);
         let token = match team::find(&portal.database, &self.team).await.map_err(told)? {
-            Some((id, name)) => team::rotate(&portal.database, &id, &name, now, days).await.map_err(told)?,
+            Some((id, name)) => team::renew(&portal.database, &id, &name, now, days).await.map_err(told)?,
             None if self.create => team::create(&portal.database, &self.team, now, days).await.map_err(told)?,
             None => {
                 return Err(anyhow::anyhow!("make it with --create"))

@@ -162,7 +162,8 @@ fn name(state: EntryState) -> &'static str {
     }
 }
 
-fn state(name: &str) -> EntryState {
+/// An entry's state as it is stored.
+pub fn state(name: &str) -> EntryState {
     match name {
         "pending" => EntryState::Pending,
         "admitted" => EntryState::Admitted,

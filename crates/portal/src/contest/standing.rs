@@ -26,25 +26,30 @@ pub async fn of(
 ) -> ApiResult<BTreeMap<String, Standing>> {
     let mut standings = BTreeMap::new();
     for submission in submissions {
-        let mut standing = Standing::default();
-        if submission.predicted < submission.samples {
-            let count = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
-            standing.coverage = Some([count(submission.predicted), count(submission.samples)]);
-        }
-        standing.unranked = match submission.mark {
-            Mark::EqualsTruth => Some("equals-truth".to_owned()),
-            Mark::Hidden => Some("hidden".to_owned()),
-            Mark::None => submission.is_incomplete(board).then(|| "incomplete".to_owned()),
-        };
-        let own = viewer == Some(&submission.team);
-        standing.reason = Some(submission.reason.clone()).filter(|reason| own && !reason.is_empty());
-        standings.insert(submission.id.clone(), standing);
+        standings.insert(submission.id.clone(), alone(board, submission, viewer));
     }
     if now.is_some_and(|now| now.phase == Phase::Closed) {
         decide(board.board.primary, submissions, &chosen(database, &board.board.id).await?, &mut standings);
     }
     standings.retain(|_, standing| *standing != Standing::default());
     Ok(standings)
+}
+
+/// What is said about a submission whatever the others are.
+pub fn alone(board: &Loaded, submission: &Submission, viewer: Option<&str>) -> Standing {
+    let count = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+    let own = viewer == Some(&submission.team);
+    Standing {
+        coverage: (submission.predicted < submission.samples)
+            .then(|| [count(submission.predicted), count(submission.samples)]),
+        unranked: match submission.mark {
+            Mark::EqualsTruth => Some("equals-truth".to_owned()),
+            Mark::Hidden => Some("hidden".to_owned()),
+            Mark::None => submission.is_incomplete(board).then(|| "incomplete".to_owned()),
+        },
+        reason: Some(submission.reason.clone()).filter(|reason| own && !reason.is_empty()),
+        ..Standing::default()
+    }
 }
 
 /// The submissions that teams chose, by team.

@@ -155,40 +155,44 @@ pub(crate) async fn teams_are_admitted(app: TestApp) {
     assert_eq!(enter(token.clone(), Value::Null).await.problem().0, 403);
     assert_eq!(enter(token.clone(), json!("a guess")).await.problem().0, 403);
     let organiser = Organiser { portal: &app.portal, actor: "Ada".to_owned(), reason: "as agreed".to_owned() };
-    let codes = organiser.invite("race", 1).await.unwrap();
+    let act = async |action: Value| organiser.act(&serde_json::from_value(action).unwrap()).await;
+    let codes = act(json!({ "action": "invite", "board": "race", "count": 1 })).await.unwrap().codes;
     assert_eq!(enter(token.clone(), json!(codes[0])).await.json()["state"], "admitted");
     app.submitted(&token, "race", public("M"), &good).await;
     let others = app.team("Others").await;
     assert_eq!(enter(others.clone(), json!(codes[0])).await.problem().0, 403, "a code is for one team");
-    organiser.admit("race", "others", true).await.unwrap();
+    act(json!({ "action": "admit", "board": "race", "team": "others" })).await.unwrap();
     let id = app.submitted(&others, "race", public("N"), &good).await;
-    organiser.admit("race", "Others", false).await.unwrap();
+    act(json!({ "action": "refuse", "board": "race", "team": "Others" })).await.unwrap();
     assert_eq!(app.submit(&others, "race", public("M"), good.as_bytes()).await.problem().0, 403);
 
-    organiser.hide(&id, true).await.unwrap();
+    act(json!({ "action": "hide", "submission": id })).await.unwrap();
     assert_eq!(app.get(&format!("/api/v1/submissions/{id}"), "").await.status, StatusCode::NOT_FOUND);
     let own = app.get("/api/v1/boards/race", &others).await.json();
     assert_eq!(own["standings"][&id], json!({ "unranked": "hidden", "reason": "as agreed" }));
-    organiser.hide(&id, false).await.unwrap();
+    act(json!({ "action": "unhide", "submission": id })).await.unwrap();
     assert_eq!(app.get(&format!("/api/v1/submissions/{id}"), "").await.status, StatusCode::OK);
-    organiser.ban("Others", true).await.unwrap();
+    act(json!({ "action": "ban", "team": "Others" })).await.unwrap();
     assert_eq!(app.get(&format!("/api/v1/submissions/{id}"), "").await.status, StatusCode::NOT_FOUND);
     assert!(!app.get("/api/v1/boards/race", "").await.text().contains(&id));
     assert_eq!(app.submit(&others, "open", public("M"), b"").await.problem().0, 403, "on every board");
-    assert_eq!(organiser.remove("Others").await.unwrap(), 1);
+    assert_eq!(act(json!({ "action": "remove-team", "team": "Others" })).await.unwrap().removed, Some(1));
     assert_eq!(app.get("/api/v1/me", &others).await.status, StatusCode::UNAUTHORIZED);
 
-    organiser.announce("race", "The closing is moved.").await.unwrap();
-    organiser.close("race", NOON + 40 * DAY).await.unwrap();
+    act(json!({ "action": "announce", "board": "race", "text": "The closing is moved." })).await.unwrap();
+    act(json!({ "action": "extend", "board": "race", "until": NOON + 40 * DAY })).await.unwrap();
     app.pass(35 * DAY);
     let page = app.get("/api/v1/boards/race", "").await.json();
     assert_eq!(
         (&page["contest"]["phase"], &page["contest"]["announcement"]),
         (&json!("open"), &json!("The closing is moved."))
     );
-    organiser.close("race", app.portal.now()).await.unwrap();
+    act(json!({ "action": "close", "board": "race" })).await.unwrap();
     assert_eq!(app.get("/api/v1/boards/race", "").await.json()["contest"]["phase"], "closed");
-    assert!(organiser.close("race", NOON + 90 * DAY).await.is_err(), "what is told cannot be untold");
+    assert!(
+        act(json!({ "action": "extend", "board": "race", "until": NOON + 90 * DAY })).await.is_err(),
+        "what is told cannot be untold"
+    );
     let log = deeds::all(&app.portal.database).await.unwrap();
     let mut actions: Vec<_> = log.iter().map(|deed| deed.action.as_str()).collect();
     actions.sort_unstable();
@@ -197,8 +201,7 @@ pub(crate) async fn teams_are_admitted(app: TestApp) {
         ["admit", "announce", "ban", "close", "extend", "hide", "invite", "refuse", "remove-team", "unhide"]
     );
     assert!(log.iter().all(|deed| deed.actor == "Ada" && deed.reason == "as agreed"));
-    let removed = log.iter().find(|deed| deed.action == "remove-team").unwrap();
-    assert_ne!(removed.subject, "Others", "the name goes, too");
+    assert!(log.iter().all(|deed| deed.subject != "Others"), "the name goes, too: {log:?}");
 }
 
 pub(crate) async fn rows_that_equal_a_public_truth_are_not_ranked(app: TestApp) {

@@ -76,7 +76,7 @@ pub(crate) async fn everything_is_private_until_published(app: TestApp) {
 
     app.call("PATCH", &address, &token, Some(public("Loud"))).await;
     assert_eq!(app.get(&address, "").await.json()["method"], "Loud");
-    app.call("PATCH", &address, &token, Some(metadata("Quiet again"))).await;
+    app.call("PATCH", &address, &token, Some(json!({ "visibility": "private" }))).await;
     assert_eq!(app.get(&address, "").await.status, StatusCode::NOT_FOUND);
 }
 
@@ -104,11 +104,20 @@ pub(crate) async fn withdrawn_is_gone(app: TestApp) {
     assert_eq!(app.call("DELETE", &address, &token, None).await.status, StatusCode::NO_CONTENT);
     assert!(app.portal.store.list().await.unwrap().is_empty(), "the file goes too");
     for viewer in ["", &token] {
-        assert_eq!(app.get(&address, viewer).await.status, StatusCode::NOT_FOUND);
-        assert_eq!(app.get(&format!("{address}/report"), viewer).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(app.get(&address, viewer).await.problem(), (410, "withdrawn".to_owned()));
+        assert_eq!(app.get(&format!("{address}/report"), viewer).await.problem(), (410, "withdrawn".to_owned()));
     }
+    let page = app.get("/api/v1/boards/open", "").await.json();
+    assert_eq!((&page["withdrawn"][0]["id"], &page["withdrawn"][0]["method"]), (&json!(id), &json!("M")));
+    // What was never public leaves nothing for others to see, whatever it was called last.
+    let quiet = app.submitted(&token, "open", metadata("Quiet"), &predictions(&OPEN, 2.0)).await;
+    let quiet = format!("/api/v1/submissions/{quiet}");
+    assert_eq!(app.call("DELETE", &quiet, &token, None).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(app.get(&quiet, "").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(app.get(&quiet, &token).await.status, StatusCode::GONE);
+    assert_eq!(app.get("/api/v1/boards/open", "").await.json()["withdrawn"].as_array().unwrap().len(), 1);
     assert_eq!(app.call("DELETE", &address, &token, None).await.status, StatusCode::NOT_FOUND);
-    assert_eq!(app.get("/api/v1/boards/open/quota", &token).await.json()["submissions_left"], 2);
+    assert_eq!(app.get("/api/v1/boards/open/quota", &token).await.json()["submissions_left"], 1);
 }
 
 pub(crate) async fn a_file_that_others_use_stays(app: TestApp) {

@@ -7,6 +7,7 @@ mod attacks;
 mod contests;
 mod journey;
 mod operator;
+mod organisers;
 mod quotas;
 mod rankings;
 mod safety;
@@ -49,7 +50,15 @@ scenarios! {
     teams:
         tokens_end
         tokens_are_replaced
+        tokens_have_names
+        a_change_touches_what_it_names
+        own_submissions_are_on_one_page
+        seeds_of_a_method_are_one_row
         team_names_are_unique;
+    organisers:
+        organisers_act_with_their_token
+        a_removed_team_leaves_no_name
+        a_ranking_is_frozen_and_cited;
     truth:
         hidden_truth_never_leaves
         reports_and_comparisons

@@ -4,7 +4,13 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use axum::http::StatusCode;
 use portal::{
-    commands::{backup::backup, doctor::examine, export::export, rescore::rescore, restore::restore},
+    commands::{
+        backup::backup,
+        doctor::examine,
+        export::{deep_links, export},
+        rescore::rescore,
+        restore::restore,
+    },
     identity::Opening,
     state::Portal,
     submission::Submission,
@@ -72,6 +78,7 @@ pub(crate) async fn the_export_holds_every_public_row(app: TestApp) {
         "api/v1/boards/open/rows/shipped/predictions.csv".to_owned(),
         "api/v1/boards/open/rows/shipped/report.json".to_owned(),
         format!("api/v1/submissions/{shown}.json"),
+        format!("api/v1/boards/open/compare/{shown}/shipped.json"),
         format!("api/v1/submissions/{shown}/predictions.csv"),
         format!("api/v1/submissions/{hidden}/report.json"),
         "api/v1/problems/not-found.html".to_owned(),
@@ -86,6 +93,26 @@ pub(crate) async fn the_export_holds_every_public_row(app: TestApp) {
     assert!(!files.contains(&format!("api/v1/submissions/{hidden}/predictions.csv")));
     let page = fs::read(folder.join("api/v1/boards/open.json")).unwrap();
     assert_eq!(page, app.get("/api/v1/boards/open", "").await.bytes);
+
+    // A second export leaves nothing of the first, and the page's addresses are files.
+    app.call("DELETE", &format!("/api/v1/submissions/{shown}"), &token, None).await;
+    assert_eq!(deep_links(&app.portal, &folder).unwrap(), 0, "there is no page yet");
+    fs::write(folder.join("index.html"), "<!doctype html>").unwrap();
+    fs::create_dir_all(folder.join("leaderboard/gone")).unwrap();
+    export(&app.portal, &folder).await.unwrap();
+    assert_eq!(deep_links(&app.portal, &folder).unwrap(), 2 + app.portal.boards.len());
+    let mut files = BTreeSet::new();
+    list(&folder, &folder, &mut files);
+    assert!(!files.iter().any(|file| file.contains(&shown)), "{files:#?}");
+    for link in ["leaderboard/index.html", "leaderboard/open/index.html", "about/index.html"] {
+        assert!(files.contains(link), "{link}");
+    }
+    assert!(!folder.join("leaderboard/gone").exists());
+    // What is no export is left alone.
+    let other = app.folder.path().join("other");
+    fs::create_dir_all(other.join("api")).unwrap();
+    let refused = export(&app.portal, &other).await.unwrap_err().to_string();
+    assert!(refused.contains("no export"), "{refused}");
 }
 
 pub(crate) async fn a_backup_brings_everything_back(app: TestApp) {
@@ -138,6 +165,15 @@ pub(crate) async fn the_description_is_complete(app: TestApp) {
         ("/api/v1/teams", "post"),
         ("/api/v1/me", "get"),
         ("/api/v1/me/token", "post"),
+        ("/api/v1/me/tokens", "get post"),
+        ("/api/v1/me/tokens/{token}", "delete"),
+        ("/api/v1/me/submissions", "get"),
+        ("/api/v1/boards/{board}/frozen/{number}", "get"),
+        ("/api/v1/boards/{board}/frozen/{number}/citation", "get"),
+        ("/api/v1/organise", "get"),
+        ("/api/v1/organise/deeds", "post"),
+        ("/api/v1/organise/log", "get"),
+        ("/api/v1/organise/boards/{board}", "get"),
         ("/api/v1/problems/{kind}", "get"),
     ] {
         for method in methods.split(' ') {

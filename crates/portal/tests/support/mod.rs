@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "each test program uses its own part of this")]
 
 mod boards;
+mod objects;
 mod postgres;
 #[path = "../../../../tests/src/skip.rs"]
 mod skip;
@@ -32,6 +33,7 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 pub use boards::{HIDDEN, OPEN, board_text, predictions, truth_file, write_boards};
+pub use objects::Objects;
 pub use postgres::Postgres;
 
 /// Noon of a day of no importance.
