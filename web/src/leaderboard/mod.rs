@@ -5,7 +5,6 @@
 //! a plain `cargo test`.
 
 pub mod address;
-pub mod ages;
 #[cfg(target_arch = "wasm32")]
 mod api;
 #[cfg(target_arch = "wasm32")]
@@ -39,7 +38,6 @@ mod report;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod scatter;
-pub mod scene;
 #[cfg(target_arch = "wasm32")]
 mod score;
 pub mod sort;
