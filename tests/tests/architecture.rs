@@ -10,25 +10,29 @@ use std::{
 use serde_json::Value;
 
 /// Which of our packages each of our packages may use. One that is not in this table fails the test: decide first.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("glae-metrics", &[]),
     ("glae-api", &[]),
     ("glae-face", &["glae-model"]),
     ("glae-estimate", &["glae-face", "glae-model"]),
     ("glae-model", &[]),
     ("glae-data", &["glae-model", "glae-face", "glae-metrics"]),
-    ("glae-report", &["glae-metrics"]),
+    ("glae-chart", &[]),
+    ("glae-report", &["glae-metrics", "glae-chart"]),
     ("portal", &["glae-metrics", "glae-api"]),
-    ("trainer", &["glae-model", "glae-face", "glae-estimate", "glae-metrics", "glae-data", "glae-report"]),
-    ("web", &["glae-model", "glae-face", "glae-estimate", "glae-metrics", "glae-api"]),
+    (
+        "trainer",
+        &["glae-model", "glae-face", "glae-estimate", "glae-metrics", "glae-data", "glae-chart", "glae-report"],
+    ),
+    ("web", &["glae-model", "glae-face", "glae-estimate", "glae-metrics", "glae-chart", "glae-api"]),
     ("tests", &["glae-metrics", "glae-api", "glae-face", "glae-estimate", "glae-model", "portal", "trainer", "web"]),
     ("xtask", &[]),
     ("glue", &[]),
 ];
 
 /// Packages into which no part of Burn may be linked.
-const WITHOUT_BURN: [&str; 8] =
-    ["glae-metrics", "glae-model", "glae-data", "glae-report", "glae-api", "portal", "xtask", "glue"];
+const WITHOUT_BURN: [&str; 9] =
+    ["glae-metrics", "glae-model", "glae-chart", "glae-data", "glae-report", "glae-api", "portal", "xtask", "glue"];
 
 /// Features of Burn that bring a backend along.
 const BACKEND_FEATURES: [&str; 9] = ["flex", "cuda", "rocm", "vulkan", "wgpu", "webgpu", "metal", "ndarray", "tch"];
@@ -52,6 +56,18 @@ const BACKEND_WORDS: [&str; 12] = [
 /// Where they may stand.
 const BACKEND_FILES: [&str; 3] =
     ["trainer/src/device.rs", "web/src/inference/device.rs", "crates/glae-model/src/cpu/mod.rs"];
+
+/// Most lines of a file.
+const LONGEST: usize = 500;
+
+/// Files of libraries that give a reason as text instead of a type. None may come to them.
+const REASONS: [&str; 3] =
+    ["crates/glae-data/src/images.rs", "crates/glae-data/src/packed.rs", "crates/glae-data/src/photos.rs"];
+
+/// Names of public types that two libraries share: for one meaning, or until docs/glossary.md's other name is taken. None may
+/// come to them.
+const TWINS: [&str; 10] =
+    ["Answer", "Found", "Golden", "Manifest", "Measured", "Problem", "Route", "Settings", "Truth", "Unpredicted"];
 
 /// `cargo metadata` for the machine that runs the tests, from what is already downloaded.
 fn metadata() -> Value {
@@ -182,6 +198,87 @@ fn a_backend_is_named_in_three_places() {
     for file in BACKEND_FILES {
         assert!(fs::read_to_string(root.join(file)).unwrap().contains("Device::"), "{file} names no device any more");
     }
+}
+
+#[test]
+fn no_file_is_longer_than_it_can_be_read() {
+    let root = tests::root();
+    for folder in ["crates", "trainer", "web", "tests", "xtask", "fuzz"] {
+        for file in sources(&root.join(folder)) {
+            let lines = fs::read_to_string(&file).unwrap().lines().count();
+            assert!(lines <= LONGEST, "{} has {lines} lines, {LONGEST} are allowed", file.display());
+        }
+    }
+}
+
+/// The code of a library's file, without tests and comments.
+fn code(file: &Path) -> String {
+    let code = fs::read_to_string(file).unwrap();
+    let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+}
+
+/// Files of our libraries, `crates/glae-*`, tests of their own left out: library and path from the root.
+fn libraries() -> Vec<(String, String)> {
+    let root = tests::root();
+    let files = sources(&root.join("crates")).into_iter().filter_map(|file| {
+        let path = file.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
+        let (library, inside) = path.strip_prefix("crates/")?.split_once('/')?;
+        let ours = library.starts_with("glae-") && inside.starts_with("src/") && !inside.ends_with("tests.rs");
+        ours.then(|| (library.to_owned(), path.clone()))
+    });
+    files.collect()
+}
+
+#[test]
+fn libraries_fail_with_types() {
+    let root = tests::root();
+    let files = libraries();
+    let with_text: BTreeSet<&str> =
+        files.iter().map(|(_, path)| path.as_str()).filter(|path| fails_with_text(&code(&root.join(path)))).collect();
+    assert_eq!(with_text, BTreeSet::from(REASONS), "a `Result<_, String>` in a library, or none any more in REASONS");
+}
+
+/// Whether a `Result` in this code has `String` as its error.
+fn fails_with_text(code: &str) -> bool {
+    code.match_indices("Result<").any(|(at, start)| {
+        let (mut depth, mut last) = (0, at + start.len());
+        for (place, c) in code[at..].char_indices().map(|(place, c)| (at + place, c)).skip("Result".len()) {
+            match c {
+                '<' | '(' | '[' => depth += 1,
+                ',' if depth == 1 => last = place + 1,
+                '>' if code[..place].ends_with('-') => {}
+                '>' | ')' | ']' if depth == 1 => {
+                    return last > at + start.len() && code[last..place].trim() == "String";
+                }
+                '>' | ')' | ']' => depth -= 1,
+                _ => {}
+            }
+        }
+        false
+    })
+}
+
+#[test]
+fn a_type_name_means_one_thing() {
+    assert!(fails_with_text("fn a() -> Result<Vec<(u8, String)>, String> {"));
+    assert!(!fails_with_text("fn a() -> Result<BTreeMap<String, String>> {} fn b() -> Result<String, Error> {"));
+    let root = tests::root();
+    let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (library, path) in libraries() {
+        for line in code(&root.join(path)).lines() {
+            let Some(item) = line.trim_start().strip_prefix("pub ") else { continue };
+            let name = ["struct ", "enum ", "trait ", "type "].iter().find_map(|kind| item.strip_prefix(kind));
+            let Some(name) = name else { continue };
+            let end = name.find(|c: char| !c.is_alphanumeric()).unwrap_or(name.len());
+            places.entry(name[..end].to_owned()).or_default().insert(library.clone());
+        }
+    }
+    let twins: Vec<&str> = places.iter().filter(|(_, own)| own.len() > 1).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        twins, TWINS,
+        "a name that two libraries give to a type, or one that they no longer do: see docs/glossary.md"
+    );
 }
 
 /// All Rust files under a folder.

@@ -1,30 +1,30 @@
 //! Gradients of several batches as those of one: a large batch on a device that does not hold it at once.
 
-use burn::module::{Module, ModuleVisitor, Param};
+use std::collections::HashMap;
+
+use burn::module::{Module, ParamId};
 use burn::tensor::{Gradients, Tensor};
+use glae_model::weights::gradients;
 
 /// The sum of two passes' gradients. For a mean, divide each loss by the number of passes before its backward pass.
 ///
 /// The passes must have seen `module` between two updates: gradients are found by its parameters.
-pub fn add<M: Module>(module: &M, sum: Option<Gradients>, mut more: Gradients) -> Gradients {
-    if let Some(sum) = sum {
-        module.visit(&mut Add { sum: &sum, more: &mut more });
+pub fn add(module: &impl Module, sum: Option<Gradients>, mut more: Gradients) -> Gradients {
+    if let Some(mut sum) = sum {
+        let mut found = flat(module, &mut sum);
+        gradients(module, &mut more, |id, own| Some(found.remove(&id)? + own));
     }
     more
 }
 
-struct Add<'a> {
-    sum: &'a Gradients,
-    more: &'a mut Gradients,
-}
-
-impl ModuleVisitor for Add<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let weight = param.val();
-        if let (Some(sum), Some(own)) = (weight.grad(self.sum), weight.grad(self.more)) {
-            weight.grad_replace(self.more, sum + own);
-        }
-    }
+/// The gradients of a module by parameter, in one row each.
+pub(crate) fn flat(module: &impl Module, all: &mut Gradients) -> HashMap<ParamId, Tensor<1>> {
+    let mut found = HashMap::new();
+    gradients(module, all, |id, gradient| {
+        found.insert(id, gradient);
+        None
+    });
+    found
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Gradients, Tensor};
 use glae_model::StateDict;
 use glae_model::weights::Array;
 
-use crate::optimizer::{array, shrink, tensor, update};
+use crate::optimizer::{array, tensor, update};
 use crate::schedule::Rates;
 
 /// Share of the squared gradients that is kept from step to step.
@@ -28,12 +28,11 @@ impl AdamW {
     /// are corrected for their start at zero. Parameters without gradient stay as they are; only those of more than one
     /// dimension decay (kernels, not biases and not BatchNorm).
     pub fn step<M: Module>(&mut self, module: M, gradients: Gradients, rates: Rates, decay: f64, clip: f64) -> M {
-        let Some(shrink) = shrink(&module, &gradients, clip) else { return module };
         self.steps += 1;
         let Rates { learning_rate, momentum } = rates;
         // The momentum of OneCycle changes slowly, so its present value stands for all of them.
         let (started, settled) = (1.0 - momentum.powi(self.steps), 1.0 - SECOND.powi(self.steps));
-        update(module, gradients, shrink, |name, dimensions, weight, gradient| {
+        update(module, gradients, clip, |name, dimensions, weight, gradient| {
             let square = gradient.clone() * gradient.clone();
             let fresh = (gradient.mul_scalar(1.0 - momentum), square.mul_scalar(1.0 - SECOND));
             let [first, second] = match self.moments.remove(&name) {

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use glae_model::StateDict;
-use glae_model::weights::{Array, Path};
+use glae_model::weights::{Array, Named, named};
 
 use crate::optimizer::{array, tensor};
 
@@ -36,7 +36,14 @@ impl Average {
     /// its random start.
     pub fn update(&mut self, module: &impl Module, step: usize) {
         let kept = self.decay.min((1.0 + step as f64) / (10.0 + step as f64));
-        module.visit(&mut Update { average: self, kept, path: Path::default() });
+        named(module, |Named { path, shape, .. }, weight| {
+            let name = path.torch_name();
+            let next = match self.state.remove(&name) {
+                Some((_, average)) => average.clone() + (weight - average).mul_scalar(1.0 - kept),
+                None => weight,
+            };
+            self.state.insert(name, (shape.to_vec(), next));
+        });
     }
 
     /// All averages, for a checkpoint and for answering; empty before the first update.
@@ -46,37 +53,10 @@ impl Average {
     }
 }
 
-struct Update<'a> {
-    average: &'a mut Average,
-    kept: f64,
-    path: Path,
-}
-
-impl ModuleVisitor for Update<'_> {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let weight = param.val();
-        let shape = weight.dims().to_vec();
-        let weight = weight.flatten::<1>(0, D - 1);
-        let name = self.path.torch_name();
-        let next = match self.average.state.remove(&name) {
-            Some((_, average)) => average.clone() + (weight - average).mul_scalar(1.0 - self.kept),
-            None => weight,
-        };
-        self.average.state.insert(name, (shape, next));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::module::Param;
     use burn::nn::{Linear, LinearConfig};
 
     fn layer(weight: f64, device: &Device) -> Linear {

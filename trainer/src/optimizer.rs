@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use glae_model::StateDict;
-use glae_model::weights::{Array, Path};
+use glae_model::weights::{Array, Named, mapped};
 
+use crate::accumulate::flat;
 use crate::adamw::AdamW;
 use crate::config::OptimizerKind;
 use crate::schedule::Rates;
@@ -66,9 +67,8 @@ impl Sgd {
     /// One step: g is scaled so that the norm over all parameters is at most `clip`; then g += decay w, v = m v + g,
     /// w -= rate (g + m v). Parameters without gradient stay as they are.
     pub fn step<M: Module>(&mut self, module: M, gradients: Gradients, rates: Rates, decay: f64, clip: f64) -> M {
-        let Some(shrink) = shrink(&module, &gradients, clip) else { return module };
         let Rates { learning_rate, momentum } = rates;
-        update(module, gradients, shrink, |name, _, weight, gradient| {
+        update(module, gradients, clip, |name, _, weight, gradient| {
             let gradient = gradient + weight.clone().mul_scalar(decay);
             let velocity = match self.velocities.remove(&name) {
                 Some(velocity) => velocity.mul_scalar(momentum) + gradient.clone(),
@@ -91,67 +91,32 @@ impl Sgd {
     }
 }
 
-/// What all gradients are multiplied with so that their norm is at most `clip`. `None` where there are none.
-pub(crate) fn shrink<M: Module>(module: &M, gradients: &Gradients, clip: f64) -> Option<Tensor<1>> {
-    let mut norm = Norm { gradients, squares: None };
-    module.visit(&mut norm);
-    Some(norm.squares?.sqrt().add_scalar(1e-6).recip().mul_scalar(clip).clamp_max(1.0))
-}
-
-/// Sums the squares of all gradients on the device.
-struct Norm<'a> {
-    gradients: &'a Gradients,
-    squares: Option<Tensor<1>>,
-}
-
-impl ModuleVisitor for Norm<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = param.val().grad(self.gradients) {
-            let own = gradient.clone().mul(gradient).sum();
-            self.squares = Some(match self.squares.take() {
-                Some(sum) => sum + own,
-                None => own,
-            });
-        }
-    }
-}
-
-/// Changes every parameter that has a gradient, and leaves the others as they are. `change` gets the parameter's name, its
-/// number of dimensions, and flat its values and its gradient times `shrink`; it returns the new values.
+/// Changes every parameter that has a gradient, and leaves the others as they are. All gradients are multiplied with one
+/// number, so that their norm is at most `clip`. `change` gets a parameter's name, its number of dimensions, and flat its values
+/// and its gradient; it returns the new values.
 pub(crate) fn update<M: Module>(
     module: M,
-    gradients: Gradients,
-    shrink: Tensor<1>,
-    change: impl FnMut(String, usize, Tensor<1>, Tensor<1>) -> Tensor<1>,
+    mut gradients: Gradients,
+    clip: f64,
+    mut change: impl FnMut(String, usize, Tensor<1>, Tensor<1>) -> Tensor<1>,
 ) -> M {
-    module.map(&mut Update { gradients, shrink, change, path: Path::default() })
-}
-
-struct Update<F> {
-    gradients: Gradients,
-    shrink: Tensor<1>,
-    change: F,
-    path: Path,
-}
-
-impl<F: FnMut(String, usize, Tensor<1>, Tensor<1>) -> Tensor<1>> ModuleMapper for Update<F> {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(gradient) = param.val().grad_remove(&mut self.gradients) else { return param };
-        let (id, weight, mapper) = param.consume();
-        let weight = weight.inner();
-        let shape = weight.dims();
-        let gradient = gradient.flatten::<1>(0, D - 1) * self.shrink.clone();
-        let weight = (self.change)(self.path.fields(), D, weight.flatten::<1>(0, D - 1), gradient).reshape(shape);
-        Param::from_mapped_value(id, Tensor::from_inner(weight).require_grad(), mapper)
-    }
+    let mut squares: Option<Tensor<1>> = None;
+    glae_model::weights::gradients(&module, &mut gradients, |_, gradient| {
+        let own = gradient.clone().mul(gradient).sum();
+        squares = Some(match squares.take() {
+            Some(sum) => sum + own,
+            None => own,
+        });
+        None
+    });
+    let Some(squares) = squares else { return module };
+    let shrink = squares.sqrt().add_scalar(1e-6).recip().mul_scalar(clip).clamp_max(1.0);
+    let mut found = flat(&module, &mut gradients);
+    drop(gradients);
+    mapped(module, |Named { id, path, shape }, weight| {
+        let gradient = found.remove(&id)? * shrink.clone();
+        Some(Tensor::from_inner(change(path.fields(), shape.len(), weight.inner(), gradient)))
+    })
 }
 
 /// A flat tensor for a checkpoint.
@@ -168,6 +133,7 @@ pub(crate) fn tensor(array: &Array, device: &Device) -> Tensor<1> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::module::Param;
     use burn::nn::LinearConfig;
 
     #[test]

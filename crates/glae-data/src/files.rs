@@ -5,7 +5,6 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use tempfile::NamedTempFile;
 
 /// Writes a file so that a crash leaves the old content or the new one, never half.
 ///
@@ -17,25 +16,27 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// The same for what is too large to hold: `write` gets the new file, buffered.
 ///
+/// CHOICE: the new file has the old one's name with the ending `tmp`, and no random one as `tempfile` would give: what a
+/// killed process leaves is overwritten by the next write, so that leftovers as large as a checkpoint do not pile up.
+///
 /// # Errors
 /// As for [`write_atomically`], or `write` fails.
 pub fn write_atomically_with<T>(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<T>) -> Result<T> {
-    let attempt = || -> Result<T> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        // Temporary files are private by default; a run's files are as readable as the system makes new ones.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        // Removed unless it takes the file's place: on a full disk half a file would take the room that is left.
-        let (file, temporary) = builder.tempfile_in(folder).map(NamedTempFile::into_parts)?;
-        let mut file = BufWriter::new(file);
+    let temporary = path.with_extension("tmp");
+    let attempt = || {
+        let mut file = BufWriter::new(File::create(&temporary)?);
         let written = write(&mut file)?;
         file.flush()?;
         file.get_ref().sync_all()?;
-        temporary.persist(path)?;
+        std::fs::rename(&temporary, path)?;
         Ok(written)
     };
-    attempt().with_context(|| format!("cannot write {}", path.display()))
+    attempt()
+        .inspect_err(|_: &anyhow::Error| {
+            // On a full disk half a file would take the room that is left.
+            let _ = std::fs::remove_file(&temporary);
+        })
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]
@@ -58,16 +59,5 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         assert!(write_atomically(&folder.path().join("missing/file"), b"").is_err());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn new_files_are_as_readable_as_others() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let mode = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
-        std::fs::write(folder.path().join("plain"), b"").unwrap();
-        write_atomically(&folder.path().join("whole"), b"").unwrap();
-        assert_eq!(mode("whole"), mode("plain"));
     }
 }

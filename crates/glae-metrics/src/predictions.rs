@@ -125,6 +125,14 @@ impl Predictions {
         Self { ids, ..self.clone() }
     }
 
+    /// Other predictions for the same ids: `age` gives that of each row, in years within 0..=120. Routes and distributions, which
+    /// belong to the old ages, are left out.
+    #[must_use]
+    pub fn with_ages(&self, age: impl Fn(usize) -> f64) -> Self {
+        let ages = (0..self.len()).map(age).collect();
+        Self { ages, routes: Vec::new(), shares: Vec::new(), ..self.clone() }
+    }
+
     /// The same predictions as CSV in its plainest form. Reading it again gives the same.
     pub fn to_csv(&self) -> String {
         let mut csv = String::from("id,age");

@@ -9,7 +9,7 @@ use half::f16;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "network")]
-pub use module::Path;
+pub use module::{Named, Path, gradients, mapped, named};
 
 /// Why weights cannot be used.
 #[derive(Debug, thiserror::Error)]

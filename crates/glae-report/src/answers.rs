@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use glae_metrics::{
-    Band, Bootstrap, Comparison, Options, Predictions, Report, Sample, Truth, Unpredicted, compare, score,
+    Band, Bootstrap, Comparison, Options, Predictions, Report, Sample, Truth, Unpredicted, compare, score_part,
 };
 
 /// Which classifier is believed.
@@ -102,7 +102,7 @@ impl Answers {
     /// # Errors
     /// The predictions do not fit the truth.
     pub fn report(&self, answer: Answer) -> Result<Report> {
-        self.score(&self.truth, self.predictions(answer))
+        self.score(self.predictions(answer), |_| true)
     }
 
     /// The scores of answering the same age to every image.
@@ -110,10 +110,8 @@ impl Answers {
     /// # Errors
     /// No image has an answer.
     pub fn constant(&self, years: f32) -> Result<Report> {
-        let predictions = self.predictions(Answer::Vanilla);
-        let rows: Vec<(&str, f64)> =
-            (0..predictions.len()).map(|row| (predictions.id(row), f64::from(years))).collect();
-        self.score(&self.truth, &Predictions::parse(&csv(&rows)?)?)
+        let predictions = self.predictions(Answer::Vanilla).with_ages(|_| f64::from(years));
+        self.score(&predictions, |_| true)
     }
 
     /// The difference between two ways to answer, of this run or of two, on the same images; paired bootstrap.
@@ -164,26 +162,21 @@ impl Answers {
 
     /// The scores of one age group alone, with intervals; nothing if none of its images has an answer.
     fn group(&self, answer: Answer, band: Band) -> Result<Option<Report>> {
-        let rows = self.truth.rows().filter(|row| Band::of(row.age) == band);
-        let truth: Vec<(&str, f64)> = rows.map(|row| (row.id, row.age)).collect();
-        let own = self.predictions(answer);
-        let inside =
-            |row: &usize| self.truth.find(own.id(*row)).is_some_and(|row| Band::of(self.truth.row(row).age) == band);
-        let predictions: Vec<(&str, f64)> =
-            (0..own.len()).filter(inside).map(|row| (own.id(row), own.age(row))).collect();
-        if predictions.is_empty() {
+        let inside = |age| Band::of(age) == band;
+        if !self.samples(answer).iter().any(|sample| inside(sample.age)) {
             return Ok(None);
         }
-        self.score(&Truth::parse(&csv(&truth)?)?, &Predictions::parse(&csv(&predictions)?)?).map(Some)
+        self.score(self.predictions(answer), |row| inside(self.truth.row(row).age)).map(Some)
     }
 
-    fn score(&self, truth: &Truth, predictions: &Predictions) -> Result<Report> {
+    /// The scores of the rows of the truth that `part` holds.
+    fn score(&self, predictions: &Predictions, part: impl Fn(usize) -> bool) -> Result<Report> {
         let options = Options {
             unpredicted: Unpredicted::Counted,
             training_counts: self.counts.clone(),
             intervals: Some(Bootstrap::default()),
         };
-        Ok(score(truth, predictions, &options)?)
+        Ok(score_part(&self.truth, predictions, &options, part)?)
     }
 
     fn samples(&self, answer: Answer) -> Vec<Sample> {
@@ -216,15 +209,6 @@ fn resampled(samples: &[Sample], metric: impl Fn(&[Sample]) -> f64) -> Cell {
 /// Share of predictions that are exactly right.
 fn hits(samples: &[Sample]) -> f64 {
     Report::new(samples).map_or(0.0, |report| report.exact_hits as f64 / report.predicted as f64)
-}
-
-fn csv(rows: &[(&str, f64)]) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["id", "age"])?;
-    for (id, age) in rows {
-        writer.write_record([*id, &age.to_string()])?;
-    }
-    Ok(writer.into_inner()?)
 }
 
 #[cfg(test)]

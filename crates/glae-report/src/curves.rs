@@ -1,9 +1,9 @@
 //! Losses, learning rate and validation errors of a run, epoch by epoch.
 
+use glae_chart::{Chart, Series};
 use serde::{Deserialize, Serialize};
 
-use super::charts::{Line, Look, Panel, panels};
-use super::drawing::Drawing;
+use super::charts::{BALANCED, Panel, ROUTED, VANILLA, panels};
 
 /// An epoch and what it came to. Errors are in years, on the validation split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -43,38 +43,27 @@ impl EpochLine {
 }
 
 /// Up to four panels: loss, learning rate, MAE and CMAE on the validation split. `stages` are the epochs of each stage.
-pub fn draw(width: f64, stages: [usize; 2], epochs: &[EpochLine]) -> Drawing {
+pub fn draw(width: f64, stages: [usize; 2], epochs: &[EpochLine]) -> Chart {
     // Epochs of both stages stand one after the other.
     let first = stages[0] as f64;
     let at = |epoch: &EpochLine| epoch.epoch as f64 + if epoch.stage == 2 { first } else { 0.0 };
-    let line = |stage: usize, name: &str, look, value: fn(&EpochLine) -> f64| {
+    let line = |stage: usize, name: &str, number, value: fn(&EpochLine) -> f64| {
         let mut own: Vec<&EpochLine> = epochs.iter().filter(|epoch| epoch.stage == stage).collect();
         own.sort_by_key(|epoch| epoch.epoch);
-        Line {
-            name: name.to_owned(),
-            look,
-            points: own.into_iter().map(|epoch| (at(epoch), value(epoch))).collect(),
-            level: None,
-        }
+        Series::new(name, number, own.into_iter().map(|epoch| (at(epoch), value(epoch))).collect())
     };
-    let panel = |title: &str, mut lines: Vec<Line>, from_zero| {
+    let panel = |title: &str, mut lines: Vec<Series>, from_zero| {
         lines.retain(|line| !line.points.is_empty());
         Panel { title: title.to_owned(), lines, from_zero }
     };
     let errors = |own: fn(&EpochLine) -> f64, routed: fn(&EpochLine) -> f64| {
-        vec![
-            line(1, "vanilla", Look::Vanilla, own),
-            line(2, "balanced", Look::Balanced, own),
-            line(2, "routed", Look::Routed, routed),
-        ]
+        vec![line(1, "vanilla", VANILLA, own), line(2, "balanced", BALANCED, own), line(2, "routed", ROUTED, routed)]
     };
-    let losses = vec![
-        line(1, "vanilla", Look::Vanilla, |epoch| epoch.loss),
-        line(2, "balanced", Look::Balanced, |epoch| epoch.loss),
-    ];
+    let losses =
+        vec![line(1, "vanilla", VANILLA, |epoch| epoch.loss), line(2, "balanced", BALANCED, |epoch| epoch.loss)];
     let rates = vec![
-        line(1, "vanilla", Look::Vanilla, |epoch| epoch.learning_rate),
-        line(2, "balanced", Look::Balanced, |epoch| epoch.learning_rate),
+        line(1, "vanilla", VANILLA, |epoch| epoch.learning_rate),
+        line(2, "balanced", BALANCED, |epoch| epoch.learning_rate),
     ];
     let mut all = vec![
         panel("Loss, mean of an epoch's steps", losses, true),
@@ -109,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_run_in_its_first_stage_has_curves_too() {
-        let half = draw(720.0, [12, 5], &[line(1, 1, 0.0)]).file("");
+        let half = draw(720.0, [12, 5], &[line(1, 1, 0.0)]).to_svg("");
         assert!(half.contains(">stage 2<"), "{half}");
         assert!(!half.contains("routed") && !half.contains("Learning rate"), "{half}");
     }
@@ -117,13 +106,13 @@ mod tests {
     #[test]
     fn stage_2_stands_behind_the_epochs_of_stage_1() {
         let log = [(2, 1), (1, 2), (1, 1)].map(|(stage, epoch)| line(stage, epoch, 0.05));
-        let svg = draw(720.0, [12, 5], &log).file("");
+        let svg = draw(720.0, [12, 5], &log).to_svg("");
         assert!(svg.contains(">routed</text>") && svg.contains("Learning rate"), "{svg}");
         // 17 epochs from 44 to 708: epoch 1 of stage 2 is the 13th.
         let at = |epoch: f64| format!("{:.1}", 44.0 + epoch / 17.0 * 664.0);
-        assert!(svg.contains(&format!("<circle class=\"f1\" cx=\"{}\"", at(13.0))), "{svg}");
+        assert!(svg.contains(&format!("d=\"M{:.1} ", 44.0 + 13.0 / 17.0 * 664.0 - 2.5)), "{svg}");
         // Lines of one stage are joined, whatever the order of the log.
-        let joined = format!("<path class=\"series l2\" d=\"M{} ", at(1.0));
+        let joined = format!("<path d=\"M{} ", at(1.0));
         assert!(svg.contains(&joined) && svg.contains(&format!("L{} ", at(2.0))), "{svg}");
     }
 

@@ -5,7 +5,6 @@ pub mod charts;
 pub mod claims;
 pub mod curves;
 pub mod document;
-pub mod drawing;
 pub mod page;
 pub mod sheet;
 pub mod spread;

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
+use glae_chart::{Chart, STYLE, Series, by_age, escape};
 use glae_metrics::{Band, Calibration, Report};
 
 use super::answers::{Answer, Answers};
-use super::charts::{Line, Look, Share, by_age, shares};
+use super::charts::{BALANCED, ROUTED, Share, VANILLA, shares};
 use super::curves::{self, EpochLine};
-use super::drawing::{Drawing, STYLE, escape};
 use super::words::{NONE, interval, p_value, percent, signed, signed_interval, whole, years};
 
 /// Widths for which each chart is drawn, in pixels.
@@ -83,12 +83,8 @@ struct Reports {
 }
 
 impl Reports {
-    fn rows(&self) -> [(&'static str, Look, &Report); 3] {
-        [
-            ("vanilla", Look::Vanilla, &self.vanilla),
-            ("balanced", Look::Balanced, &self.balanced),
-            ("routed", Look::Routed, &self.routed),
-        ]
+    fn rows(&self) -> [(&'static str, usize, &Report); 3] {
+        [("vanilla", VANILLA, &self.vanilla), ("balanced", BALANCED, &self.balanced), ("routed", ROUTED, &self.routed)]
     }
 }
 
@@ -148,15 +144,10 @@ fn answered(contents: &Contents, reports: &Reports) -> Result<String> {
 
 /// `[GLAE] Fig. 1`, and the same numbers by how often an age was seen.
 fn ages(answers: &Answers, reports: &Reports) -> String {
-    let lines = reports.rows().map(|(name, look, report)| Line {
-        name: name.to_owned(),
-        look,
-        points: report.by_age.iter().map(|age| (f64::from(age.age), age.mae)).collect(),
-        level: Some(report.cmae),
-    });
+    let lines = reports.rows().map(|(name, number, report)| errors(name, number, report));
     let chart = drawn(
-        "The mean error at each age over the number of training images; the numbers are in the table below",
-        |width| by_age(width, answers.counts(), "training images", &lines),
+        "The mean error at each age above the number of training images; the numbers are in the table below",
+        |width| by_age(width, &lines, answers.counts(), "Training images", true),
     );
     let mut shots = String::new();
     for (name, part) in ["more than 100", "20 to 100", "fewer than 20"].into_iter().enumerate() {
@@ -193,6 +184,12 @@ fn ages(answers: &Answers, reports: &Reports) -> String {
              <details><summary>Every age as a table</summary><div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">age</th><th scope=\"col\">training images</th><th scope=\"col\">images</th>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div></details>\n"
         ),
     )
+}
+
+/// The error at each age of a report, with its CMAE as level.
+pub fn errors(name: &str, number: usize, report: &Report) -> Series {
+    let points = report.by_age.iter().map(|age| (f64::from(age.age), age.mae)).collect();
+    Series { level: Some(report.cmae), ..Series::new(name, number, points) }
 }
 
 /// `[GLAE] Fig. 4`.
@@ -314,6 +311,6 @@ fn section(title: &str, hint: &str, body: &str) -> String {
 }
 
 /// A chart for wide screens and for phones; the style sheet shows one of them.
-fn drawn(label: &str, draw: impl Fn(f64) -> Drawing) -> String {
+fn drawn(label: &str, draw: impl Fn(f64) -> Chart) -> String {
     WIDTHS.map(|(class, width)| draw(width).inline(class, label)).concat()
 }

@@ -123,7 +123,7 @@ impl<'a> Sheet<'a> {
             (name.clone(), cells.map(Iterator::collect).collect())
         };
         let columns: Vec<(String, Vec<Vec<Cell>>)> = columns.iter().enumerate().map(column).collect();
-        intervals(WIDTH, &names, &columns).file(&format!("Table {number}: {title}"))
+        intervals(WIDTH, &names, &columns).to_svg(&format!("Table {number}: {title}"))
     }
 
     fn metric(&self, column: usize) -> Metric {

@@ -3,9 +3,10 @@
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use clap::ValueEnum;
+use glae_chart::{Series, by_age};
 use glae_metrics::Report;
-use glae_report::charts::{Line, Look, by_age, shares};
-use glae_report::page::shared;
+use glae_report::charts::{BALANCED, OTHER, ROUTED, VANILLA, shares};
+use glae_report::page::{errors, shared};
 use glae_report::words::{percent, whole, years};
 use glae_report::{Answer, Answers, Document};
 
@@ -38,19 +39,19 @@ pub enum Number {
     Four,
 }
 
-/// Who is drawn in Fig. 1: name, look, recipe, and who answers.
-fn compared() -> [(&'static str, Look, Recipe, Answer); 4] {
+/// Who is drawn in Fig. 1: name, number of the series, recipe, and who answers.
+fn compared() -> [(&'static str, usize, Recipe, Answer); 4] {
     let own = |loss: &str| [format!("loss={loss}")];
     [
-        ("DEX", Look::Vanilla, Recipe::with("figure-1-dex".to_owned(), BASE, &own("dex")), Answer::Vanilla),
+        ("DEX", VANILLA, Recipe::with("figure-1-dex".to_owned(), BASE, &own("dex")), Answer::Vanilla),
         (
             "mean-variance",
-            Look::Balanced,
+            BALANCED,
             Recipe::with("figure-1-mean-variance".to_owned(), BASE, &own("mean-variance")),
             Answer::Vanilla,
         ),
-        ("ℓ_base", Look::Other, Recipe::plain("ladder-base", BASE), Answer::Vanilla),
-        ("GLAE", Look::Routed, Recipe::plain("ladder-fr-pa", WHOLE), Answer::Routed),
+        ("ℓ_base", OTHER, Recipe::plain("ladder-base", BASE), Answer::Vanilla),
+        ("GLAE", ROUTED, Recipe::plain("ladder-fr-pa", WHOLE), Answer::Routed),
     ]
 }
 
@@ -81,24 +82,16 @@ type Figure = (&'static str, Vec<u8>, String, Document);
 
 /// `[GLAE] Fig. 1`.
 fn one(answers: &[Vec<Option<Answers>>], plan: &[Vec<Planned>], sources: &Sources) -> Result<Figure> {
-    let mut drawn: Vec<(&str, Look, Report)> = Vec::new();
-    for ((name, look, _, answer), own) in compared().into_iter().zip(answers) {
+    let mut drawn: Vec<(&str, usize, Report)> = Vec::new();
+    for ((name, number, _, answer), own) in compared().into_iter().zip(answers) {
         if let Some(Some(own)) = own.first() {
-            drawn.push((name, look, own.report(answer)?));
+            drawn.push((name, number, own.report(answer)?));
         }
     }
     let any = answers.iter().flatten().flatten().next().context("none of these runs is finished: nothing to draw")?;
-    let lines: Vec<Line> = drawn
-        .iter()
-        .map(|(name, look, report)| Line {
-            name: (*name).to_owned(),
-            look: *look,
-            points: report.by_age.iter().map(|age| (f64::from(age.age), age.mae)).collect(),
-            level: Some(report.cmae),
-        })
-        .collect();
+    let lines: Vec<Series> = drawn.iter().map(|(name, number, report)| errors(name, *number, report)).collect();
     let title = "Fig. 1: error and number of training images at each age";
-    let svg = by_age(WIDTH, any.counts(), "training images", &lines).file(title);
+    let svg = by_age(WIDTH, &lines, any.counts(), "Training images", true).to_svg(title);
 
     let mut writer = csv::Writer::from_writer(Vec::new());
     let heads = ["age", "training images", "images"].into_iter().chain(drawn.iter().map(|(name, ..)| *name));
@@ -114,7 +107,7 @@ fn one(answers: &[Vec<Option<Answers>>], plan: &[Vec<Planned>], sources: &Source
 
     let mut document = Document::new(title.to_owned());
     document.paragraph(&document::images(answers, sources.split));
-    document.paragraph("![Lines of the error at each age over bars of the number of training images](figure-1.svg)");
+    document.paragraph("![Lines of the error at each age above bars of the number of training images](figure-1.svg)");
     document.paragraph("Dotted across: each method's CMAE. All numbers in years.");
     let mut table = "| | MAE | CMAE |\n|---|---:|---:|\n".to_owned();
     for (name, _, report) in &drawn {
@@ -130,7 +123,7 @@ fn four(answers: &[Vec<Option<Answers>>], plan: &[Vec<Planned>]) -> Result<Figur
     let any = answers.iter().flatten().flatten().next().context("this run is not finished: nothing to draw")?;
     let rows = shared(&any.report(Answer::Routed)?);
     let title = "Fig. 4: which classifier answered, by age group";
-    let svg = shares(WIDTH, &rows).file(title);
+    let svg = shares(WIDTH, &rows).to_svg(title);
     let mut csv = "ages,images,vanilla,balanced\n".to_owned();
     let mut table = "| ages | images | vanilla | balanced |\n|---|---:|---:|---:|\n".to_owned();
     for row in &rows {

@@ -100,7 +100,7 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     println!("{}", out.display());
     if !epochs.is_empty() {
         let path = run.join(CURVES);
-        let drawing = curves::draw(720.0, stages, &epochs).file(&format!("Training of {}", config.name));
+        let drawing = curves::draw(720.0, stages, &epochs).to_svg(&format!("Training of {}", config.name));
         write_atomically(&path, drawing.as_bytes())?;
         println!("{}", path.display());
     }

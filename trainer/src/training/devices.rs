@@ -5,14 +5,15 @@
 use std::collections::HashMap;
 
 use anyhow::{Result, ensure};
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::module::{Module, ParamId};
+use burn::tensor::{Device, Tensor, TensorData};
 use glae_model::AgeNet;
 use glae_model::loss::{Labels, Terms};
+use glae_model::weights::{self, Named, mapped};
 
 use super::batches::Batch;
 use super::{Run, StageKind};
-use crate::accumulate;
+use crate::accumulate::{self, flat};
 use crate::config::{RunConfig, Stage};
 use crate::layers::Quick;
 use crate::optimizer::Optimizer;
@@ -70,11 +71,12 @@ impl Run<'_> {
             }
             for (copy, (found, loss)) in copies.iter_mut().zip(found) {
                 if let Some(sum) = &mut gradients {
-                    net.visit(&mut Add { sum, found: found.gradients });
+                    let mut found = found.gradients;
+                    weights::gradients(&net, sum, |id, sum| Some(sum + found.remove(&id)?));
                 }
                 net = change_statistics(net, kind, |id, running| {
-                    let Some(more) = found.statistics.get(&id) else { return running };
-                    (running.mul_scalar(1.0 - MOMENTUM) + Tensor::from_inner(more.clone())).detach()
+                    let more = found.statistics.get(&id)?;
+                    Some((running.mul_scalar(1.0 - MOMENTUM) + Tensor::from_inner(more.clone())).detach())
                 });
                 copy.forget_statistics(kind);
                 mean += loss;
@@ -151,20 +153,19 @@ impl Copy {
 
     /// Sets the running statistics of what is trained to 0, so that after a pass they hold what its batch adds.
     fn forget_statistics(&mut self, kind: StageKind) {
-        self.net = change_statistics(self.net.clone(), kind, |_, running| running.zeros_like());
+        self.net = change_statistics(self.net.clone(), kind, |_, running| Some(running.zeros_like()));
     }
 
     fn pass(&self, run: &Run<'_>, kind: StageKind, part: Batch, share: f64, first: &Device) -> (Found, f64) {
         let loss = run.loss(&self.net, kind, part, &self.device).mul_scalar(share);
-        let gradients = loss.backward();
-        let mut collect = Collect { gradients: &gradients, first, found: HashMap::new() };
-        self.net.visit(&mut collect);
+        let mut gradients = flat(&self.net, &mut loss.backward());
+        gradients.values_mut().for_each(|gradient| *gradient = gradient.clone().to_device(first));
         let mut statistics = HashMap::new();
         change_statistics(self.net.clone(), kind, |id, running| {
-            statistics.insert(id, running.clone().inner().to_device(first));
-            running
+            statistics.insert(id, running.inner().to_device(first));
+            None
         });
-        (Found { gradients: collect.found, statistics }, f64::from(loss.into_scalar::<f32>()))
+        (Found { gradients, statistics }, f64::from(loss.into_scalar::<f32>()))
     }
 }
 
@@ -174,14 +175,19 @@ fn there<M: Module>(module: &M, device: &Device) -> M {
 }
 
 /// Changes BatchNorm's running statistics in what a stage trains; frozen layers keep theirs.
-fn change_statistics(mut net: AgeNet, kind: StageKind, change: impl FnMut(ParamId, Tensor<1>) -> Tensor<1>) -> AgeNet {
-    let mut mapper = Statistics { change, running: Vec::new() };
+fn change_statistics(
+    mut net: AgeNet,
+    kind: StageKind,
+    mut change: impl FnMut(ParamId, Tensor<1>) -> Option<Tensor<1>>,
+) -> AgeNet {
+    let mut running =
+        |Named { id, path, .. }: Named<'_>, value| if path.is_statistic() { change(id, value) } else { None };
     match kind {
         StageKind::Vanilla => {
-            net.backbone = up_to_date(net.backbone).map(&mut mapper);
-            net.vanilla = up_to_date(net.vanilla).map(&mut mapper);
+            net.backbone = mapped(up_to_date(net.backbone), &mut running);
+            net.vanilla = mapped(up_to_date(net.vanilla), &mut running);
         }
-        StageKind::Balanced => net.balanced = up_to_date(net.balanced).map(&mut mapper),
+        StageKind::Balanced => net.balanced = mapped(up_to_date(net.balanced), &mut running),
     }
     net
 }
@@ -190,60 +196,4 @@ fn change_statistics(mut net: AgeNet, kind: StageKind, change: impl FnMut(ParamI
 fn up_to_date<M: Module>(module: M) -> M {
     let _ = module.valid();
     module
-}
-
-struct Statistics<F> {
-    change: F,
-    /// Whether the names on the way here are those of running statistics.
-    running: Vec<bool>,
-}
-
-impl<F: FnMut(ParamId, Tensor<1>) -> Tensor<1>> ModuleMapper for Statistics<F> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.running.push(name.starts_with("running_"));
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.running.pop();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        if self.running.last() != Some(&true) {
-            return param;
-        }
-        let (id, value, mapper) = param.consume();
-        let shape = value.dims();
-        let value = (self.change)(id, value.flatten(0, D - 1)).reshape(shape);
-        Param::from_mapped_value(id, value, mapper)
-    }
-}
-
-/// Takes the gradients of a copy to the first device.
-struct Collect<'a> {
-    gradients: &'a Gradients,
-    first: &'a Device,
-    found: HashMap<ParamId, Tensor<1>>,
-}
-
-impl ModuleVisitor for Collect<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = param.val().grad(self.gradients) {
-            self.found.insert(param.id, gradient.flatten::<1>(0, D - 1).to_device(self.first));
-        }
-    }
-}
-
-/// Adds a copy's gradients to the sum.
-struct Add<'a> {
-    sum: &'a mut Gradients,
-    found: HashMap<ParamId, Tensor<1>>,
-}
-
-impl ModuleVisitor for Add<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let weight = param.val();
-        if let (Some(sum), Some(more)) = (weight.grad(self.sum), self.found.remove(&param.id)) {
-            weight.grad_replace(self.sum, sum + more.reshape(weight.dims()));
-        }
-    }
 }

@@ -9,12 +9,7 @@ pub const HEIGHT: f32 = 100.0;
 pub fn ceiling(distributions: &[&[f32]]) -> f32 {
     let peak = distributions.iter().copied().flatten().copied().fold(f32::MIN_POSITIVE, f32::max);
     // In f64, so that 5 hundredths come out as the nearest f32 to 0.05.
-    let decade = 10f64.powf(f64::from(peak).log10().floor());
-    [1.0, 2.0, 5.0, 10.0]
-        .map(|step| (step * decade) as f32)
-        .into_iter()
-        .find(|top| *top >= peak * 0.999)
-        .unwrap_or(peak)
+    glae_chart::round_up(f64::from(peak)) as f32
 }
 
 /// An SVG path through (age, probability), with probability 0 at the bottom and `ceiling` at the top of [`HEIGHT`].

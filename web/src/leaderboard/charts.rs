@@ -3,17 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use glae_api::{Origin, Row};
+use glae_chart::{Ink, SERIES, Series, by_age};
 use glae_metrics::Report;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::address::Document;
-use super::ages::{self, Series};
 use super::board::Here;
 use super::drawing::Drawing;
 use super::format::{UNKNOWN, years};
 use super::scatter::{self, Point};
-use super::scene::{Ink, SERIES};
 
 /// How many methods are drawn from the start.
 const FROM_START: usize = 3;
@@ -133,14 +132,15 @@ fn ErrorByAge() -> impl IntoView {
         let of_row = |id: &String| {
             reports.with(|reports| {
                 let report = reports.get(id)?.as_ref().ok()?;
-                Some(Series { name: names.get(id)?.clone(), errors: errors(report) })
+                Some(Series::new(names.get(id)?.clone(), 0, errors(report)))
             })
         };
         let mut series: Vec<Series> = chosen.with(|chosen| chosen.iter().filter_map(of_row).collect());
         series.extend(here.scoring.scored.with(|scored| {
             let report = &scored.as_ref()?.report;
-            Some(Series { name: "Your file".into(), errors: errors(report) })
+            Some(Series::new("Your file", 0, errors(report)))
         }));
+        series.iter_mut().enumerate().for_each(|(number, one)| one.number = number);
         series
     });
     let counts = Memo::new(move |_| counts(here));
@@ -180,11 +180,11 @@ fn ErrorByAge() -> impl IntoView {
             <figure class="figure" data-testid="age-chart">
                 <Drawing
                     label="Error at every age above the number of images; the table below holds the numbers"
-                    draw=move |width| ages::scene(&series.get(), &counts.get(), width)
+                    draw=move |width| by_age(width, &series.get(), &counts.get(), COUNTED, false)
                 />
                 <figcaption class="keys">
-                    {move || series.get().into_iter().enumerate().map(|(number, one)| {
-                        view! { <span class="key-line">{swatch(number)}{one.name}</span> }
+                    {move || series.get().into_iter().map(|one| {
+                        view! { <span class="key-line">{swatch(one.number)}{one.name}</span> }
                     }).collect_view()}
                 </figcaption>
                 <details>
@@ -205,9 +205,12 @@ fn swatch(number: usize) -> impl IntoView {
     }
 }
 
+/// What the bars of [`by_age`] count.
+pub(super) const COUNTED: &str = "Test images";
+
 /// Age and error of a report.
-pub(super) fn errors(report: &Report) -> Vec<(u32, f64)> {
-    report.by_age.iter().map(|age| (age.age, age.mae)).collect()
+pub(super) fn errors(report: &Report) -> Vec<(f64, f64)> {
+    report.by_age.iter().map(|age| (f64::from(age.age), age.mae)).collect()
 }
 
 /// Number of images at each age of a report.
@@ -229,7 +232,8 @@ fn counts(here: Here) -> Vec<u32> {
 }
 
 fn numbers(series: &[Series], counts: &[u32]) -> impl IntoView + use<> {
-    let by_age: Vec<BTreeMap<u32, f64>> = series.iter().map(|one| one.errors.iter().copied().collect()).collect();
+    let by_age: Vec<BTreeMap<u32, f64>> =
+        series.iter().map(|one| one.points.iter().map(|(age, error)| (*age as u32, *error)).collect()).collect();
     let headings = series.iter().map(|one| view! { <th scope="col">{one.name.clone()}</th> }).collect_view();
     let rows = counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(age, count)| {
         let cells = by_age.iter().map(|errors| {

@@ -1,10 +1,9 @@
-//! Shows a [`Scene`].
+//! Shows a [`Chart`].
 
+use glae_chart::{Chart, Mark};
 use leptos::ev;
 use leptos::html::Div;
 use leptos::prelude::*;
-
-use super::scene::{Mark, Scene};
 
 /// Before the room on screen is known.
 const WIDTH: f64 = 640.0;
@@ -16,7 +15,7 @@ pub(super) fn Drawing(
     #[prop(into)]
     label: String,
     /// Draws for a width in pixels.
-    draw: impl Fn(f64) -> Scene + Send + Sync + 'static,
+    draw: impl Fn(f64) -> Chart + Send + Sync + 'static,
 ) -> impl IntoView {
     let place = NodeRef::<Div>::new();
     let width = RwSignal::new(WIDTH);
@@ -39,7 +38,7 @@ pub(super) fn Drawing(
     view! {
         <div class="drawing" node_ref=place>
             {move || {
-                let Scene { width, height, marks } = draw(width.get());
+                let Chart { width, height, marks } = draw(width.get());
                 view! {
                     <svg
                         role="img"

@@ -6,7 +6,6 @@
 //! a plain `cargo test`.
 
 pub mod address;
-pub mod ages;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod api;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
@@ -52,7 +51,6 @@ mod rules;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod scatter;
-pub mod scene;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod score;
 pub mod sort;

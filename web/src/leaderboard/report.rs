@@ -1,12 +1,12 @@
 //! The full report on the visitor's file.
 
+use glae_chart::{Series, by_age};
 use glae_metrics::{Band, Report, Worst};
 use leptos::prelude::*;
 
-use super::ages::{self, Series};
 use super::api::json;
 use super::board::Here;
-use super::charts::{errors, report_counts};
+use super::charts::{COUNTED, errors, report_counts};
 use super::drawing::Drawing;
 use super::export::{csv, file_stem, latex, lines, markdown};
 use super::format::{UNKNOWN, counted, interval, percent, whole, years};
@@ -225,7 +225,7 @@ fn AgeChart(
         <figure class="figure">
             <Drawing
                 label="Error of your file at every age above the number of images; the table below holds the numbers"
-                draw=move |width| ages::scene(&series, &counts, width)
+                draw=move |width| by_age(width, &series, &counts, COUNTED, false)
             />
             <details>
                 <summary>"The numbers"</summary>
@@ -246,7 +246,7 @@ fn AgeChart(
 }
 
 fn drawn(report: &Report) -> ([Series; 1], Vec<u32>) {
-    ([Series { name: "Your file".into(), errors: errors(report) }], report_counts(report))
+    ([Series::new("Your file", 0, errors(report))], report_counts(report))
 }
 
 fn worst_cases(worst: &[Worst]) -> impl IntoView + use<> {
@@ -337,7 +337,7 @@ fn Downloads() -> impl IntoView {
             {button("SVG", "ages.svg", "image/svg+xml", |here, scored, name| {
                 let (series, counts) = drawn(&scored.report);
                 let title = format!("{name} on {}: error at every age", here.board().title);
-                ages::scene(&series, &counts, FILE_WIDTH).to_svg(&title)
+                by_age(FILE_WIDTH, &series, &counts, COUNTED, false).to_svg(&title)
             })}
         </div>
     }

@@ -28,11 +28,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Photo, PhotoError> {
         return Err(header.needs(kept + outline.planes_and_pixels(&header, 8), kind));
     };
     // The decoder needs an end marker; one is added where the file has none.
-    let pixels =
-        decode_shrunk(Padded::new(bytes, !outline.ended), &header, shrunk).map_err(|error| match outline.ended {
-            true => PhotoError::Damaged(error),
-            false => PhotoError::CutOff,
-        })?;
+    let pixels = decode_shrunk(Padded::new(bytes, !outline.ended), &header, shrunk).map_err(refuse)?;
     Ok(Photo { pixels: header.upright(pixels), shrunk, cut_off })
 }
 
@@ -188,21 +184,22 @@ impl Read for Padded<'_> {
     }
 }
 
-/// Decodes to one pixel for `by` x `by`. The reason where that fails.
-fn decode_shrunk(file: impl Read, header: &Header, by: u32) -> Result<DynamicImage, String> {
+/// Decodes to one pixel for `by` x `by`.
+fn decode_shrunk(file: impl Read, header: &Header, by: u32) -> Result<DynamicImage, PhotoError> {
+    let damaged = |error: &dyn std::fmt::Display| PhotoError::Damaged(error.to_string());
     let mut decoder = jpeg_decoder::Decoder::new(file);
     let (width, height) = header.shrunk(by);
     // Both sides fit into u16, as the file's do.
-    decoder.scale(width as u16, height as u16).map_err(|error| error.to_string())?;
-    let pixels = decoder.decode().map_err(|error| error.to_string())?;
-    let info = decoder.info().ok_or("it has no frame")?;
+    decoder.scale(width as u16, height as u16).map_err(|error| damaged(&error))?;
+    let pixels = decoder.decode().map_err(|error| damaged(&error))?;
+    let info = decoder.info().ok_or_else(|| damaged(&"it has no frame"))?;
     let (width, height) = (u32::from(info.width), u32::from(info.height));
     let photo = match info.pixel_format {
         PixelFormat::RGB24 => RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8),
         PixelFormat::L8 => GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8),
-        other => return Err(format!("{other:?} pixels")),
+        other => return Err(damaged(&format_args!("{other:?} pixels"))),
     };
-    photo.ok_or_else(|| "its size is not that of its header".to_owned())
+    photo.ok_or_else(|| damaged(&"its size is not that of its header"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! State dicts out of modules of Burn and into them.
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::tensor::{Gradients, Tensor, TensorData};
 
 use super::{Array, StateDict, WeightsError};
 
@@ -9,9 +9,12 @@ impl StateDict {
     /// Reads a module's state. BatchNorm's running statistics are only up to date in a module taken through
     /// [`Module::valid`], so pass that.
     pub fn of(module: &impl Module) -> Self {
-        let mut reader = Reader::default();
-        module.visit(&mut reader);
-        reader.state
+        let mut state = Self::default();
+        named(module, |Named { path, shape, .. }, values| {
+            let values = values.into_data().convert::<f32>().try_to_vec().expect("converted to f32 above");
+            state.0.insert(path.torch_name(), Array { shape: shape.to_vec(), values });
+        });
+        state
     }
 
     /// Writes the state into a module of the same architecture.
@@ -32,14 +35,14 @@ pub struct Path(Vec<String>);
 
 impl Path {
     /// For `enter_module`.
-    pub fn enter(&mut self, name: &str, container: &str) {
+    fn enter(&mut self, name: &str, container: &str) {
         if !is_enum(container) {
             self.0.push(name.to_owned());
         }
     }
 
     /// For `exit_module`.
-    pub fn exit(&mut self, container: &str) {
+    fn exit(&mut self, container: &str) {
         if !is_enum(container) {
             self.0.pop();
         }
@@ -48,6 +51,11 @@ impl Path {
     /// Field names, joined by dots.
     pub fn fields(&self) -> String {
         self.0.join(".")
+    }
+
+    /// Whether it leads to one of BatchNorm's running statistics.
+    pub fn is_statistic(&self) -> bool {
+        self.0.last().is_some_and(|name| name.starts_with("running_"))
     }
 
     /// Torchvision's name, which a [`StateDict`] uses.
@@ -65,13 +73,43 @@ fn is_enum(container: &str) -> bool {
     container.starts_with("Enum:")
 }
 
-#[derive(Default)]
-struct Reader {
-    state: StateDict,
-    path: Path,
+/// A parameter or buffer on a walk through a module; its numbers come beside it, in one row.
+#[derive(Debug)]
+pub struct Named<'a> {
+    /// What Burn knows it by.
+    pub id: ParamId,
+    /// Where it is.
+    pub path: &'a Path,
+    /// Its shape.
+    pub shape: &'a [usize],
 }
 
-impl ModuleVisitor for Reader {
+/// Shows every parameter and buffer of a module.
+pub fn named(module: &impl Module, each: impl FnMut(Named<'_>, Tensor<1>)) {
+    module.visit(&mut Each { path: Path::default(), each });
+}
+
+/// Shows every gradient of a module, without autodiff; where `each` returns one, it takes the place of the old one.
+pub fn gradients(
+    module: &impl Module,
+    gradients: &mut Gradients,
+    each: impl FnMut(ParamId, Tensor<1>) -> Option<Tensor<1>>,
+) {
+    module.visit(&mut EachGradient { gradients, each });
+}
+
+/// The module with other parameters and buffers: those that `change` returns, as long as the old ones, and the old ones where
+/// it returns none.
+pub fn mapped<M: Module>(module: M, change: impl FnMut(Named<'_>, Tensor<1>) -> Option<Tensor<1>>) -> M {
+    module.map(&mut Change { path: Path::default(), change })
+}
+
+struct Each<F> {
+    path: Path,
+    each: F,
+}
+
+impl<F: FnMut(Named<'_>, Tensor<1>)> ModuleVisitor for Each<F> {
     fn enter_module(&mut self, name: &str, container: &str) {
         self.path.enter(name, container);
     }
@@ -81,10 +119,51 @@ impl ModuleVisitor for Reader {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let tensor = param.val();
-        let shape = tensor.dims().to_vec();
-        let values = tensor.into_data().convert::<f32>().try_to_vec().expect("converted to f32 above");
-        self.state.0.insert(self.path.torch_name(), Array { shape, values });
+        let value = param.val();
+        let named = Named { id: param.id, path: &self.path, shape: &value.dims() };
+        (self.each)(named, value.flatten(0, D - 1));
+    }
+}
+
+struct EachGradient<'a, F> {
+    gradients: &'a mut Gradients,
+    each: F,
+}
+
+impl<F: FnMut(ParamId, Tensor<1>) -> Option<Tensor<1>>> ModuleVisitor for EachGradient<'_, F> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let weight = param.val();
+        let Some(gradient) = weight.grad(self.gradients) else { return };
+        let shape = gradient.dims();
+        if let Some(other) = (self.each)(param.id, gradient.flatten(0, D - 1)) {
+            weight.grad_replace(self.gradients, other.reshape(shape));
+        }
+    }
+}
+
+struct Change<F> {
+    path: Path,
+    change: F,
+}
+
+impl<F: FnMut(Named<'_>, Tensor<1>) -> Option<Tensor<1>>> ModuleMapper for Change<F> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let value = param.val();
+        let shape = value.dims();
+        let named = Named { id: param.id, path: &self.path, shape: &shape };
+        let Some(other) = (self.change)(named, value.flatten(0, D - 1)) else { return param };
+        let active = param.is_require_grad();
+        let (id, _, mapper) = param.consume();
+        let other = other.reshape(shape);
+        Param::from_mapped_value(id, if active { other.require_grad() } else { other }, mapper)
     }
 }
 
