@@ -13,4 +13,4 @@ pub mod detector;
 pub mod photo;
 pub mod similarity;
 
-pub use image::RgbImage;
+pub use image::{Rgb, RgbImage};
