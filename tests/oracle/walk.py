@@ -25,7 +25,15 @@ LEAST_VOTE, SAME_VOTE = 0.3, 0.5
 # The second look: side of the cut-out square, the face's length in it, least score at the first look, least overlap.
 SIDE, LENGTH, LEAST_AGAIN, SAME_AGAIN, MOST_AGAIN = 128, 72.0, 0.4, 0.35, 64
 UPRIGHT = np.array([[0.31, 0.46], [0.69, 0.46], [0.5, 0.64], [0.35, 0.82], [0.65, 0.82]])
+# The search: faces that are small where they were found call for tiles, and so does a photograph without any; by how many
+# pixels tiles share a border; the share of the smaller box in common from which two are one face; the least score of a face
+# in a turned photograph.
+SMALL, SHARED, MOST_LEVELS, ONE_FACE, LEAST_TURNED = 24.0, 96, 3, 0.5, 0.85
 LEAST_WIDTH, MOST_ASIDE, LEAST_APART = 24.0, 0.42, 0.45
+# Doubt of ages: the face, then the crop, then the sum of what speaks for a large error.
+LEAST_EYES, ASIDE, APART, COVERED, DARK, BLURRED = 24.0, 0.33, 0.65, 0.86, 45.0, 2.4
+MOST_SUM, BY_APART, BY_SHARPNESS, SHARP = 6.3, 0.25, 0.4, 8.0
+GIVEN_APART, GIVEN_DIVERGED, GIVEN_SOFT = 3.0, 0.25, 3.3
 PAIRS = ((2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2)) + ((16, 1),) * 5 + ((32, 2), (32, 1))
 
 
@@ -134,33 +142,84 @@ class Detector:
             merged.append(face)
         return merged
 
-    def faces(self, picture):
-        """All faces from left to right, in pixels of the picture."""
-        least = self.settings["least_score"]
-        small = resized(picture, self.settings["longest_side"])
+    def first(self, picture, side, turn):
+        """Faces in pixels of the picture, which is shrunk to a longer side and turned clockwise by quarters."""
+        small = np.rot90(resized(picture, side), -turn)
         scale = max(picture.shape[:2]) / max(small.shape[:2])
-        faces = self.suppressed(self.heard(small, min(least, LEAST_VOTE)))
-        for face in faces:
-            face[:14] *= scale
+        faces = self.suppressed(self.heard(small, min(self.settings["least_score"], LEAST_VOTE)))
+        return [turned_back(scaled(face, scale), picture, turn) for face in faces]
+
+    def sure(self, picture, faces):
+        """Those that the second look confirms, in any order."""
+        least = self.settings["least_score"]
         if self.settings.get("second_look"):
             faces = [face for face in faces if face[14] >= min(least, LEAST_AGAIN)][:MOST_AGAIN]
             faces = [self.again(picture, face) for face in faces]
-        return sorted((face for face in faces if face[14] >= least), key=lambda face: face[0])
+        return [face for face in faces if face[14] >= least]
+
+    def faces(self, picture):
+        """All faces from left to right, in pixels of the picture; by how many quarters it is to be turned clockwise; and
+        whether the main one seems to be turned all the same."""
+        side = self.settings["longest_side"]
+        faces, turn = self.sure(picture, self.first(picture, side, 0)), 0
+        main = main_face(faces, picture)
+        upended = main is not None and not self.upright(picture, faces[main])
+        if main is None or upended:
+            least = LEAST_TURNED if main is None else faces[main][14]
+            for other in (1, 2, 3):
+                seen = self.sure(picture, self.first(picture, side, other))
+                best = main_face(seen, picture)
+                if best is not None and seen[best][14] > least and self.upright(picture, seen[best]):
+                    faces, turn, least, upended = seen, other, seen[best][14], False
+        scale = max(picture.shape[:2]) / max(resized(picture, side).shape[:2])
+        small = [min(face[2:4]) / scale for face in faces]
+        for level in range(1, MOST_LEVELS + 1):
+            longest = side * 2**level
+            if longest > max(picture.shape[:2]) or not (min(small, default=0) < SMALL):
+                break
+            more = self.tiled(picture, longest, turn)
+            faces = one_each(faces + self.sure(picture, more))
+            small = [min(face[2:4]) * longest / max(picture.shape[:2]) for face in faces]
+        return sorted(faces, key=lambda face: face[0]), turn, upended
+
+    def tiled(self, picture, longest, turn):
+        """The same of overlapping tiles as large as the first look's picture, without faces that an inner border cuts."""
+        side = self.settings["longest_side"]
+        whole = np.rot90(resized(picture, longest), -turn)
+        scale = max(picture.shape[:2]) / max(whole.shape[:2])
+        height, width = whole.shape[:2]
+        found = []
+        for top in starts(height, side):
+            for left in starts(width, side):
+                tile = np.ascontiguousarray(whole[top : top + side, left : left + side])
+                for face in self.suppressed(self.heard(tile, min(self.settings["least_score"], LEAST_VOTE))):
+                    inner = [left > 0, top > 0, left + side < width, top + side < height]
+                    edges = [face[0] < 1, face[1] < 1, face[0] + face[2] > side - 1, face[1] + face[3] > side - 1]
+                    if not any(a and b for a, b in zip(inner, edges)):
+                        face = face.copy()
+                        face[[0, 4, 6, 8, 10, 12]] += left
+                        face[[1, 5, 7, 9, 11, 13]] += top
+                        found.append(turned_back(scaled(face, scale), picture, turn))
+        return one_each(found)
+
+    def upright(self, picture, face):
+        """Whether the cut-out face looks most like one as its points say, and not turned by a quarter or a half."""
+        there, expected = cut_out(face)
+        cut, scores = warped(picture, there, SIDE), []
+        for quarters in range(4):
+            look = np.ascontiguousarray(np.rot90(cut, -quarters))
+            width, height = expected[2:] if quarters % 2 == 0 else expected[:1:-1]
+            frame = (SIDE / 2 - width / 2, SIDE / 2 - height / 2, width, height)
+            seen = self.suppressed(self.heard(look, LEAST_VOTE))
+            scores.append(max((f[14] for f in seen if overlap(f, frame) >= SAME_AGAIN), default=0))
+        return scores[0] >= max(scores)
 
     def again(self, picture, face):
         """The second look: points and score are means over three looks."""
-        points, size = face[4:14].reshape(5, 2), max(face[2], face[3])
-        turn = similarity(points, UPRIGHT)
-        if turn is None:
+        points, (there, expected) = face[4:14].reshape(5, 2), cut_out(face)
+        if there is None:
             return face
-        turn = turn[:2] * (LENGTH / size / np.hypot(*turn[:2]))
-        x, y = face[0] + face[2] / 2, face[1] + face[3] / 2
-        a, b = turn
-        there = np.array([a, b, SIDE / 2 - a * x + b * y, SIDE / 2 - b * x - a * y])
-        cut = warped(picture, there, SIDE)
-        back = inverse(there)
-        width, height = face[2] * LENGTH / size, face[3] * LENGTH / size
-        expected = (SIDE / 2 - width / 2, SIDE / 2 - height / 2, width, height)
+        cut, back = warped(picture, there, SIDE), inverse(there)
         total, sums, score = face[14], points * face[14], face[14]
         for mirrored in (False, True):
             look = cut[:, ::-1] if mirrored else cut
@@ -171,6 +230,56 @@ class Detector:
                 total += best[14]
                 sums = sums + moved(back, best[4:14].reshape(5, 2)) * best[14]
         return np.concatenate([face[:4], (sums / total).ravel(), [score / 3]])
+
+
+def cut_out(face):
+    """The similarity that lays a face upright and always as large into the second look's square; its box there."""
+    size, turn = max(face[2], face[3]), similarity(face[4:14].reshape(5, 2), UPRIGHT)
+    if turn is None:
+        return None, None
+    a, b = turn[:2] * (LENGTH / size / np.hypot(*turn[:2]))
+    x, y = face[0] + face[2] / 2, face[1] + face[3] / 2
+    width, height = face[2] * LENGTH / size, face[3] * LENGTH / size
+    there = np.array([a, b, SIDE / 2 - a * x + b * y, SIDE / 2 - b * x - a * y])
+    return there, (SIDE / 2 - width / 2, SIDE / 2 - height / 2, width, height)
+
+
+def scaled(face, factor):
+    return np.append(face[:14] * factor, face[14])
+
+
+def turned_back(face, picture, quarters):
+    """A face of the picture turned clockwise by so many quarters, in pixels of the picture itself."""
+    for done in range(quarters, 0, -1):
+        height = picture.shape[0] if done % 2 else picture.shape[1]
+        points = face[4:14].reshape(5, 2)
+        points = np.stack([points[:, 1], height - points[:, 0]], 1)
+        frame = [face[1], height - face[0] - face[2], face[3], face[2]]
+        face = np.concatenate([frame, points.ravel(), face[14:]])
+    return face
+
+
+def starts(length, side):
+    """Where tiles begin: evenly, as few as share at least SHARED pixels with their neighbours."""
+    if length <= side:
+        return [0]
+    count = -(-(length - side) // (side - SHARED)) + 1
+    return [(length - side) * index // (count - 1) for index in range(count)]
+
+
+def one_each(faces):
+    """Of boxes of one face the surest."""
+    kept = []
+    for face in sorted(faces, key=lambda face: -face[14]):
+        if all(shared(face, other) < ONE_FACE for other in kept):
+            kept.append(face)
+    return kept
+
+
+def shared(a, b):
+    """Of two boxes what they have in common, in shares of the smaller one."""
+    length = lambda axis: max(min(a[axis] + a[axis + 2], b[axis] + b[axis + 2]) - max(a[axis], b[axis]), 0)
+    return length(0) * length(1) / max(min(a[2] * a[3], b[2] * b[3]), 1e-9)
 
 
 def mirror(face):
@@ -246,16 +355,50 @@ def triangle(length, side):
     return weight / weight.sum(axis=1, keepdims=True)
 
 
-def doubt(face):
+def pose(face):
+    """Distance of the eyes; nose from their middle, and that distance to the distance to the mouth, as shares."""
+    left, right, nose, mouth_left, mouth_right = face[4:14].reshape(5, 2)
+    across, down = right - left, (mouth_left + mouth_right - left - right) / 2
+    eyes, length = np.hypot(*across), np.hypot(*down)
+    return None if eyes == length == 0 else (eyes, abs((nose - (left + right) / 2) @ across / eyes**2), eyes / length)
+
+
+def refusal(face):
     """Why a face gets no age."""
     if min(face[2], face[3]) < LEAST_WIDTH:
         return "small"
-    left, right, nose, mouth_left, mouth_right = face[4:14].reshape(5, 2)
-    across, down = right - left, (mouth_left + mouth_right - left - right) / 2
-    if not (np.hypot(*across) > 0 or np.hypot(*down) > 0):
+    turned = pose(face)
+    if turned is None:
         return "degenerate"
-    aside = abs((nose - (left + right) / 2) @ across / (across @ across))
-    return None if aside <= MOST_ASIDE and np.hypot(*across) / np.hypot(*down) >= LEAST_APART else "turned"
+    return None if turned[1] <= MOST_ASIDE and turned[2] >= LEAST_APART else "turned"
+
+
+def caution(face, crop, pairs, shown):
+    """Why an age is not to be trusted."""
+    eyes, aside, apart = pose(face)
+    if eyes < LEAST_EYES:
+        return "few pixels"
+    if aside > ASIDE or apart < APART:
+        return "half turned"
+    if face[14] < COVERED:
+        return "covered"
+    grey = crop @ np.array([0.299, 0.587, 0.114])
+    if grey.mean() < DARK:
+        return "dark"
+    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    sharpness = abs(4 * grey[1:-1, 1:-1] - around).mean()
+    if sharpness < BLURRED:
+        return "blurred"
+    ages = np.arange(101)
+    apart = abs(np.subtract(*(pair.mean(axis=0) @ ages for pair in pairs)))
+    deviation = np.sqrt(shown @ (ages - shown @ ages) ** 2)
+    if deviation + BY_APART * apart - BY_SHARPNESS * min(sharpness, SHARP) <= MOST_SUM:
+        return None
+    if apart > GIVEN_APART:
+        return "classifiers"
+    if sum((p * np.log(p / q)).sum() for p, q in pairs) > GIVEN_DIVERGED:
+        return "mirror"
+    return "blurred" if sharpness < GIVEN_SOFT else "wide"
 
 
 def main_face(faces, picture):
@@ -305,7 +448,7 @@ class AgeNetwork:
         return answers
 
     def estimate(self, crop):
-        """The age, and for each classifier its distributions of crop and mirror image."""
+        """The age; for each classifier its distributions of crop and mirror image; and the one that is shown."""
         heat = self.manifest.get("temperatures", {"vanilla": 1, "balanced": 1})
         both = [self.logits(crop), self.logits(crop[:, ::-1])]
         pairs = []
@@ -322,22 +465,24 @@ class AgeNetwork:
         else:
             share = {"vanilla": 1, "balanced": 0, "smaller": float(divergence[0] < divergence[1])}[rule]
         assert self.manifest.get("readout", "mean") == "mean", "this oracle reads the mean"
-        return float((share * means[0] + (1 - share) * means[1]) @ np.arange(101)), pairs
+        shown = share * means[0] + (1 - share) * means[1]
+        return float(shown @ np.arange(101)), pairs, shown
 
 
 def look(picture, detector, network):
-    faces = detector.faces(picture)
-    seen = []
-    for face in faces:
-        reason, years = doubt(face), None
+    faces, turn, upended = detector.faces(picture)
+    chosen, seen = main_face(faces, picture), []
+    for index, face in enumerate(faces):
+        reason, years = refusal(face), None
         if reason is None:
             size = network.manifest["input"]["size"]
             template = np.array(network.manifest["input"]["crop"]["landmarks"]) * size
-            there = similarity(face[4:14].reshape(5, 2), template)
-            years = round(network.estimate(warped(picture, there, size))[0], 3)
+            crop = warped(picture, similarity(face[4:14].reshape(5, 2), template), size)
+            years, pairs, shown = network.estimate(crop)
+            reason = "upended" if upended and index == chosen else caution(face, crop, pairs, shown)
         box = [round(float(value), 2) for value in face[:4]]
-        seen.append({"box": box, "doubt": reason, "years": years})
-    return {"main": main_face(faces, picture), "faces": seen}
+        seen.append({"box": box, "doubt": reason, "years": years and round(years, 3)})
+    return {"turn": turn, "main": chosen, "faces": seen}
 
 
 def main(folder):

@@ -15,7 +15,7 @@ pub const TOLERANCE: f32 = 0.05;
 pub struct Judged {
     /// Left, top, width and height of its box, in pixels.
     pub frame: [f32; 4],
-    /// Why it has no age.
+    /// Why it has no age, or one that is not to be trusted.
     pub doubt: Option<String>,
     /// Its age.
     pub years: Option<f32>,
@@ -24,6 +24,8 @@ pub struct Judged {
 /// What is in a photograph.
 #[derive(Clone, Debug)]
 pub struct Expected {
+    /// By how many quarters it is turned clockwise to find them.
+    pub turn: u32,
     /// The face that it is of.
     pub main: Option<usize>,
     /// From left to right.
@@ -63,5 +65,6 @@ fn expected(picture: &Value) -> Result<Expected> {
         })
     };
     let main = picture["main"].as_u64().map(|main| main as usize);
-    Ok(Expected { main, faces: faces.iter().map(face).collect::<Result<_>>()? })
+    let turn = picture["turn"].as_u64().context("a picture has no turn")? as u32;
+    Ok(Expected { turn, main, faces: faces.iter().map(face).collect::<Result<_>>()? })
 }

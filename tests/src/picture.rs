@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use anyhow::Result;
 use glae_face::RgbImage;
+use image::imageops::{rotate90, rotate180};
 use image::{ImageFormat, Rgb};
 
 use crate::drawing::{Place, SITTERS};
@@ -28,6 +29,18 @@ pub const CROWD: [Place; 4] = [
     Place { sitter: &SITTERS[1], middle: [420.0, 200.0], half: 20.0, tilt: 0.02 },
     Place { sitter: &SITTERS[0], middle: [560.0, 180.0], half: 14.0, tilt: 0.0 },
 ];
+
+/// 24 people in three rows, each a fortieth of a photograph's width wide, RGB8, 2400 x 1800.
+pub fn assembly() -> (RgbImage, Vec<Place>) {
+    let place = |index: usize| {
+        let (column, row) = ((index % 8) as f32, (index / 8) as f32);
+        let sitter = &SITTERS[(index + index / 8) % SITTERS.len()];
+        let tilt = 0.05 - 0.1 * ((index % 3) as f32) / 2.0;
+        Place { sitter, middle: [160.0 + 297.0 * column, 320.0 + 560.0 * row], half: 30.0 / (0.94 * 0.8), tilt }
+    };
+    let places: Vec<Place> = (0..24).map(place).collect();
+    (painted(2400, 1800, &places), places)
+}
 
 /// A drawn face before a gradient, RGB8, 480 x 640: upright, so that the centred square leaves something out.
 ///
@@ -54,8 +67,8 @@ pub fn far() -> RgbImage {
 }
 
 /// Photographs whose ages `oracle/ages.json` knows, by name: of one and of several, leaning, cut off by the border, dark,
-/// small, too small to be judged, and of nobody.
-pub fn judged() -> [(&'static str, RgbImage); 12] {
+/// small, too small to be judged, on its side, upside down, and of nobody.
+pub fn judged() -> [(&'static str, RgbImage); 14] {
     let one = |place: Place| painted(480, 480, &[place]);
     let place = |sitter, middle, half, tilt| Place { sitter, middle, half, tilt };
     let mut dark = face(1);
@@ -72,6 +85,8 @@ pub fn judged() -> [(&'static str, RgbImage); 12] {
         ("crowd", painted(640, 480, &CROWD)),
         ("border", one(place(&SITTERS[0], [60.0, 240.0], 140.0, -0.05))),
         ("dark", dark),
+        ("sideways", rotate90(&face(0))),
+        ("upside-down", rotate180(&face(1))),
         ("small", painted(120, 100, &[place(&SITTERS[1], [62.0, 55.0], 32.0, 0.05)])),
     ]
 }

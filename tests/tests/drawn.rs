@@ -6,7 +6,7 @@ use glae_face::{
     detector::{
         Detector, Settings,
         decode::Face,
-        trust::{Doubt, doubt},
+        trust::{Doubt, refusal},
     },
 };
 use tests::{drawing::Place, film, native, picture};
@@ -40,17 +40,17 @@ async fn portraits_have_one_face_and_a_group_has_three() {
     for variant in 0..4 {
         let place = [picture::portrait(variant)];
         let faces = find(&detector, settings, &picture::face(variant), &place, &format!("face {variant}")).await;
-        assert_eq!(doubt(&faces[0]), None, "face {variant}: {:?}", faces[0]);
+        assert_eq!(refusal(&faces[0]), None, "face {variant}: {:?}", faces[0]);
     }
     let faces = find(&detector, settings, &picture::group(), &picture::GROUP, "the group").await;
-    assert!(faces.iter().all(|face| doubt(face).is_none()), "{faces:?}");
+    assert!(faces.iter().all(|face| refusal(face).is_none()), "{faces:?}");
 }
 
 #[tokio::test]
 async fn a_far_face_is_found_and_doubted() {
     let (detector, settings) = detector();
     let faces = find(&detector, settings, &picture::far(), &picture::FAR, "far").await;
-    assert_eq!([doubt(&faces[0]), doubt(&faces[1])], [None, Some(Doubt::Small)], "{faces:?}");
+    assert_eq!([refusal(&faces[0]), refusal(&faces[1])], [None, Some(Doubt::Small)], "{faces:?}");
 }
 
 #[tokio::test]

@@ -2,7 +2,22 @@
 
 use glae_face::RgbImage;
 use glae_face::detector::decode::Face;
-use glae_face::detector::{DetectError, Detector, Settings};
+use glae_face::detector::turn::Turn;
+use glae_face::detector::{DetectError, Detector, Level, Settings};
+use serde::{Deserialize, Serialize};
+
+use crate::host::Host;
+
+/// A face that is narrower or lower than this where it was found, in pixels, calls for a closer look: beside it there may be
+/// smaller ones. Between 12 and 24 pixels nearly all are found.
+const SMALL: f32 = 24.0;
+
+/// Closer looks at most; each doubles the size at which the photograph is searched.
+const CLOSER: u32 = 3;
+
+/// Least score of a face in a photograph that has to be turned for it, where none was found without. Of 150 photographs
+/// without faces none has one above 0.82 in any turn; of faces of at least 24 pixels between the eyes nearly all have 0.93.
+const LEAST_TURNED: f32 = 0.85;
 
 /// The detector, used as its manifest says.
 #[derive(Debug)]
@@ -11,19 +26,118 @@ pub struct Finder {
     settings: Settings,
 }
 
+/// The faces of a photograph, and how they were found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// From left to right, in pixels of the photograph as it is.
+    pub faces: Vec<Face>,
+    /// Index of the face that the photograph is of.
+    pub main: Option<usize>,
+    /// By how much the photograph was turned to find them.
+    pub turn: Turn,
+    /// The main face looks more like one when it is turned, and yet the photograph turned accordingly shows none.
+    pub upended: bool,
+    /// The search for small faces was stopped.
+    pub stopped: bool,
+}
+
+/// How far the closer look at a photograph is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Tiles that are done.
+    pub done: u32,
+    /// Tiles of this look.
+    pub of: u32,
+}
+
 impl Finder {
     /// `settings` are those of the detector's manifest.
     pub fn new(detector: Detector, settings: Settings) -> Self {
         Self { detector, settings }
     }
 
-    /// All faces of an upright picture, from left to right, in its pixels.
+    /// All faces that one look at an upright picture shows, from left to right, in its pixels.
     ///
     /// # Errors
     /// The device failed.
     pub async fn faces(&self, picture: &RgbImage) -> Result<Vec<Face>, DetectError> {
         self.detector.detect(picture, self.settings).await
     }
+
+    /// All faces of a photograph, which may lie on its side or upside down, and whose faces may be small.
+    ///
+    /// # Errors
+    /// The device failed.
+    pub async fn search(&self, photo: &RgbImage, host: &impl Host) -> Result<Found, DetectError> {
+        let faces = self.faces(photo).await?;
+        let found = self.turned(photo, faces).await?;
+        let mut found = self.closer(photo, found, host).await?;
+        found.faces.sort_by(|a, b| a.x.total_cmp(&b.x));
+        found.main = main_face(&found.faces, size(photo));
+        Ok(found)
+    }
+
+    /// Turns the photograph where there is no face, or where the main one looks as if it were turned.
+    async fn turned(&self, photo: &RgbImage, faces: Vec<Face>) -> Result<Found, DetectError> {
+        let main = main_face(&faces, size(photo)).map(|main| faces[main]);
+        let upended = match &main {
+            Some(main) => !self.is_upright(photo, main).await?,
+            None => false,
+        };
+        let mut best = Found { faces, upended, ..Found::default() };
+        if main.is_some() && !upended {
+            return Ok(best);
+        }
+        let mut least = main.map_or(LEAST_TURNED, |main| main.score);
+        for turn in Turn::OTHERS {
+            let faces = self.detector.detect_turned(photo, self.settings, turn).await?;
+            let Some(main) = main_face(&faces, size(photo)).map(|main| faces[main]) else { continue };
+            if main.score > least && self.is_upright(photo, &main).await? {
+                best = Found { faces, turn, ..Found::default() };
+                least = main.score;
+            }
+        }
+        Ok(best)
+    }
+
+    /// Looks at tiles of the photograph for as long as faces are small where they were found, or none is.
+    async fn closer(&self, photo: &RgbImage, mut found: Found, host: &impl Host) -> Result<Found, DetectError> {
+        let side = self.settings.longest_side;
+        let mut scale =
+            photo.width().max(photo.height()) as f32 / side.min(2 * photo.width().max(photo.height())) as f32;
+        for look in 1..=CLOSER {
+            let longest = side << look;
+            let smallest = found.faces.iter().map(|face| face.width.min(face.height) / scale).fold(f32::MAX, f32::min);
+            let is_worth_it = found.faces.is_empty() || smallest < SMALL;
+            if longest > photo.width().max(photo.height()) || !is_worth_it {
+                break;
+            }
+            let level = Level::new(photo, longest, found.turn);
+            let tiles = level.tiles(side);
+            let mut more = Vec::new();
+            for (done, tile) in (0..).zip(&tiles) {
+                if !host.goes_on(Step { done, of: tiles.len() as u32 }).await {
+                    found.stopped = true;
+                    break;
+                }
+                more.extend(self.detector.detect_in(&level, tile, self.settings).await?);
+            }
+            found.faces = self.detector.join(photo, found.faces, more, self.settings).await?;
+            scale = level.scale();
+            if found.stopped {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn is_upright(&self, photo: &RgbImage, face: &Face) -> Result<bool, DetectError> {
+        self.detector.is_upright(photo, face, self.settings.most_overlap).await
+    }
+}
+
+fn size(photo: &RgbImage) -> [u32; 2] {
+    [photo.width(), photo.height()]
 }
 
 /// The face that a picture of `width` x `height` pixels is of: the one with the largest product of size and nearness. Size

@@ -1,16 +1,18 @@
-//! Find, doubt, straighten, estimate.
+//! Find, refuse, straighten, estimate, doubt.
 
 use glae_face::RgbImage;
 use glae_face::crop::{Square, crop_square};
 use glae_face::detector::DetectError;
 use glae_face::detector::decode::Face;
-use glae_face::detector::trust::{Doubt, doubt};
+use glae_face::detector::trust::{Doubt, refusal};
+use glae_face::detector::turn::Turn;
 use glae_face::similarity::align;
 use glae_model::manifest::Crop;
 use glae_model::{Estimate, EstimateError, Estimator};
 use serde::{Deserialize, Serialize};
 
-use crate::finder::{Finder, main_face};
+use crate::caution::caution;
+use crate::finder::{Finder, Found, main_face};
 use crate::host::Host;
 
 /// Faces that go through the age network together, each with its mirror image. More would need more memory than a phone
@@ -22,7 +24,7 @@ pub const TOGETHER: usize = 8;
 pub struct Seen {
     /// Where it is, in pixels of the picture; `None` for a square.
     pub face: Option<Face>,
-    /// Why there is no estimate.
+    /// Why there is no estimate, or why it is not to be trusted.
     pub doubt: Option<Doubt>,
     /// Both classifiers' answers and the one that is shown.
     pub estimate: Option<Box<Estimate>>,
@@ -35,6 +37,10 @@ pub struct Look {
     pub seen: Vec<Seen>,
     /// Index of the face that the picture is of, whether or not it has an age.
     pub main: Option<usize>,
+    /// By how much the picture was turned to find the faces.
+    pub turn: Turn,
+    /// The search for small faces was stopped.
+    pub stopped: bool,
     /// Where the time went.
     pub times: Times,
 }
@@ -57,7 +63,7 @@ pub struct Times {
     pub network: f64,
 }
 
-/// What becomes of a face that [`doubt`] refuses and that can be straightened all the same.
+/// What becomes of a face that [`refusal`] refuses and that can be straightened all the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Doubtful {
     /// It is estimated like any other.
@@ -124,15 +130,32 @@ impl Pipeline {
         self.template
     }
 
-    /// All faces of a picture, from left to right, each that can be judged with its age.
+    /// All faces of a photograph, from left to right, each that can be judged with its age. Small faces are looked for, and
+    /// a photograph on its side is turned.
     ///
     /// # Errors
     /// A device failed.
-    pub async fn look(&self, picture: &RgbImage, host: &impl Host) -> Result<Look, LookError> {
+    pub async fn look(&self, photo: &RgbImage, host: &impl Host) -> Result<Look, LookError> {
+        let begin = host.now();
+        let found = self.finder.search(photo, host).await?;
+        self.judge(photo, found, begin, host).await
+    }
+
+    /// The same of a live picture: one look.
+    ///
+    /// # Errors
+    /// A device failed.
+    pub async fn glance(&self, picture: &RgbImage, host: &impl Host) -> Result<Look, LookError> {
         let begin = host.now();
         let faces = self.finder.faces(picture).await?;
-        let detected = host.now();
         let main = main_face(&faces, [picture.width(), picture.height()]);
+        self.judge(picture, Found { faces, main, ..Found::default() }, begin, host).await
+    }
+
+    /// The ages of faces that were found since `begin`.
+    async fn judge(&self, picture: &RgbImage, found: Found, begin: f64, host: &impl Host) -> Result<Look, LookError> {
+        let detected = host.now();
+        let Found { faces, main, turn, upended, stopped } = found;
         let mut seen = Vec::with_capacity(faces.len());
         let mut crops = Vec::new();
         for face in faces {
@@ -141,12 +164,18 @@ impl Pipeline {
             crops.extend(straight);
         }
         let cropped = host.now();
-        let mut trusted = seen.iter_mut().filter(|seen| seen.doubt.is_none());
-        for (estimate, seen) in self.ages(&crops, host).await?.into_iter().zip(&mut trusted) {
+        let estimates = self.ages(&crops, host).await?;
+        let judged = seen.iter_mut().filter(|seen| seen.doubt.is_none());
+        for ((estimate, crop), seen) in estimates.into_iter().zip(&crops).zip(judged) {
+            seen.doubt = caution(seen.face.as_ref(), crop, &estimate);
             seen.estimate = Some(Box::new(estimate));
         }
+        if let Some(main) = main.filter(|_| upended).map(|main| &mut seen[main]).filter(|main| main.estimate.is_some())
+        {
+            main.doubt = Some(Doubt::Upended);
+        }
         let times = Times { detect: detected - begin, crop: cropped - detected, network: host.now() - cropped };
-        Ok(Look { seen, main, times })
+        Ok(Look { seen, main, turn, stopped, times })
     }
 
     /// The age in a square chosen by hand, which stands for the straightened face.
@@ -155,13 +184,17 @@ impl Pipeline {
     /// The device failed.
     pub async fn square(&self, picture: &RgbImage, square: Square, host: &impl Host) -> Result<Look, EstimateError> {
         let begin = host.now();
-        let crop = crop_square(picture, square, self.size());
+        let crops = [crop_square(picture, square, self.size())];
         let cropped = host.now();
-        let estimates = self.ages(&[crop], host).await?;
-        let seen = estimates.into_iter().map(|e| Seen { face: None, doubt: None, estimate: Some(Box::new(e)) });
+        let estimates = self.ages(&crops, host).await?;
+        let seen = estimates.into_iter().zip(&crops).map(|(estimate, crop)| Seen {
+            face: None,
+            doubt: caution(None, crop, &estimate),
+            estimate: Some(Box::new(estimate)),
+        });
         let seen = seen.collect();
         let times = Times { detect: 0.0, crop: cropped - begin, network: host.now() - cropped };
-        Ok(Look { seen, main: Some(0), times })
+        Ok(Look { seen, main: Some(0), times, ..Look::default() })
     }
 
     /// The crop that the age network looks at.
@@ -170,7 +203,7 @@ impl Pipeline {
     /// Why this face gets no age. With [`Doubtful::Keep`] only [`Doubt::Degenerate`]: nothing can be straightened by points
     /// that coincide.
     pub fn straighten(&self, picture: &RgbImage, face: &Face, doubtful: Doubtful) -> Result<RgbImage, Doubt> {
-        match doubt(face) {
+        match refusal(face) {
             Some(doubt) if doubtful == Doubtful::Drop => Err(doubt),
             _ => align(picture, &face.points, &self.template, self.size()).ok_or(Doubt::Degenerate),
         }

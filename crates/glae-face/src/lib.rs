@@ -13,7 +13,7 @@ pub mod detector;
 pub mod photo;
 pub mod similarity;
 
-pub use image::RgbImage;
+pub use image::{Rgb, RgbImage};
 
 /// Burn's random numbers come from one generator per process. A test that draws holds this until it has drawn, so that each
 /// run draws the same.

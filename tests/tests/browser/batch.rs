@@ -50,6 +50,8 @@ struct Row {
     name: String,
     years: Option<f32>,
     text: String,
+    /// What its last column says.
+    doubt: String,
 }
 
 /// What a row must say.
@@ -187,13 +189,14 @@ async fn check_file(session: &Session, page: &Page<'_>, rows: &[Row], right: &[R
 
 async fn rows(session: &Session) -> Result<Vec<Row>> {
     let script = "return [...document.querySelectorAll('[data-testid=batch-row]')].map(row => ({
-        name: row.querySelector('th').textContent, years: row.dataset.years ?? null, text: row.textContent }));";
+        name: row.querySelector('th').textContent, years: row.dataset.years ?? null, text: row.textContent,
+        doubt: row.querySelector('td.doubt')?.textContent ?? '' }));";
     let data = session.script(script).await?;
     let list = data.as_array().context("the table has rows")?;
     let row = |data: &Value| {
         let text = |name: &str| data[name].as_str().map(str::to_owned).with_context(|| format!("no {name}: {data}"));
         let years = data["years"].as_str().map(str::parse).transpose().context("data-years is no number")?;
-        Ok(Row { name: text("name")?, years, text: text("text")? })
+        Ok(Row { name: text("name")?, years, text: text("text")?, doubt: text("doubt")? })
     };
     list.iter().map(row).collect()
 }
@@ -211,7 +214,9 @@ impl Row {
             (Some(found), Some(right)) => {
                 let near = (found - right.years).abs() <= TOLERANCE;
                 ensure!(near, "{}: {found} in the browser, {} natively", self.name, right.years);
-                ensure!(self.text.ends_with(&format!("{}{}", look.seen.len(), right.route.as_str())), "{self:?}");
+                ensure!(self.text.contains(&format!("{}{}", look.seen.len(), right.route.as_str())), "{self:?}");
+                let doubted = look.main().is_some_and(|main| main.doubt.is_some());
+                ensure!(self.doubt.is_empty() != doubted, "{self:?}, natively {:?}", look.main());
             }
             (None, None) => ensure!(self.text.contains("no face found"), "{self:?}"),
             (found, right) => bail!("{}: {found:?} in the browser, {right:?} natively", self.name),

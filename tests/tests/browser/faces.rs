@@ -44,6 +44,7 @@ pub(crate) async fn three(session: &Session) -> Result<()> {
     let sight = Sight::read(session).await?;
     ensure!(sight.chosen()? == 0, "the keyboard does not reach the first face's details");
     sight.ensure_is(&right, TOLERANCE)?;
+    numbers_beside_faces(session).await?;
     looks::look(&page, "estimate-three-faces").await
 }
 
@@ -52,7 +53,7 @@ pub(crate) async fn one_far_away(session: &Session) -> Result<()> {
     let file = session.file("far.png", &picture::png(&picture::far())?)?;
     let right = session.native("golden-tiny")?.look(&file).await?;
     let doubts: Vec<_> = right.seen.iter().map(|seen| seen.doubt).collect();
-    ensure!(doubts == [None, Some(Doubt::Small)], "natively: {doubts:?}");
+    ensure!(doubts.len() == 2 && doubts[1] == Some(Doubt::Small), "natively: {doubts:?}");
     let mut page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
     let sight = page.look_at(&file, CPU_LIMIT).await?;
     sight.ensure_is(&right, TOLERANCE)?;
@@ -61,6 +62,114 @@ pub(crate) async fn one_far_away(session: &Session) -> Result<()> {
     let width = face.width.min(face.height).floor();
     ensure!(note.contains(&format!("{width:.0} pixels")) && note.contains("24"), "the note does not say why: {note}");
     Ok(())
+}
+
+/// Every face has its number, which covers no face and lies inside the picture.
+async fn numbers_beside_faces(session: &Session) -> Result<()> {
+    let script = "
+        const stage = document.querySelector('.stage').getBoundingClientRect();
+        const boxes = [...document.querySelectorAll('button[data-testid=face]')];
+        const over = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+        return boxes.flatMap((box, index) => {
+            const number = box.querySelector('.number');
+            if (number?.textContent !== String(index + 1)) return [`face ${index + 1} has no number`];
+            const place = number.getBoundingClientRect();
+            const inside = place.left >= stage.left - 1 && place.right <= stage.right + 1
+                && place.top >= stage.top - 1 && place.bottom <= stage.bottom + 1;
+            const covered = boxes.filter(other => over(place, other.getBoundingClientRect())).length;
+            return inside && covered === 0 ? [] : [`number ${index + 1} covers ${covered} faces, inside: ${inside}`];
+        });";
+    let wrong = session.script(script).await?;
+    ensure!(wrong.as_array().is_some_and(Vec::is_empty), "{wrong}");
+    Ok(())
+}
+
+/// A photograph on its side: its face has the age of the upright one, the page says how it was turned, and a button turns the
+/// photograph itself until nothing has to be said.
+pub(crate) async fn on_its_side(session: &Session) -> Result<()> {
+    let upright = session.file("drawn-2.png", &picture::png(&picture::face(2))?)?;
+    let right = session.native("golden-tiny")?.only(&upright).await?;
+    let sideways = image::imageops::rotate270(&picture::face(2));
+    let file = session.file("sideways.png", &picture::png(&sideways)?)?;
+    let look = session.native("golden-tiny")?.look(&file).await?;
+    let mut page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
+    let sight = page.look_at(&file, CPU_LIMIT).await?;
+    sight.ensure_is(&look, TOLERANCE)?;
+    let shown = sight.cards[0].shown.clone().context("the face has an age")?;
+    ensure!((shown.years - right.years).abs() <= 0.1, "{} years on its side, {} upright", shown.years, right.years);
+    let said = page.text("turned").await.context("the page does not say how the photograph was turned")?;
+    ensure!(said.contains("a quarter to the right"), "{said}");
+    looks::look(&page, "estimate-turned").await?;
+
+    page.click("turn").await?;
+    page.wait_until(
+        "return document.querySelector('[data-testid=turned]') === null
+            && document.querySelector('[data-testid=faces][aria-busy=false]') !== null",
+    )
+    .await?;
+    let sight = Sight::read(session).await?;
+    let shown = sight.cards[0].shown.clone().context("the turned photograph's face has an age")?;
+    ensure!(
+        (shown.years - right.years).abs() <= TOLERANCE,
+        "{} years after the turn, {} upright",
+        shown.years,
+        right.years
+    );
+    ensure!(page.text("turned").await.is_none(), "an upright photograph is said to be turned");
+    // The picture follows its faces.
+    page.wait_until(
+        "const shown = document.querySelector('.stage img');
+         return Math.abs(shown.naturalWidth / shown.naturalHeight - 0.75) < 0.01;",
+    )
+    .await
+}
+
+/// Many small faces: a closer look with its progress, which can be stopped; without that each is found, once.
+pub(crate) async fn small_ones(session: &Session) -> Result<()> {
+    let (picture, places) = picture::assembly();
+    let file = session.file("assembly.png", &picture::png(&picture)?)?;
+    let page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
+    session.script(STOP_SEARCH).await?;
+    page.give(&file).await?;
+    page.wait_for("[data-testid=stopped]", CPU_LIMIT).await?;
+    let label = session.script("return window.searched;").await?;
+    ensure!(label.as_str().is_some_and(|label| label.starts_with("Looking closer for small faces, part ")), "{label}");
+    looks::look(&page, "estimate-search-stopped").await?;
+
+    let mut page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
+    let sight = page.look_at(&file, CPU_LIMIT).await?;
+    let found = sight.boxes.len();
+    ensure!(found >= 23 && found <= places.len(), "{found} of {} faces are found", places.len());
+    ensure!(
+        session.script("return document.querySelector('[data-testid=searching]') === null").await? == true,
+        "still searching"
+    );
+    numbers_beside_faces(session).await?;
+    looks::look(&page, "estimate-small-faces").await
+}
+
+/// Presses Stop as soon as there is something to stop. WebDriver would be too slow.
+const STOP_SEARCH: &str = "
+    new MutationObserver((changes, observer) => {
+        const search = document.querySelector('[data-testid=searching]');
+        if (!search) return;
+        observer.disconnect();
+        window.searched = search.querySelector('.label').textContent;
+        search.querySelector('[data-testid=search-stop]').click();
+    }).observe(document.body, { subtree: true, childList: true });";
+
+/// An age that is not to be trusted says why, on its card and in a list.
+pub(crate) async fn in_doubt(session: &Session) -> Result<()> {
+    let mut dark = picture::face(1);
+    dark.iter_mut().for_each(|value| *value /= 3);
+    let file = session.file("dark.png", &picture::png(&dark)?)?;
+    let mut page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
+    let sight = page.look_at(&file, CPU_LIMIT).await?;
+    let card = &sight.cards[0];
+    ensure!(card.shown.is_some(), "a dark face has an age");
+    let note = card.note.clone().context("a dark face has no note")?;
+    ensure!(note.contains("too dark"), "{note}");
+    looks::look(&page, "estimate-in-doubt").await
 }
 
 /// Nobody: the page says so and offers the square, which begins in the middle; the detector can be asked again.

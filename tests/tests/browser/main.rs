@@ -50,12 +50,15 @@ type Journey = for<'a> fn(&'a Session) -> Pin<Box<dyn Future<Output = Result<()>
 
 /// The journeys in the order in which they run: cheap ones first. The privacy of photographs is judged by all requests
 /// before the leaderboard's, which do send files; the console is looked at when all is over but the server's end.
-const JOURNEYS: [(&str, Journey); 51] = [
+const JOURNEYS: [(&str, Journey); 54] = [
     ("the_page_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::before_a_photo(session))),
     ("about_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::about(session))),
     ("tiny_network_on_the_cpu_gives_the_native_numbers", |session| Box::pin(estimates::tiny_on_cpu(session))),
     ("three_faces_give_three_cards_from_left_to_right", |session| Box::pin(faces::three(session))),
     ("a_face_too_small_gets_a_note_instead_of_an_age", |session| Box::pin(faces::one_far_away(session))),
+    ("a_photo_on_its_side_is_turned", |session| Box::pin(faces::on_its_side(session))),
+    ("small_faces_are_looked_for_until_stopped", |session| Box::pin(faces::small_ones(session))),
+    ("an_age_in_doubt_says_why", |session| Box::pin(faces::in_doubt(session))),
     ("where_there_is_no_face_the_square_is_chosen_by_hand", |session| Box::pin(faces::nobody(session))),
     ("photographs_have_the_faces_that_are_seen_natively", |session| Box::pin(faces::photographs(session))),
     ("files_that_are_no_photo_get_a_sentence", |session| Box::pin(failures::bad_files(session))),

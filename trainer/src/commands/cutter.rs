@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use burn::tensor::{Device, read_sync};
-use glae_estimate::{Pipeline, main_face};
+use glae_estimate::{Alone, Pipeline, caution};
 use glae_face::RgbImage;
-use glae_face::detector::trust::{Doubt, doubt};
+use glae_face::detector::decode::Face;
+use glae_face::detector::trust::{Doubt, refusal};
 use glae_face::photo::Photo;
 use glae_model::manifest::{Crop, Input, sha256};
-use glae_model::{Estimator, Inference};
+use glae_model::{Estimate, Estimator, Inference};
 use rayon::prelude::*;
 
 use super::evaluate::{crops, refuse_mismatch};
@@ -60,12 +61,26 @@ pub(super) struct Source<'a> {
 
 /// What became of an image.
 pub(super) enum Cut {
-    /// What the network looks at, and why its answer is not to be trusted, if so.
-    Crop(RgbImage, Option<Doubt>),
+    /// What the network looks at, and the face it shows, where a detector has found it.
+    Crop(RgbImage, Option<Main>),
     /// There is no face, or none that can be used. Why.
     NoFace(&'static str),
     /// The file cannot be used. Why.
     Unusable(String),
+}
+
+/// The main face of a photograph.
+pub(super) struct Main {
+    face: Face,
+    /// What is known against it before it is judged.
+    doubt: Option<Doubt>,
+}
+
+impl Main {
+    /// Why its age is not to be trusted, if so.
+    pub(super) fn doubt(&self, crop: &RgbImage, estimate: &Estimate) -> Option<Doubt> {
+        self.doubt.or_else(|| caution(Some(&self.face), crop, estimate))
+    }
 }
 
 /// Cuts out what the network shall look at.
@@ -173,11 +188,12 @@ impl Cutter {
     /// The main face of a photograph, straightened.
     fn main(&self, pipeline: &Pipeline, photo: &Photo) -> Result<Cut> {
         let picture = &photo.pixels;
-        let faces = read_sync(pipeline.finder().faces(picture))?;
-        let Some(main) = main_face(&faces, [picture.width(), picture.height()]) else {
+        let found = read_sync(pipeline.finder().search(picture, &Alone))?;
+        let Some(face) = found.main.map(|main| found.faces[main]) else {
             return Ok(Cut::NoFace("no face was found"));
         };
-        let straight = pipeline.straighten(picture, &faces[main], self.doubtful.for_pipeline());
-        Ok(straight.map_or_else(|why| Cut::NoFace(why.reason()), |crop| Cut::Crop(crop, doubt(&faces[main]))))
+        let doubt = refusal(&face).or(found.upended.then_some(Doubt::Upended));
+        let straight = pipeline.straighten(picture, &face, self.doubtful.for_pipeline());
+        Ok(straight.map_or_else(|why| Cut::NoFace(why.reason()), |crop| Cut::Crop(crop, Some(Main { face, doubt }))))
     }
 }

@@ -9,6 +9,7 @@ use glae_model::manifest::Crop;
 use indicatif::ProgressBar;
 
 use super::cutter::{Cut, Cutter, Doubtful, Source};
+use super::doubted::Doubted;
 use crate::checkpoint::write_atomically;
 use crate::data::found::Image;
 use crate::data::{Crops, Landmarks, Truth, read_landmarks, read_truth, usable};
@@ -45,7 +46,7 @@ pub struct Arguments {
     pub json: Option<PathBuf>,
 }
 
-/// Prints the scores, and how many images were left out.
+/// Prints the scores, how many images were left out, and, with a detector, how well doubt tells ages that are far off.
 ///
 /// # Errors
 /// Weights or truth cannot be read, or more images cannot be used than the arguments allow.
@@ -61,18 +62,27 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     let mut cuts = Vec::with_capacity(images.len());
     cutter.each(&images.iter().collect::<Vec<_>>(), |_, cut| {
         cuts.push(match cut {
-            Cut::Crop(crop, _) => Ok(crop),
+            Cut::Crop(crop, main) => Ok((crop, main)),
             Cut::NoFace(reason) => Err(reason.to_owned()),
             Cut::Unusable(reason) => Err(reason),
         });
         Ok(())
     })?;
-    let (_, ages, crops, problems) = usable(&arguments.images, &truth, cuts, arguments.max_bad_share)?;
+    let (_, ages, cut, problems) = usable(&arguments.images, &truth, cuts, arguments.max_bad_share)?;
+    let (crops, mains): (Vec<_>, Vec<_>) = cut.into_iter().unzip();
     let bar = ProgressBar::new(crops.len() as u64);
     let answers = estimates(cutter.inference(), &crops, |done| bar.inc(done as u64))?;
     bar.finish_and_clear();
     let scores = Scores::new(&answers, &ages, median)?;
     println!("{name}: {scores}");
+    if arguments.detector.is_some() {
+        let mut doubted = Doubted::default();
+        for (((main, crop), answer), age) in mains.iter().zip(&crops).zip(&answers).zip(&ages) {
+            let doubt = main.as_ref().and_then(|main| main.doubt(crop, answer));
+            doubted.add(f64::from((answer.years - age).abs()), doubt.map_or("", |doubt| doubt.as_str()));
+        }
+        println!("{doubted}");
+    }
     if let Some(sentence) = left_out(problems.len(), truth.len()) {
         println!("{sentence}");
     }

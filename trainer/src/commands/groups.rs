@@ -8,6 +8,8 @@ use anyhow::{Context, Result, bail};
 use glae_metrics::Predictions;
 use glae_metrics::ids::{Repair, repair_by};
 
+use super::cutter::Doubtful;
+use super::doubted::Doubted;
 use crate::data::{Judged, Labelled, file_problems, read_groups};
 
 /// `trainer groups`.
@@ -25,6 +27,9 @@ pub struct Arguments {
     /// Leave out this end of the predictions' ids, as in .jpg.
     #[arg(long, value_name = "TEXT")]
     pub strip_suffix: Option<String>,
+    /// What becomes of ages that the column `doubt` says are not to be trusted: with drop they count as missing.
+    #[arg(long, value_enum, default_value_t = Doubtful::Keep)]
+    pub doubtful: Doubtful,
     /// Count labelled images without an estimate, too: as outside, and as far from the group as this age.
     #[arg(long, value_name = "AGE")]
     pub missing: Option<f32>,
@@ -35,8 +40,12 @@ pub struct Arguments {
 /// # Errors
 /// A file cannot be read, or no id is in both.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let ages = ages(arguments)?;
+    let mut ages = ages(arguments)?;
     let groups = read_groups(&arguments.groups)?;
+    let doubts = doubts(arguments)?;
+    if arguments.doubtful == Doubtful::Drop {
+        ages.retain(|id, _| !doubts.contains_key(id));
+    }
     let compared = Compared::new(&groups, &ages, arguments.missing);
     if compared.unpredicted == groups.len() {
         let rows: BTreeMap<&str, usize> =
@@ -47,7 +56,47 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         bail!("no id of {} is in {}{hint}", arguments.predictions.display(), arguments.groups.display());
     }
     print!("{compared}");
+    if !doubts.is_empty() && arguments.doubtful == Doubtful::Keep {
+        let mut doubted = Doubted::default();
+        for Labelled { file, group, .. } in &groups {
+            if let Some(years) = ages.get(file) {
+                let distance = group.judge(Some(*years), *years).distance;
+                doubted.add(f64::from(distance), doubts.get(file).map_or("", String::as_str));
+            }
+        }
+        println!("{doubted}");
+    }
     Ok(())
+}
+
+/// Ids whose column `doubt` says something, with that; none where there is no such column.
+fn doubts(arguments: &Arguments) -> Result<BTreeMap<String, String>> {
+    let path = &arguments.predictions;
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .from_path(path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let header = reader.headers()?.clone();
+    let column = |name: &str| header.iter().position(|word| word == name);
+    let (Some(id), Some(doubt)) = (column("id"), column("doubt")) else { return Ok(BTreeMap::new()) };
+    let mut doubts = BTreeMap::new();
+    for row in reader.records() {
+        let row = row?;
+        if let (Some(own), Some(doubt)) = (row.get(id), row.get(doubt).filter(|doubt| !doubt.is_empty())) {
+            doubts.insert(arguments.id(own), doubt.to_owned());
+        }
+    }
+    Ok(doubts)
+}
+
+impl Arguments {
+    /// An id as it is to be read.
+    fn id(&self, id: &str) -> String {
+        let prefix = self.strip_prefix.clone().map(Repair::Prefix);
+        let suffix = self.strip_suffix.clone().map(Repair::Suffix);
+        let steps = [prefix, suffix].into_iter().flatten();
+        steps.fold(id.to_owned(), |id, step| step.apply(&id).unwrap_or(id))
+    }
 }
 
 /// The predicted ages by id, as the arguments say that ids are to be read.
@@ -55,13 +104,7 @@ fn ages(arguments: &Arguments) -> Result<BTreeMap<String, f32>> {
     let path = &arguments.predictions;
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let predictions = Predictions::parse(&bytes).map_err(|problems| file_problems(path, &problems))?;
-    let prefix = arguments.strip_prefix.clone().map(Repair::Prefix);
-    let suffix = arguments.strip_suffix.clone().map(Repair::Suffix);
-    let id = |row: usize| {
-        let steps = [&prefix, &suffix].into_iter().flatten();
-        steps.fold(predictions.id(row).to_owned(), |id, step| step.apply(&id).unwrap_or(id))
-    };
-    Ok((0..predictions.len()).map(|row| (id(row), predictions.age(row) as f32)).collect())
+    Ok((0..predictions.len()).map(|row| (arguments.id(predictions.id(row)), predictions.age(row) as f32)).collect())
 }
 
 /// Estimates held against their groups, by group, the youngest first.
@@ -130,6 +173,7 @@ mod tests {
             groups: write("groups.csv", "file,age_group\nc,70+\na,3-9\nb,3-9\nd,20-29\n"),
             strip_prefix: None,
             strip_suffix: None,
+            doubtful: Doubtful::Keep,
             missing: None,
         };
         run(&arguments).unwrap();
@@ -165,6 +209,15 @@ mod tests {
                 "labelled images without an estimate: 1, counted as outside and as far off as 29 years",
             ]
         );
+        // Of three ages one is doubted: it counts as missing where that is asked for.
+        let doubted = Arguments {
+            predictions: write("doubted.csv", "id,age,doubt\nb,12.5,\na,5,wide\nc,68,\n"),
+            doubtful: Doubtful::Drop,
+            ..arguments.clone()
+        };
+        run(&doubted).unwrap();
+        assert_eq!(doubts(&doubted).unwrap().into_iter().collect::<Vec<_>>(), [("a".to_owned(), "wide".to_owned())]);
+
         let strangers = Arguments { groups: write("others.csv", "file,age_group\nz,3-9\n"), ..arguments };
         assert!(run(&strangers).unwrap_err().to_string().contains("no id of"));
         let wrong = Arguments { groups: write("wrong.csv", "file,age_group\na,3-9\nb,old\n"), ..strangers };

@@ -6,6 +6,7 @@ pub(crate) mod cutter;
 pub mod data;
 pub mod demo;
 pub mod detector;
+mod doubted;
 pub mod evaluate;
 pub mod export;
 pub mod figure;

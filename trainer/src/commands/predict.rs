@@ -8,7 +8,7 @@ use glae_face::RgbImage;
 use glae_face::detector::trust::Doubt;
 use glae_model::{Estimate, Inference};
 
-use super::cutter::{Cut, Cutter, Doubtful, Source};
+use super::cutter::{Cut, Cutter, Doubtful, Main, Source};
 use super::row_file::{RowFile, progress};
 use crate::data::found::{Found, Image, find};
 use crate::evaluation::{estimates, load_estimator};
@@ -34,7 +34,7 @@ pub struct Arguments {
     #[arg(long)]
     pub unaligned: bool,
     /// With --detector: what becomes of faces whose age cannot be told because they are too small or turned away. The column
-    /// `doubt` says which they are.
+    /// `doubt` says why an age is not to be trusted; it is empty where nothing speaks against it.
     #[arg(long, value_enum, default_value_t = Doubtful::Drop)]
     pub doubtful: Doubtful,
     /// Fail if an image has no face, instead of leaving it out.
@@ -91,7 +91,7 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     cutter.each(&images, |image, cut| {
         bar.inc(1);
         match cut {
-            Cut::Crop(crop, doubt) => rows.add(&image.id, crop, doubt)?,
+            Cut::Crop(crop, main) => rows.add(&image.id, crop, main)?,
             Cut::NoFace(reason) => left.faceless.push(format!("{}: {reason}", image.id)),
             Cut::Unusable(reason) => left.unusable.push(format!("{}: {reason}", image.id)),
         }
@@ -170,24 +170,26 @@ struct Rows<'a> {
     table: RowFile,
     inference: &'a Inference,
     columns: Columns,
-    waiting: Vec<(String, RgbImage, Option<Doubt>)>,
+    waiting: Vec<(String, RgbImage, Option<Main>)>,
 }
 
 impl Rows<'_> {
-    fn add(&mut self, id: &str, crop: RgbImage, doubt: Option<Doubt>) -> Result<()> {
-        self.waiting.push((id.to_owned(), crop, doubt));
+    fn add(&mut self, id: &str, crop: RgbImage, main: Option<Main>) -> Result<()> {
+        self.waiting.push((id.to_owned(), crop, main));
         if self.waiting.len() < BLOCK { Ok(()) } else { self.write() }
     }
 
     fn write(&mut self) -> Result<()> {
         let mut marks = Vec::with_capacity(self.waiting.len());
         let mut crops = Vec::with_capacity(self.waiting.len());
-        for (id, crop, doubt) in self.waiting.drain(..) {
-            marks.push((id, doubt));
+        for (id, crop, main) in self.waiting.drain(..) {
+            marks.push((id, main));
             crops.push(crop);
         }
-        for ((id, doubt), estimate) in marks.iter().zip(estimates(self.inference, &crops, |_| {})?) {
-            self.table.write(&self.columns.row(id, &estimate, *doubt))?;
+        let estimates = estimates(self.inference, &crops, |_| {})?;
+        for (((id, main), crop), estimate) in marks.iter().zip(&crops).zip(&estimates) {
+            let doubt = main.as_ref().and_then(|main| main.doubt(crop, estimate));
+            self.table.write(&self.columns.row(id, estimate, doubt))?;
         }
         self.table.flush()
     }

@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::{Device, read_sync};
-use glae_estimate::main_face;
+use glae_estimate::Alone;
 use glae_face::detector::decode::Face;
-use glae_face::detector::trust::doubt;
+use glae_face::detector::trust::refusal;
 use glae_model::manifest::sha256;
 use serde::{Deserialize, Serialize};
 
@@ -110,10 +110,10 @@ fn find(detector: &Path, images: &Path, out: &Path, arguments: &Arguments, devic
         let found = match photo {
             Err(reason) => Err(reason),
             Ok(photo) => {
-                let faces = read_sync(finder.faces(&photo.pixels))?;
-                match main_face(&faces, [photo.pixels.width(), photo.pixels.height()]).map(|main| faces[main]) {
+                let found = read_sync(finder.search(&photo.pixels, &Alone))?;
+                match found.main.map(|main| found.faces[main]) {
                     None => Err("no face was found".to_owned()),
-                    Some(face) => match doubt(&face).filter(|_| arguments.doubtful == Doubtful::Drop) {
+                    Some(face) => match refusal(&face).filter(|_| arguments.doubtful == Doubtful::Drop) {
                         Some(doubt) => Err(doubt.reason().to_owned()),
                         None => Ok(stored(face, photo.shrunk)),
                     },

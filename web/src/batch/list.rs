@@ -97,8 +97,8 @@ fn letter(rest: &mut &str) -> Option<String> {
     Some(first.to_lowercase().collect())
 }
 
-/// The predictions file that the leaderboard takes: one row for each photograph whose main face has an age. With `all` one
-/// row for each photograph; in those without an age, `doubt` says why.
+/// The predictions file that the leaderboard takes: one row for each photograph whose main face has an age; `doubt` says why
+/// that is not to be trusted, if so. With `all` one row for each photograph; in those without an age, `doubt` says why.
 pub fn csv<'a>(rows: impl Iterator<Item = (&'a str, &'a Progress)>, all: bool) -> String {
     let mut table = "id,age,route,faces,doubt\n".to_owned();
     for (name, progress) in rows {
@@ -106,7 +106,8 @@ pub fn csv<'a>(rows: impl Iterator<Item = (&'a str, &'a Progress)>, all: bool) -
         let id = quoted(name);
         if let Some(estimate) = progress.estimate() {
             let (years, route) = (estimate.years, estimate.route.as_str());
-            table.push_str(&format!("{id},{years:.4},{route},{faces},\n"));
+            let doubt = progress.main().and_then(|main| main.doubt).map_or("", Doubt::as_str);
+            table.push_str(&format!("{id},{years:.4},{route},{faces},{doubt}\n"));
         } else if all {
             table.push_str(&format!("{id},,,{faces},{}\n", progress.without().unwrap_or_default()));
         }

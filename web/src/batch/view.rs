@@ -57,7 +57,7 @@ pub(crate) fn BatchView(
                     <thead>
                         <tr>
                             <th scope="col">"Photo"</th><th scope="col">"Age"</th>
-                            <th scope="col">"Faces"</th><th scope="col">"Classifier"</th>
+                            <th scope="col">"Faces"</th><th scope="col">"Classifier"</th><th scope="col">"Doubt"</th>
                         </tr>
                     </thead>
                     <tbody>
@@ -75,9 +75,9 @@ fn FileRow(row: Row) -> impl IntoView {
     let Row { index, name, progress } = row;
     let for_years = progress.clone();
     let cells = move || match progress.get() {
-        Progress::Waiting => view! { <td colspan="3" class="muted">"waiting"</td> }.into_any(),
-        Progress::Reading => view! { <td colspan="3" class="muted">"reading"</td> }.into_any(),
-        Progress::Refused(sentence) => view! { <td colspan="3" class="wrong">{sentence}</td> }.into_any(),
+        Progress::Waiting => view! { <td colspan="4" class="muted">"waiting"</td> }.into_any(),
+        Progress::Reading => view! { <td colspan="4" class="muted">"reading"</td> }.into_any(),
+        Progress::Refused(sentence) => view! { <td colspan="4" class="wrong">{sentence}</td> }.into_any(),
         progress => {
             let faces = if let Progress::Seen(look) = &progress { look.seen.len() } else { 0 };
             match progress.estimate() {
@@ -85,12 +85,13 @@ fn FileRow(row: Row) -> impl IntoView {
                     <td>{wording::years(estimate.years)}</td>
                     <td>{faces}</td>
                     <td>{estimate.route.as_str()}</td>
+                    <td class="doubt">{progress.main().and_then(|main| main.doubt).map(wording::listed_doubt)}</td>
                 }
                 .into_any(),
                 None => {
                     let note =
                         progress.main().and_then(|main| main.doubt).map_or("no face found", wording::listed_doubt);
-                    view! { <td colspan="3" class="muted">{note}</td> }.into_any()
+                    view! { <td colspan="4" class="muted">{note}</td> }.into_any()
                 }
             }
         }

@@ -70,7 +70,8 @@ impl Tracks {
                 }
             };
             let track = &mut self.list[index];
-            (track.face, track.doubt, track.seen_ms) = (face, seen.doubt, now_ms);
+            let refused = seen.doubt.filter(|doubt| doubt.refuses());
+            (track.face, track.doubt, track.seen_ms) = (face, refused, now_ms);
             if let Some(estimate) = &seen.estimate {
                 let new = || Age {
                     years: estimate.years,

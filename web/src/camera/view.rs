@@ -110,7 +110,7 @@ fn Ages(camera: Camera) -> impl IntoView {
 #[component]
 fn AgeCard(track: Memo<Option<Track>>) -> impl IntoView {
     let age = move || track.get().and_then(|track| track.age);
-    let doubt = move || track.get().and_then(|track| Some(wording::doubt(track.doubt?, &track.face)));
+    let doubt = move || track.get().and_then(|track| Some(wording::doubt(track.doubt?, Some(&track.face))));
     let curve = move || {
         age().map(|age| {
         let top = curve::ceiling(&[&age.distribution]);

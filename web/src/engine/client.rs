@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use glae_estimate::Look;
+use glae_estimate::{Look, Step};
 use leptos::leptos_dom::helpers::IntervalHandle;
 use leptos::prelude::*;
 use wasm_bindgen::JsValue;
@@ -56,6 +56,8 @@ pub struct Engine {
     pub device: RwSignal<Option<DeviceReport>>,
     /// Where the age network wants a face's five points, in shares of the crop's side; known once it is loaded.
     pub template: RwSignal<Option<[[f32; 2]; 5]>>,
+    /// Which question is being looked at more closely, and how far that is.
+    pub searching: RwSignal<Option<(u32, Step)>>,
     /// Something worth knowing that is not an error.
     pub notice: RwSignal<Option<String>>,
     /// What is wrong with what the visitor gave or asked for, and the remedy.
@@ -88,6 +90,7 @@ impl Engine {
             stage: RwSignal::new(Stage::Asleep),
             device: RwSignal::new(None),
             template: RwSignal::new(None),
+            searching: RwSignal::new(None),
             notice: RwSignal::new(settings.complaint.clone()),
             refusal: RwSignal::new(None),
             generation: RwSignal::new(0),
@@ -162,6 +165,15 @@ impl Engine {
                 && let Some(link) = inner.link.as_ref().filter(|_| inner.listening)
             {
                 link.send(&Request::Cancel { request }, None);
+            }
+        });
+    }
+
+    /// The closer look for an answer may end.
+    pub fn enough(self, request: u32) {
+        self.inner.with_value(|inner| {
+            if let Some(link) = inner.link.as_ref().filter(|_| inner.listening) {
+                link.send(&Request::Enough { request }, None);
             }
         });
     }
@@ -252,12 +264,16 @@ impl Engine {
                 self.answer(request, Answer::Opened { photo: request, width, height, preview, pixels });
             }
             Reply::Refused { request, sentence } => self.answer(request, Answer::Refused(sentence)),
+            Reply::Searching { request, step } => self.searching.set(Some((request, step))),
             Reply::Seen { request, look, making } => self.answer(request, Answer::Seen(look, making)),
             Reply::Broken(reason) => self.broken(&reason),
         }
     }
 
     fn answer(self, request: u32, answer: Answer) {
+        if self.searching.with_untracked(Option::is_some) {
+            self.searching.set(None);
+        }
         // Taken out first: who is answered may ask again at once.
         let waiting = self.inner.try_update_value(|inner| inner.waiting.remove(&request)).flatten();
         if let Some(answered) = waiting {

@@ -1,6 +1,7 @@
 //! The answers: one card for each face, from left to right; one of them with everything behind its number.
 
-use glae_estimate::Seen;
+use glae_estimate::{Look, Seen, Step};
+use glae_face::detector::trust::Doubt;
 use glae_model::routing::range;
 use glae_model::{Answer, Estimate, Route};
 use leptos::prelude::*;
@@ -32,6 +33,26 @@ pub(super) fn WaitingCard() -> impl IntoView {
             <div class="bone tall"></div>
             <div class="bone"></div>
         </div>
+    }
+}
+
+/// How far the closer look for small faces is, and its end.
+#[component]
+pub(super) fn Searching() -> impl IntoView {
+    let viewer = expect_context::<Viewer>();
+    let step = Memo::new(move |_| viewer.searching());
+    let under_way = Memo::new(move |_| step.get().is_some());
+    let count = move |of: fn(Step) -> u32| step.get().map(of).unwrap_or_default().to_string();
+    view! {
+        <Show when=move || under_way.get()>
+            <div class="card searching" data-testid="searching">
+                <div class="actions">
+                    <p class="label" translate="no">{move || step.get().map(wording::searching)}</p>
+                    <button type="button" class="quiet" data-testid="search-stop" on:click=move |_| viewer.enough()>"Stop"</button>
+                </div>
+                <progress max=move || count(|step| step.of) value=move || count(|step| step.done) aria-label="Closer look"></progress>
+            </div>
+        </Show>
     }
 }
 
@@ -69,11 +90,27 @@ pub(super) fn Cards() -> impl IntoView {
                 data-detect-milliseconds=format!("{:.2}", shown.look.times.detect)
             >
                 {cut_off}
+                {notes(&shown.look)}
                 {seen.is_empty().then(|| view! { <NoFace/> })}
                 {cards.collect_view()}
             </div>
         })
     }
+}
+
+/// How the faces were found, where that is worth knowing.
+fn notes(look: &Look) -> impl IntoView + use<> {
+    let turned = wording::turned(look.turn);
+    let turned = turned
+        .map(|sentence| view! { <div class="card notice" role="status" data-testid="turned"><p>{sentence}</p></div> });
+    let stopped = look.stopped.then(|| {
+        view! {
+            <div class="card notice" role="status" data-testid="stopped">
+                <p>"The search for small faces was stopped: there may be more."</p>
+            </div>
+        }
+    });
+    view! { {turned} {stopped} }
 }
 
 /// Says that there is no face, and what can be done.
@@ -121,8 +158,9 @@ fn FaceCard(
             ></span>
         }
     });
-    let doubt = seen.doubt.zip(seen.face).map(|(doubt, face)| wording::doubt(doubt, &face));
+    let doubt = seen.doubt.map(|doubt| wording::doubt(doubt, seen.face.as_ref()));
     let note = doubt.map(|note| view! { <p class="note" data-testid="face-note">{note}</p> });
+    let doubtful = seen.doubt.map(Doubt::as_str);
     let estimate = seen.estimate.map(|estimate| *estimate);
     let known = estimate.is_some();
     let head = estimate.clone().map(|estimate| {
@@ -146,6 +184,7 @@ fn FaceCard(
             class:compact=several
             data-testid=known.then_some("estimate")
             data-years=estimate.as_ref().map(|e| e.years.to_string())
+            data-doubt=doubtful
             data-route=estimate.as_ref().map(|e| e.route.as_str())
             data-kl-vanilla=estimate.as_ref().map(|e| e.kl_vanilla.to_string())
             data-kl-balanced=estimate.as_ref().map(|e| e.kl_balanced.to_string())

@@ -5,7 +5,7 @@ use leptos::attr::Attribute;
 use leptos::prelude::*;
 
 use super::crop::Size;
-use super::overlay::{percentages, points};
+use super::overlay::{Side, percentages, points};
 
 /// What every face's box has: where it is, for the eye and for programs.
 fn place(face: &Face, size: Size) -> impl Attribute + use<> {
@@ -46,8 +46,8 @@ pub(super) fn FaceButton(
     size: Size,
     /// What it is called, with its age.
     label: String,
-    /// Its number, where there are several.
-    number: Option<usize>,
+    /// Its number and where that stands, where there are several.
+    number: Option<(usize, Side)>,
     /// Whether its details are shown.
     chosen: Memo<bool>,
     /// Shows its details.
@@ -63,7 +63,10 @@ pub(super) fn FaceButton(
             on:click=move |_| choose()
             {..place(&face, size)}
         >
-            {number.map(|number| view! { <span class="number" aria-hidden="true">{number}</span> })}
+            {number.map(|(number, side)| {
+                let class = format!("number {}", side.as_str());
+                view! { <span class=class aria-hidden="true">{number}</span> }
+            })}
         </button>
     }
 }

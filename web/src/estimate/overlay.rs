@@ -5,6 +5,68 @@ use glae_face::detector::decode::Face;
 
 use super::crop::Size;
 
+/// Room that a face's number takes, in shares of the picture's width: 24 of 360 pixels, and less on wider screens.
+const NUMBER: [f32; 2] = [0.065, 0.06];
+
+/// Where a face's number stands beside its box.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// On the box, from its left edge.
+    Above,
+    /// Under the box, from its left edge.
+    Below,
+    /// To the left, from its top edge.
+    Before,
+    /// To the right, from its top edge.
+    After,
+}
+
+impl Side {
+    /// In the order in which they are preferred.
+    const ALL: [Self; 4] = [Self::Above, Self::Below, Self::After, Self::Before];
+
+    /// Name of the style.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Above => "above",
+            Self::Below => "below",
+            Self::Before => "before",
+            Self::After => "after",
+        }
+    }
+
+    /// Left, top, width and height of the number there, in pixels of the picture.
+    fn room(self, face: &Face, picture: Size) -> [f32; 4] {
+        let [width, height] = NUMBER.map(|share| share * picture.width);
+        let [x, y] = match self {
+            Self::Above => [face.x, face.y - height],
+            Self::Below => [face.x, face.y + face.height],
+            Self::Before => [face.x - width, face.y],
+            Self::After => [face.x + face.width, face.y],
+        };
+        [x, y, width, height]
+    }
+}
+
+/// Where each face's number stands, so that it lies over no face and inside the picture; of several places the first, and
+/// of none the one that covers least.
+pub fn beside(faces: &[Face], picture: Size) -> Vec<Side> {
+    let shared = |from: f32, length: f32, other: f32, other_length: f32| {
+        ((from + length).min(other + other_length) - from.max(other)).max(0.0)
+    };
+    let hidden = |[x, y, width, height]: [f32; 4]| {
+        let over = |face: &Face| shared(x, width, face.x, face.width) * shared(y, height, face.y, face.height);
+        let inside = shared(x, width, 0.0, picture.width) * shared(y, height, 0.0, picture.height);
+        faces.iter().map(over).sum::<f32>() + width * height - inside
+    };
+    let side = |face: &Face| {
+        let covers = |side: &Side| hidden(side.room(face, picture));
+        let least = Side::ALL.iter().map(covers).fold(f32::MAX, f32::min);
+        Side::ALL.into_iter().find(|side| covers(side) <= least).unwrap_or(Side::Above)
+    };
+    faces.iter().map(side).collect()
+}
+
 /// Side of a thumbnail in widths of the face's box.
 const FRAME: f32 = 1.5;
 
@@ -89,6 +151,16 @@ mod tests {
         }
         let large = Face { points: placed.points.map(|[x, y]| [9.0 * x, 9.0 * y]), ..placed };
         assert_eq!(square_like(&large, &template, PICTURE).side, 100.0);
+    }
+
+    #[test]
+    fn a_number_lies_over_no_face() {
+        // 200 pixels wide: a number takes 13 x 12. The second stands under the first, the third at the top border, the fourth
+        // in the top right corner under nothing.
+        let faces = [face(90.0, 40.0), face(95.0, 62.0), face(20.0, 0.0), face(180.0, 5.0)];
+        assert_eq!(beside(&faces, PICTURE), [Side::Above, Side::Below, Side::Below, Side::Below]);
+        let corner = [face(0.0, 0.0), face(0.0, 21.0)];
+        assert_eq!(beside(&corner, PICTURE), [Side::After, Side::Below]);
     }
 
     #[test]

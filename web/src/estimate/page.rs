@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::bench::{Bench, Showing};
-use super::cards::{Cards, WaitingCard};
+use super::cards::{Cards, Searching, WaitingCard};
 use super::examples::Examples;
 use super::picker::{DropZone, OtherWays, PhotoInputs};
 use super::stage::PhotoStage;
@@ -46,6 +46,7 @@ pub fn EstimatePage() -> impl IntoView {
                     <div class="workspace">
                         <PhotoStage/>
                         <div class="answer">
+                            <Searching/>
                             <Show when=move || answered.get() fallback=WaitingCard><Cards/></Show>
                         </div>
                     </div>

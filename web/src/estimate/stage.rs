@@ -7,6 +7,7 @@ use web_sys::HtmlImageElement;
 
 use super::cropper::CropSquare;
 use super::faces::{FaceButton, Points};
+use super::overlay::beside;
 use super::viewer::Viewer;
 use super::wording;
 use glae_face::crop::Square;
@@ -44,6 +45,7 @@ pub(super) fn PhotoStage() -> impl IntoView {
                     when=move || by_hand.get()
                     fallback=move || view! {
                         <Show when=move || decoded.get()>
+                            <button type="button" class="quiet" data-testid="turn" on:click=move |_| viewer.turn()>"Turn"</button>
                             <button type="button" class="quiet" data-testid="by-hand" on:click=move |_| viewer.by_hand()>
                                 "Crop by hand"
                             </button>
@@ -77,11 +79,12 @@ fn Found() -> impl IntoView {
         let seen = viewer.shown.with(|shown| shown.as_ref().map(|shown| shown.look.seen.clone()))?;
         let several = seen.len() > 1;
         let faces: Vec<_> = seen.iter().filter_map(|seen| seen.face).collect();
+        let sides = beside(&faces, size);
         let boxes = seen.into_iter().enumerate().filter_map(|(index, seen)| {
             let face = seen.face?;
             let chosen = Memo::new(move |_| viewer.chosen.get() == index);
             let label = wording::face(index, several, &seen);
-            let number = several.then_some(index + 1);
+            let number = several.then(|| (index + 1, sides[index]));
             Some(view! { <FaceButton face size label number chosen choose=move || viewer.chosen.set(index)/> })
         });
         let boxes = boxes.collect_view();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use glae_estimate::Look;
+use glae_estimate::{Look, Step};
 use glae_face::crop::Square;
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
@@ -189,23 +189,63 @@ impl Viewer {
             };
             let open = |request| Request::Open { request };
             engine.ask(open, Some(bytes), move |answer| match answer {
-                Answer::Opened { photo: name, width, height, preview: [shown_width, shown_height], pixels }
-                    if on_screen() =>
-                {
-                    let size = Size { width: width as f32, height: height as f32 };
-                    self.photo.update(|photo| photo.iter_mut().for_each(|photo| photo.size = Some(size)));
-                    self.inner.update_value(|inner| inner.opened = Some(name));
-                    self.compute();
-                    spawn_local(async move {
-                        // Without it, the browser's own picture of the file stays.
-                        let Ok(address) = preview::address(shown_width, shown_height, &pixels).await else { return };
-                        self.replace_preview(photo.id, address);
-                    });
-                }
+                answer @ Answer::Opened { .. } if on_screen() => self.opened(photo.id, answer),
                 Answer::Refused(sentence) if on_screen() => self.refuse(sentence),
                 _ => {}
             });
         });
+    }
+
+    /// Takes in the decoded photograph, and asks for what is in it.
+    fn opened(self, id: u32, answer: Answer) {
+        let Answer::Opened { photo, width, height, preview: [shown_width, shown_height], pixels } = answer else {
+            return;
+        };
+        let size = Size { width: width as f32, height: height as f32 };
+        self.photo.update(|photo| photo.iter_mut().for_each(|photo| photo.size = Some(size)));
+        self.inner.update_value(|inner| inner.opened = Some(photo));
+        self.compute();
+        spawn_local(async move {
+            // Without it, the browser's own picture of the file stays.
+            let Ok(address) = preview::address(shown_width, shown_height, &pixels).await else { return };
+            self.replace_preview(id, address);
+        });
+    }
+
+    /// Turns the photograph clockwise by a quarter, and looks at it anew.
+    pub fn turn(self) {
+        let (Some(shown), Some(photo)) = (self.photo.get_untracked(), self.inner.with_value(|inner| inner.opened))
+        else {
+            return;
+        };
+        self.cancel();
+        self.square.set(None);
+        self.shown.set(None);
+        self.busy.set(true);
+        self.inner.update_value(|inner| inner.opened = None);
+        let on_screen = move || self.photo.with_untracked(|now| now.as_ref().is_some_and(|now| now.id == shown.id));
+        self.engine.ask(
+            |request| Request::Turn { request, photo },
+            None,
+            move |answer| {
+                if on_screen() {
+                    self.opened(shown.id, answer);
+                }
+            },
+        );
+    }
+
+    /// How far the closer look at the photograph is, while there is one.
+    pub fn searching(self) -> Option<Step> {
+        let (request, step) = self.engine.searching.get()?;
+        self.inner.with_value(|inner| inner.awaited == Some(request)).then_some(step)
+    }
+
+    /// Ends the closer look: the faces found until then stay.
+    pub fn enough(self) {
+        if let Some(request) = self.inner.with_value(|inner| inner.awaited) {
+            self.engine.enough(request);
+        }
     }
 
     /// Shows the picture at this address, if the photograph is still on screen.

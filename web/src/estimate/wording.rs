@@ -1,8 +1,9 @@
 //! Numbers and sentences as the visitor reads them.
 
-use glae_estimate::Seen;
+use glae_estimate::{Seen, Step};
 use glae_face::detector::decode::Face;
-use glae_face::detector::trust::{Doubt, LEAST_WIDTH};
+use glae_face::detector::trust::{Doubt, LEAST_EYES, LEAST_WIDTH};
+use glae_face::detector::turn::Turn;
 use glae_model::{Estimate, Route};
 
 use crate::inference::protocol::{Decoder, DeviceKind, DeviceReport, Measured};
@@ -140,27 +141,70 @@ pub fn classifiers(route: Route) -> &'static str {
     }
 }
 
-/// Why a face gets no number.
-pub fn doubt(doubt: Doubt, face: &Face) -> String {
-    match doubt {
-        Doubt::Small => format!(
-            "This face is {:.0} pixels wide; its age can be told from {LEAST_WIDTH:.0} on. A larger photo helps.",
-            face.width.min(face.height).floor()
-        ),
-        Doubt::Turned => "This face is turned away too far for its age to be told.".into(),
-        Doubt::Degenerate => {
-            "Where eyes, nose and mouth of this face are cannot be told, and so its age cannot.".into()
+/// Why a face gets no number, or why its number is not to be trusted, in one sentence or two.
+pub fn doubt(doubt: Doubt, face: Option<&Face>) -> String {
+    let size = |value: fn(&Face) -> f32| face.map_or(0.0, value).floor();
+    let sentence = match doubt {
+        Doubt::Small => {
+            let width = size(|face| face.width.min(face.height));
+            return format!(
+                "This face is {width:.0} pixels wide; its age can be told from {LEAST_WIDTH:.0} on. A larger photo helps."
+            );
         }
-    }
+        Doubt::FewPixels => {
+            let eyes = size(|face| {
+                let [[ax, ay], [bx, by], ..] = face.points;
+                (ax - bx).hypot(ay - by)
+            });
+            return format!(
+                "Too small to trust: {eyes:.0} pixels lie between the eyes, and {LEAST_EYES:.0} are needed. A larger photo helps."
+            );
+        }
+        Doubt::Turned => "This face is turned away too far for its age to be told.",
+        Doubt::Degenerate => "Where eyes, nose and mouth of this face are cannot be told, and so its age cannot.",
+        Doubt::Upended => "In doubt: this face seems to lie on its side or upside down. Turn the photo.",
+        Doubt::HalfTurned => "In doubt: this face is turned to the side.",
+        Doubt::Covered => "In doubt: this face may be partly covered, or be none.",
+        Doubt::Dark => "In doubt: this face is too dark to see much of it.",
+        Doubt::Blurred => "In doubt: this face is blurred.",
+        Doubt::Classifiers => "In doubt: both classifiers give different ages.",
+        Doubt::Mirror => "In doubt: the mirror image of this face has a different age.",
+        Doubt::Wide => "In doubt: the answer spreads over many ages.",
+    };
+    sentence.into()
 }
 
-/// The same in a list, of the face that a photograph is of.
+/// The same in a few words, for a list: of the face that a photograph is of.
 pub fn listed_doubt(doubt: Doubt) -> &'static str {
     match doubt {
         Doubt::Small => "no age: the main face is too small",
         Doubt::Turned => "no age: the main face is turned away",
         Doubt::Degenerate => "no age: the main face cannot be straightened",
+        Doubt::Upended => "upside down?",
+        Doubt::FewPixels => "few pixels",
+        Doubt::HalfTurned => "half turned",
+        Doubt::Covered => "covered?",
+        Doubt::Dark => "dark",
+        Doubt::Blurred => "blurred",
+        Doubt::Classifiers => "classifiers disagree",
+        Doubt::Mirror => "mirror image differs",
+        Doubt::Wide => "uncertain",
     }
+}
+
+/// How a photograph was turned to find its faces.
+pub fn turned(turn: Turn) -> Option<&'static str> {
+    match turn {
+        Turn::None => None,
+        Turn::Quarter => Some("This photo lies on its side: its faces were found turned a quarter to the right."),
+        Turn::Half => Some("This photo is upside down: its faces were found turned by half."),
+        Turn::ThreeQuarters => Some("This photo lies on its side: its faces were found turned a quarter to the left."),
+    }
+}
+
+/// How far a closer look is.
+pub fn searching(Step { done, of }: Step) -> String {
+    format!("Looking closer for small faces, part {} of {of}", (done + 1).min(of))
 }
 
 /// What a face is called aloud, with its age: "Face 2, 31.4 years".
@@ -247,8 +291,16 @@ mod tests {
     #[test]
     fn a_face_without_an_age_gets_a_reason() {
         let face = Face { x: 0.0, y: 0.0, width: 18.7, height: 22.0, points: [[0.0; 2]; 5], score: 0.9 };
-        assert!(doubt(Doubt::Small, &face).starts_with("This face is 18 pixels wide; its age can be told from 24 on."));
         let seen = Seen { face: Some(face), doubt: Some(Doubt::Turned), estimate: None };
+        assert!(
+            doubt(Doubt::Small, Some(&face))
+                .starts_with("This face is 18 pixels wide; its age can be told from 24 on.")
+        );
+        let points = [[3.0, 8.0], [15.0, 13.0], [9.0, 12.0], [5.0, 16.0], [12.0, 18.0]];
+        let few = Face { points, ..face };
+        assert!(doubt(Doubt::FewPixels, Some(&few)).starts_with("Too small to trust: 13 pixels lie between the eyes"));
+        let sentences: std::collections::BTreeSet<String> = Doubt::ALL.map(|why| doubt(why, None)).into();
+        assert_eq!(sentences.len(), Doubt::ALL.len());
         assert_eq!([super::face(1, true, &seen), super::face(0, false, &seen)], ["Face 2, no age", "Face, no age"]);
     }
 

@@ -1,12 +1,16 @@
-//! What a worker adds to the pipeline: its clock, and a second worker for the mirror images.
+//! What a worker adds to the pipeline: its clock, a second worker for the mirror images, and an end to long searches.
 
 use std::cell::RefCell;
 
-use glae_estimate::{Host, Pipeline};
+use glae_estimate::{Host, Pipeline, Step};
 use glae_model::{Estimate, EstimateError, Inference};
 
 use super::helper::Helper;
-use crate::browser::now;
+use super::protocol::Reply;
+use crate::browser::{next_turn, now, post};
+
+/// How long a photograph may be searched for small faces, in milliseconds.
+const SEARCH_MS: f64 = 20_000.0;
 
 /// This worker and the one that helps it, if there is one.
 #[derive(Default)]
@@ -28,19 +32,36 @@ impl Workers {
     }
 }
 
-impl Host for Workers {
+/// The work on one request.
+pub(super) struct Task<'a, W> {
+    pub(super) workers: &'a Workers,
+    pub(super) request: u32,
+    /// When it began, by this worker's clock.
+    pub(super) began: f64,
+    /// Whether its answer, or a longer search for it, is still wanted.
+    pub(super) is_wanted: W,
+}
+
+impl<W: Fn() -> bool> Host for Task<'_, W> {
     fn now(&self) -> f64 {
         now()
     }
 
+    async fn goes_on(&self, step: Step) -> bool {
+        post(&Reply::Searching { request: self.request, step });
+        // A message that ends the search may be waiting.
+        next_turn().await;
+        (self.is_wanted)() && now() - self.began < SEARCH_MS
+    }
+
     async fn estimate(&self, network: &Inference, crops: &[&[u8]]) -> Result<Vec<Estimate>, EstimateError> {
-        let helper = self.helper.borrow().clone();
+        let helper = self.workers.helper.borrow().clone();
         if let Some(helper) = helper {
             if let Ok(estimates) = network.estimate_by_two(crops, |planes| helper.logits(&planes)).await {
                 return Ok(estimates);
             }
             // One that failed once is not asked again.
-            self.helper.take();
+            self.workers.helper.take();
         }
         network.estimate(crops).await
     }

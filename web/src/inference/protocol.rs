@@ -7,7 +7,7 @@
 //! The page waits for [`Reply::Listening`] before it sends anything: what is posted before the worker's program runs is
 //! lost. Everything that needs the networks may be asked for before they are loaded; it waits in the worker.
 
-use glae_estimate::Look;
+use glae_estimate::{Look, Step};
 use glae_face::crop::Square;
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,19 @@ pub enum Request {
         request: u32,
         /// What to look at.
         work: Work,
+    },
+    /// Turn the open photograph clockwise by a quarter. Answered with [`Reply::Opened`]; from then on its number is this
+    /// request's. Without a reply if another one is open.
+    Turn {
+        /// Also names the photograph in later messages.
+        request: u32,
+        /// Which photograph is meant.
+        photo: u32,
+    },
+    /// The closer look at a photograph may end: its answer has the faces found until then.
+    Enough {
+        /// Of the computation.
+        request: u32,
     },
     /// The answer is not wanted any more.
     Cancel {
@@ -200,6 +213,13 @@ pub enum Reply {
         request: u32,
         /// For the visitor.
         sentence: String,
+    },
+    /// A photograph is looked at more closely, for small faces.
+    Searching {
+        /// As in the request.
+        request: u32,
+        /// How far.
+        step: Step,
     },
     /// What is in a picture.
     Seen {

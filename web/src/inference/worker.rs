@@ -4,9 +4,10 @@ use std::cell::RefCell;
 use std::panic;
 use std::rc::Rc;
 
-use glae_estimate::{Look, LookError, Pipeline};
+use glae_estimate::{Host, Look, LookError, Pipeline};
 use glae_face::RgbImage;
 use glae_face::photo::PhotoError;
+use image::imageops::rotate90;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -14,7 +15,7 @@ use web_sys::{MessageEvent, PromiseRejectionEvent};
 
 use super::decode::{Decoded, decode, preview};
 use super::helper::{self, Helper};
-use super::host::Workers;
+use super::host::{Task, Workers};
 use super::protocol::{Decoder, DeviceKind, Making, Reply, Request, Work};
 use super::queue::{Job, Queue};
 use super::start::{Started, start};
@@ -60,6 +61,8 @@ struct State {
     on_screen: Queue<(Work, Vec<u8>)>,
     /// Files of the list, which is worked on whenever nothing on screen waits.
     listed: Queue<(Work, Vec<u8>)>,
+    /// The computation whose search for small faces has gone far enough.
+    enough: Option<u32>,
     /// Whether a task is computing, and will look at the queue again.
     computing: bool,
     /// Weights for a helper that is still to be called.
@@ -126,6 +129,8 @@ impl Worker {
                 self.state.borrow_mut().queue_of(&work).put(Job { request, work: (work, bytes) });
                 self.compute();
             }
+            Ok(Request::Turn { request, photo }) => self.turn(request, photo),
+            Ok(Request::Enough { request }) => self.state.borrow_mut().enough = Some(request),
             Ok(Request::Cancel { request }) => {
                 let mut state = self.state.borrow_mut();
                 state.on_screen.cancel(request);
@@ -133,6 +138,17 @@ impl Worker {
             }
             Err(error) => post(&Reply::Broken(format!("a message could not be read: {error}"))),
         }
+    }
+
+    /// Turns the open photograph clockwise by a quarter.
+    fn turn(&self, request: u32, photo: u32) {
+        let open = self.state.borrow_mut().photo.take_if(|open| open.id == photo);
+        let Some(open) = open else { return };
+        let pixels = rotate90(&*open.pixels);
+        let (width, height) = pixels.dimensions();
+        let (preview, shown) = preview(&pixels);
+        self.state.borrow_mut().photo = Some(Open { id: request, pixels: Rc::new(pixels), ..open });
+        post_with(&Reply::Opened { request, width, height, preview }, &shown.buffer());
     }
 
     fn open(&self, request: u32, bytes: Vec<u8>) {
@@ -182,7 +198,12 @@ impl Worker {
                 let Some(Job { request, work: (work, bytes) }) = job else { break };
                 let photo = worker.state.borrow().photo.clone();
                 // No borrow is held while the device computes: messages keep arriving.
-                let outcome = serve(&pipeline, &workers, work.clone(), bytes, photo).await;
+                let wanted = || {
+                    let mut state = worker.state.borrow_mut();
+                    state.enough != Some(request) && state.queue_of(&work).wants(request)
+                };
+                let task = Task { workers: &workers, request, began: now(), is_wanted: wanted };
+                let outcome = serve(&pipeline, &task, work.clone(), bytes, photo).await;
                 let wanted = worker.state.borrow_mut().queue_of(&work).wants(request);
                 match outcome {
                     Ok(Outcome::Seen(look, making)) if wanted => {
@@ -211,7 +232,7 @@ impl Worker {
 /// The device failed.
 async fn serve(
     pipeline: &Pipeline,
-    workers: &Workers,
+    host: &impl Host,
     work: Work,
     bytes: Vec<u8>,
     open: Option<Open>,
@@ -220,17 +241,17 @@ async fn serve(
     let failed = |error: LookError| error.to_string();
     let (look, making) = match (work, open) {
         (Work::Look { photo }, Some(open)) if open.id == photo => {
-            (pipeline.look(&open.pixels, workers).await.map_err(failed)?, open.making())
+            (pipeline.look(&open.pixels, host).await.map_err(failed)?, open.making())
         }
         (Work::Square { photo, square }, Some(open)) if open.id == photo => {
-            let look = pipeline.square(&open.pixels, square, workers).await;
+            let look = pipeline.square(&open.pixels, square, host).await;
             (look.map_err(|error| error.to_string())?, open.making())
         }
         (Work::Look { .. } | Work::Square { .. }, _) => return Ok(Outcome::Outdated),
         (Work::Frame { width, height }, _) => {
             let rgb = bytes.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
             match RgbImage::from_raw(width, height, rgb) {
-                Some(frame) => (pipeline.look(&frame, workers).await.map_err(failed)?, Making::default()),
+                Some(frame) => (pipeline.glance(&frame, host).await.map_err(failed)?, Making::default()),
                 None => return Err("a picture of the camera had another size than it said".to_owned()),
             }
         }
@@ -239,7 +260,7 @@ async fn serve(
             Ok(Decoded { cut_off: true, .. }) => return Ok(Outcome::Refused(PhotoError::CutOff.to_string())),
             Ok(Decoded { pixels, decoder, .. }) => {
                 let making = Making { decode: now() - begin, decoder, ..Making::default() };
-                (pipeline.look(&pixels, workers).await.map_err(failed)?, making)
+                (pipeline.look(&pixels, host).await.map_err(failed)?, making)
             }
             Err(sentence) => return Ok(Outcome::Refused(sentence)),
         },

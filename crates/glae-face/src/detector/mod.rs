@@ -6,7 +6,9 @@ pub mod golden;
 pub mod manifest;
 pub mod network;
 mod second;
+pub mod tiles;
 pub mod trust;
+pub mod turn;
 
 use burn::tensor::Device;
 use image::RgbImage;
@@ -25,6 +27,8 @@ use glae_model::{StateDict, WeightsError};
 use golden::{Golden, picture};
 use network::{Folded, OUTPUTS};
 use second::Sight;
+use tiles::{Tile, one_each};
+use turn::Turn;
 
 /// How a photograph is searched for faces.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,13 +104,85 @@ impl Detector {
     /// # Errors
     /// A device that fails.
     pub async fn detect(&self, photo: &RgbImage, settings: Settings) -> Result<Vec<Face>, DetectError> {
-        let resized = resized(photo, settings.longest_side);
-        let seen = resized.as_ref().unwrap_or(photo);
-        let scale = photo.width().max(photo.height()) as f32 / seen.width().max(seen.height()) as f32;
-        let (answers, width, height) = self.answers(seen).await?;
+        self.detect_turned(photo, settings, Turn::None).await
+    }
+
+    /// The same of a photograph that is turned first; the faces are in pixels of the photograph as it is.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub async fn detect_turned(
+        &self,
+        photo: &RgbImage,
+        settings: Settings,
+        turn: Turn,
+    ) -> Result<Vec<Face>, DetectError> {
+        let whole = Level::new(photo, settings.longest_side, turn);
+        let mut faces = self.confirmed(photo, self.heard(&whole, settings).await?, settings).await?;
+        faces.sort_by(|a, b| a.x.total_cmp(&b.x));
+        Ok(faces)
+    }
+
+    /// The faces of one tile of a level, in any order.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub async fn detect_in(&self, level: &Level, tile: &Tile, settings: Settings) -> Result<Vec<Face>, DetectError> {
+        let faces = self.answered(&tile.of(&level.picture), settings).await?;
+        Ok(faces.into_iter().filter_map(|face| Some(level.back(tile.whole(face)?))).collect())
+    }
+
+    /// What the second look confirms of the faces that all tiles of a level gave, joined with those that are known.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub async fn join(
+        &self,
+        photo: &RgbImage,
+        mut known: Vec<Face>,
+        found: Vec<Face>,
+        settings: Settings,
+    ) -> Result<Vec<Face>, DetectError> {
+        known.extend(self.confirmed(photo, one_each(found), settings).await?);
+        Ok(one_each(known))
+    }
+
+    /// Whether a face that was found looks most like one as its points say, and not turned by a quarter or a half: networks
+    /// trained on upright faces see one upside down as well, with points where an upright face would have them.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub async fn is_upright(&self, photo: &RgbImage, face: &Face, most_overlap: f32) -> Result<bool, DetectError> {
+        let Some(sight) = Sight::new(photo, face) else { return Ok(true) };
+        let planes: Vec<f32> = sight.turned().concat();
+        let answers = self.answers_to(&planes, [4, 3, second::SIDE, second::SIDE]).await?;
+        let scores: Vec<f32> = answers
+            .chunks_exact(answers.len() / 4)
+            .enumerate()
+            .map(|(quarters, answers)| sight.score(answers, quarters, most_overlap))
+            .collect();
+        Ok(scores.iter().all(|score| *score <= scores[0]))
+    }
+
+    /// Faces of a level, before the second look.
+    async fn heard(&self, level: &Level, settings: Settings) -> Result<Vec<Face>, DetectError> {
+        Ok(self.answered(&level.picture, settings).await?.into_iter().map(|face| level.back(face)).collect())
+    }
+
+    /// Faces of a picture as it is, in its pixels.
+    async fn answered(&self, picture: &RgbImage, settings: Settings) -> Result<Vec<Face>, DetectError> {
+        let (answers, width, height) = self.answers(picture).await?;
         let heard = decode(&answers, width, height, settings.least_score.min(LEAST_VOTE));
-        let mut faces = suppress(heard, settings.most_overlap);
-        faces.iter_mut().for_each(|face| *face = face.scaled(scale));
+        Ok(suppress(heard, settings.most_overlap))
+    }
+
+    /// Those that are sure enough after the second look, where the settings ask for one.
+    async fn confirmed(
+        &self,
+        photo: &RgbImage,
+        mut faces: Vec<Face>,
+        settings: Settings,
+    ) -> Result<Vec<Face>, DetectError> {
         if settings.second_look {
             faces.retain(|face| face.score >= settings.least_score.min(second::LEAST_SCORE));
             faces.truncate(second::MOST_FACES);
@@ -115,7 +191,6 @@ impl Detector {
             }
         }
         faces.retain(|face| face.score >= settings.least_score);
-        faces.sort_by(|a, b| a.x.total_cmp(&b.x));
         Ok(faces)
     }
 
@@ -175,6 +250,42 @@ impl Detector {
         let answers = answers?;
         debug_assert_eq!(answers.len() % OUTPUTS, 0);
         Ok(DeviceError::finite(answers)?)
+    }
+}
+
+/// A photograph at the size at which it is searched, turned.
+#[derive(Debug)]
+pub struct Level {
+    picture: RgbImage,
+    turn: Turn,
+    /// Pixels of the photograph for one of the picture.
+    scale: f32,
+    /// Of the photograph.
+    size: [f32; 2],
+}
+
+impl Level {
+    /// With a longer side of `longest_side` pixels; small photographs grow at most to twice their size.
+    pub fn new(photo: &RgbImage, longest_side: u32, turn: Turn) -> Self {
+        let picture = resized(photo, longest_side).unwrap_or_else(|| photo.clone());
+        let scale = photo.width().max(photo.height()) as f32 / picture.width().max(picture.height()) as f32;
+        let size = [photo.width() as f32, photo.height() as f32];
+        Self { picture: turn.of(picture), turn, scale, size }
+    }
+
+    /// Tiles of at most `side` x `side` pixels that cover it.
+    pub fn tiles(&self, side: u32) -> Vec<Tile> {
+        Tile::all([self.picture.width(), self.picture.height()], side)
+    }
+
+    /// Pixels of the photograph for one of the level.
+    pub fn scale(&self) -> f32 {
+        self.scale
+    }
+
+    /// A face of the level in pixels of the photograph.
+    fn back(&self, face: Face) -> Face {
+        self.turn.back(face.scaled(self.scale), self.size)
     }
 }
 

@@ -2,7 +2,7 @@
 //! looks see the points, their mean is nearer than each; and what was no face seldom looks like one again.
 
 use image::RgbImage;
-use image::imageops::flip_horizontal;
+use image::imageops::{flip_horizontal, rotate90, rotate180, rotate270};
 
 use super::decode::{Face, LEAST_VOTE, decode, suppress};
 use super::network::OUTPUTS;
@@ -39,6 +39,8 @@ pub(super) struct Sight {
     pub(super) planes: [Vec<f32>; 2],
     /// The face in pixels of that square.
     expected: Face,
+    /// That square.
+    cut: RgbImage,
 }
 
 impl Sight {
@@ -60,7 +62,26 @@ impl Sight {
         let points = face.points.map(|point| transform.apply(point));
         let expected =
             Face { x: middle - width / 2.0, y: middle - height / 2.0, width, height, points, score: face.score };
-        Some(Self { face: *face, back, planes: [planes(&cut).0, planes(&flip_horizontal(&cut)).0], expected })
+        let planes = [planes(&cut).0, planes(&flip_horizontal(&cut)).0];
+        Some(Self { face: *face, back, planes, expected, cut })
+    }
+
+    /// The network's input for the square turned clockwise by no, one, two and three quarters.
+    pub(super) fn turned(&self) -> [Vec<f32>; 4] {
+        let cut = &self.cut;
+        [planes(cut).0, planes(&rotate90(cut)).0, planes(&rotate180(cut)).0, planes(&rotate270(cut)).0]
+    }
+
+    /// How sure the network is, 0 to 1, of a face where this one lies in the square turned by so many quarters; `answers` are
+    /// its to that.
+    pub(super) fn score(&self, answers: &[f32], quarters: usize, most_overlap: f32) -> f32 {
+        let Face { width, height, .. } = self.expected;
+        let [width, height] = if quarters % 2 == 0 { [width, height] } else { [height, width] };
+        let middle = SIDE as f32 / 2.0;
+        let expected = Face { x: middle - width / 2.0, y: middle - height / 2.0, width, height, ..self.expected };
+        let found = suppress(decode(answers, SIDE, SIDE, LEAST_VOTE), most_overlap);
+        let there = found.iter().filter(|face| face.overlap(&expected) >= SAME);
+        there.map(|face| face.score).fold(0.0, f32::max)
     }
 
     /// The face after all looks; `answers` are the network's to both planes.
