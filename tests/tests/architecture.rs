@@ -67,7 +67,7 @@ const REASONS: [&str; 3] =
 /// Names of public types that two libraries share: for one meaning, or until docs/glossary.md's other name is taken. None may
 /// come to them.
 const TWINS: [&str; 10] =
-    ["Answer", "Found", "Golden", "Manifest", "Measured", "Problem", "Route", "Settings", "Truth", "Unpredicted"];
+    ["Answer", "Found", "Golden", "Manifest", "Measured", "Route", "Settings", "Step", "Truth", "Unpredicted"];
 
 /// `cargo metadata` for the machine that runs the tests, from what is already downloaded.
 fn metadata() -> Value {

@@ -28,14 +28,14 @@ pub struct Crops {
 
 /// An image that cannot be used, and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Problem {
+pub struct UnusableImage {
     /// File name.
     pub id: String,
     /// What is wrong with it.
     pub reason: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for UnusableImage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.id, self.reason)
     }
@@ -115,7 +115,7 @@ impl Crops {
 ///
 /// # Errors
 /// No image at all can be used, or the unusable share is above `max_bad_share`.
-pub fn load(folder: &Path, truth: &[Truth], crops: &Crops, max_bad_share: f64) -> Result<(Set, Vec<Problem>)> {
+pub fn load(folder: &Path, truth: &[Truth], crops: &Crops, max_bad_share: f64) -> Result<(Set, Vec<UnusableImage>)> {
     load_wide(folder, truth, crops, 0, max_bad_share)
 }
 
@@ -129,7 +129,7 @@ pub fn load_wide(
     crops: &Crops,
     margin: u32,
     max_bad_share: f64,
-) -> Result<(Set, Vec<Problem>)> {
+) -> Result<(Set, Vec<UnusableImage>)> {
     let read = truth.par_iter().map(|row| crops.read_wide(&folder.join(&row.id), &row.id, margin)).collect();
     let (ids, ages, crops, problems) = usable(folder, truth, read, max_bad_share)?;
     Ok((Set { ids, crops, ages }, problems))
@@ -137,7 +137,7 @@ pub fn load_wide(
 
 /// Names, ages, and what was made of each image that can be used; beside them those that cannot, the first of which are
 /// said on standard error.
-pub type Usable<T> = (Vec<String>, Vec<f32>, Vec<T>, Vec<Problem>);
+pub type Usable<T> = (Vec<String>, Vec<f32>, Vec<T>, Vec<UnusableImage>);
 
 /// Divides what was `read` for each row of the truth table.
 ///
@@ -157,7 +157,7 @@ pub fn usable<T>(
                 ages.push(row.age);
                 good.push(own);
             }
-            Err(reason) => problems.push(Problem { id: row.id.clone(), reason }),
+            Err(reason) => problems.push(UnusableImage { id: row.id.clone(), reason }),
         }
     }
     for problem in problems.iter().take(20) {

@@ -15,7 +15,7 @@ mod tables;
 mod training_set;
 
 pub use groups::{Group, Judged, Labelled, read_groups};
-pub use images::{Crops, Problem, Set, Usable, load, load_wide, usable};
+pub use images::{Crops, Set, UnusableImage, Usable, load, load_wide, usable};
 pub use soft::{Faces, Soft, SoftFaces, SoftLabels};
 pub use tables::{Landmarks, Truth, file_problems, moved, read_cells, read_landmarks, read_truth};
 pub use training_set::TrainingSet;
