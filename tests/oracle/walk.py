@@ -27,8 +27,8 @@ SIDE, LENGTH, LEAST_AGAIN, SAME_AGAIN, MOST_AGAIN = 128, 72.0, 0.4, 0.35, 64
 UPRIGHT = np.array([[0.31, 0.46], [0.69, 0.46], [0.5, 0.64], [0.35, 0.82], [0.65, 0.82]])
 # The search: faces that are small where they were found call for tiles, and so does a photograph without any; by how many
 # pixels tiles share a border; the share of the smaller box in common from which two are one face; the least score of a face
-# in a turned photograph.
-SMALL, SHARED, MOST_LEVELS, ONE_FACE, LEAST_TURNED = 24.0, 96, 3, 0.5, 0.85
+# in a turned photograph; the score from which the main face needs no other turn.
+SMALL, SHARED, MOST_LEVELS, ONE_FACE, LEAST_TURNED, SURE = 24.0, 96, 3, 0.5, 0.85, 0.9
 LEAST_WIDTH, MOST_ASIDE, LEAST_APART = 24.0, 0.42, 0.45
 # Doubt of ages: the face, then the crop, then the sum of what speaks for a large error.
 LEAST_EYES, ASIDE, APART, COVERED, DARK, BLURRED = 24.0, 0.33, 0.65, 0.86, 45.0, 2.4
@@ -164,8 +164,9 @@ class Detector:
         faces, turn = self.sure(picture, self.first(picture, side, 0)), 0
         main = main_face(faces, picture)
         upended = main is not None and not self.upright(picture, faces[main])
-        if main is None or upended:
-            least = LEAST_TURNED if main is None else faces[main][14]
+        if main is None or upended or faces[main][14] < SURE:
+            own = 0.0 if main is None else faces[main][14]
+            least = own if upended else max(own, LEAST_TURNED)
             for other in (1, 2, 3):
                 seen = self.sure(picture, self.first(picture, side, other))
                 best = main_face(seen, picture)

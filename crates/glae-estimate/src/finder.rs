@@ -19,6 +19,10 @@ const CLOSER: u32 = 3;
 /// without faces none has one above 0.82 in any turn; of faces of at least 24 pixels between the eyes nearly all have 0.93.
 const LEAST_TURNED: f32 = 0.85;
 
+/// A main face with a lower score may be something else in a photograph that lies on its side: the other turns are tried, too.
+/// Of 60 natural photographs in eight ways each, seven showed such a face, of 0.75 to 0.87, beside the right one of 0.95.
+const SURE: f32 = 0.9;
+
 /// The detector, used as its manifest says.
 #[derive(Debug)]
 pub struct Finder {
@@ -77,7 +81,7 @@ impl Finder {
         Ok(found)
     }
 
-    /// Turns the photograph where there is no face, or where the main one looks as if it were turned.
+    /// Turns the photograph where there is no face, or where the main one is not sure or looks as if it were turned.
     async fn turned(&self, photo: &RgbImage, faces: Vec<Face>) -> Result<Found, DetectError> {
         let main = main_face(&faces, size(photo)).map(|main| faces[main]);
         let upended = match &main {
@@ -85,10 +89,12 @@ impl Finder {
             None => false,
         };
         let mut best = Found { faces, upended, ..Found::default() };
-        if main.is_some() && !upended {
-            return Ok(best);
-        }
-        let mut least = main.map_or(LEAST_TURNED, |main| main.score);
+        let mut least = match main {
+            Some(main) if upended => main.score,
+            Some(main) if main.score >= SURE => return Ok(best),
+            Some(main) => main.score.max(LEAST_TURNED),
+            None => LEAST_TURNED,
+        };
         for turn in Turn::OTHERS {
             let faces = self.detector.detect_turned(photo, self.settings, turn).await?;
             let Some(main) = main_face(&faces, size(photo)).map(|main| faces[main]) else { continue };
