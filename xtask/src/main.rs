@@ -49,8 +49,8 @@ What it needs and does not find it installs into the target folder (Trunk, wasm-
 says how to get (Chromium, Node.js, Python).
 
 Environment:
-  GLAE_REQUIRE       parts whose absence makes `test` fail in place of skipping, by commas: browser, axe, postgresql, data,
-                     cores; what was skipped is listed at the end in any case
+  GLAE_REQUIRE       parts whose absence makes `test` fail in place of skipping, by commas: browser, axe, firefox, webkit,
+                     postgresql, data, cores; what was skipped is listed at the end in any case
   CARGO_TARGET_DIR   where compiled files go; default: target/, and with CI=true a folder in ~/.cache that outlives
                      the clone
   CHROMIUM, CHROMEDRIVER   which browser and driver the tests use; default: the ones on PATH

@@ -9,7 +9,8 @@ use crate::project::Project;
 /// The variable by which tests find the file (`tests/src/skip.rs`).
 pub(crate) const FILE: &str = "GLAE_SKIPS";
 
-/// Parts, separated by commas, whose absence is a failure: `browser`, `axe`, `postgresql`, `data`, `cores`.
+/// Parts, separated by commas, whose absence is a failure: `browser`, `axe`, `firefox`, `webkit`, `postgresql`, `data`,
+/// `cores`.
 const REQUIRE: &str = "GLAE_REQUIRE";
 
 /// The file into which tests write what they skip, a line each.

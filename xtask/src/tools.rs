@@ -14,6 +14,16 @@ const WASM: &str = "wasm32-unknown-unknown";
 /// Trunk's version; 0.22 needs a newer compiler than the one in rust-toolchain.toml.
 const TRUNK: &str = "0.21.14";
 
+/// Firefox's driver; any version drives any Firefox of the last years.
+const GECKODRIVER: &str = "0.37.1";
+
+/// These tools run for seconds, so they need not be optimised for minutes.
+const QUICK_BUILD: [(&str, &str); 3] = [
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+];
+
 /// One program of crates.io that we install beside the compiled files, out of the way of the user's own.
 struct Tool {
     package: &'static str,
@@ -22,7 +32,7 @@ struct Tool {
     why: &'static str,
     /// Extra words for `cargo install`.
     options: &'static [&'static str],
-    /// Settings of the release profile: these tools run for seconds, so they need not be optimised for minutes.
+    /// Settings of the release profile.
     profile: &'static [(&'static str, &'static str)],
 }
 
@@ -37,7 +47,11 @@ pub(crate) fn install(project: &Project, steps: &mut Steps) -> Result<()> {
         let name = format!("{} {}", tool.package, tool.version);
         steps.run(&name, tool.why, || tool.install(project))?;
     }
-    // More than a gigabyte of half-way products, of use only while an installation is unfinished.
+    tidy(project)
+}
+
+/// Deletes more than a gigabyte of half-way products, of use only while an installation is unfinished.
+fn tidy(project: &Project) -> Result<()> {
     let half_way = project.tools().join("build");
     if half_way.exists() {
         std::fs::remove_dir_all(&half_way).with_context(|| format!("cannot delete {}", half_way.display()))?;
@@ -64,13 +78,27 @@ fn wanted(project: &Project) -> Result<[Tool; 2]> {
             why: "builds index.html, the page and its worker into web/dist",
             // The default features are for downloading tools and for looking for updates: we do neither.
             options: &["--no-default-features"],
-            profile: &[
-                ("CARGO_PROFILE_RELEASE_LTO", "off"),
-                ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
-                ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
-            ],
+            profile: &QUICK_BUILD,
         },
     ])
+}
+
+/// Firefox's driver, for the tests, unless one is there.
+pub(crate) fn geckodriver(project: &Project) -> Result<()> {
+    let tool = Tool {
+        package: "geckodriver",
+        program: "geckodriver",
+        version: GECKODRIVER.to_owned(),
+        why: "drives Firefox in the tests",
+        options: &[],
+        profile: &QUICK_BUILD,
+    };
+    if project.command(tool.program)?.arg("--version").output().is_ok_and(|output| output.status.success()) {
+        println!("already there");
+        return Ok(());
+    }
+    tool.install(project)?;
+    tidy(project)
 }
 
 impl Tool {
