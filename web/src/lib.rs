@@ -31,3 +31,4 @@ pub mod scoring;
 pub mod settings;
 #[cfg(target_arch = "wasm32")]
 mod storage;
+pub mod worker;

@@ -2,9 +2,7 @@
 
 #[cfg(target_arch = "wasm32")]
 mod client;
-#[cfg(target_arch = "wasm32")]
-mod link;
 pub mod recovery;
 
 #[cfg(target_arch = "wasm32")]
-pub use client::{Answer, Engine};
+pub use client::Engine;

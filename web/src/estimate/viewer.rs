@@ -12,8 +12,8 @@ use web_sys::{File, Url};
 use super::crop::Size;
 use super::overlay::square_like;
 use super::preview;
-use crate::engine::{Answer, Engine};
-use crate::inference::protocol::{DeviceReport, Request, Seen, Times, Work};
+use crate::engine::Engine;
+use crate::inference::protocol::{DeviceReport, Reply, Request, Seen, Times, Work};
 
 /// How long the square must rest before its age is estimated.
 const REST: Duration = Duration::from_millis(200);
@@ -187,13 +187,11 @@ impl Viewer {
                 return self.refuse("This file cannot be read any more. Choose it again.".into());
             };
             let open = |request| Request::Open { request };
-            engine.ask(open, Some(bytes), move |answer| match answer {
-                Answer::Opened { photo: name, width, height, preview: [shown_width, shown_height], pixels }
-                    if on_screen() =>
-                {
+            engine.ask(open, Some(bytes), move |reply, pixels| match reply {
+                Reply::Opened { request, width, height, preview: [shown_width, shown_height] } if on_screen() => {
                     let size = Size { width: width as f32, height: height as f32 };
                     self.photo.update(|photo| photo.iter_mut().for_each(|photo| photo.size = Some(size)));
-                    self.inner.update_value(|inner| inner.opened = Some(name));
+                    self.inner.update_value(|inner| inner.opened = Some(request));
                     self.compute();
                     spawn_local(async move {
                         // Without it, the browser's own picture of the file stays.
@@ -201,7 +199,7 @@ impl Viewer {
                         self.replace_preview(photo.id, address);
                     });
                 }
-                Answer::Refused(sentence) if on_screen() => self.refuse(sentence),
+                Reply::Refused { sentence, .. } if on_screen() => self.refuse(sentence),
                 _ => {}
             });
         });
@@ -231,8 +229,8 @@ impl Viewer {
         let request = engine.ask(
             |request| Request::Compute { request, work },
             None,
-            move |answer| {
-                if let (Answer::Seen(seen, times), Some(device)) = (answer, engine.device.get_untracked()) {
+            move |reply, _| {
+                if let (Reply::Seen { seen, times, .. }, Some(device)) = (reply, engine.device.get_untracked()) {
                     self.inner.update_value(|inner| inner.awaited = None);
                     self.busy.set(false);
                     self.chosen.set(0);

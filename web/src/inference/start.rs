@@ -12,8 +12,9 @@ use super::device::{self, Without};
 use super::pipeline::Pipeline;
 use super::protocol::{DeviceChoice, DeviceKind, DeviceReport, Measured, Reply};
 use super::weights;
-use crate::browser::{now, post, within};
+use crate::browser::{now, within};
 use crate::estimate::wording;
+use crate::worker::host::post;
 
 /// How long a device may take over a known input, its programs' compilation included, in seconds. The first one on a phone
 /// took 8.
