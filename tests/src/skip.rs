@@ -5,7 +5,7 @@
 use std::io::Write;
 
 /// Says that a test is skipped. `part` is what is missing, in one word, as `GLAE_REQUIRE` names it: `browser`, `axe`,
-/// `postgresql`, `s3`, `data`, `cores`.
+/// `firefox`, `webkit`, `postgresql`, `s3`, `data`, `cores`.
 pub fn skipped(part: &str, what: &str, why: &str) {
     println!("SKIPPED ({part}): {what}, because {why}");
     let Some(path) = std::env::var_os("GLAE_SKIPS").filter(|path| !path.is_empty()) else { return };

@@ -4,28 +4,13 @@ use std::pin::pin;
 
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
-use js_sys::{Array, Function, Promise, Reflect};
-use serde::Serialize;
+use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::DedicatedWorkerGlobalScope;
 
 /// The worker's global object.
 pub(crate) fn scope() -> DedicatedWorkerGlobalScope {
     js_sys::global().unchecked_into()
-}
-
-/// Sends a reply of the worker's protocol to the page.
-pub(crate) fn post(reply: &impl Serialize) {
-    let message = serde_wasm_bindgen::to_value(reply).expect("every reply is plain data");
-    // Posting fails only for values that cannot be cloned, and these are plain data.
-    let _ = scope().post_message(&Array::of1(&message));
-}
-
-/// Sends a reply of the worker's protocol with a buffer, which is given away.
-pub(crate) fn post_with(reply: &impl Serialize, buffer: &JsValue) {
-    let message = serde_wasm_bindgen::to_value(reply).expect("every reply is plain data");
-    let _ = scope().post_message_with_transfer(&Array::of2(&message, buffer), &Array::of1(buffer));
 }
 
 /// What `answer` gives, or `None` if it takes longer than `seconds`. For everything that may never answer: a device, a
@@ -45,11 +30,8 @@ pub(crate) fn now() -> f64 {
 
 /// Lets messages that already wait in the event queue be handled before going on.
 pub(crate) async fn next_turn() {
-    let promise = Promise::new(&mut |resolve: Function, _| {
-        // A timer of zero is queued behind the messages that have arrived. It cannot fail with a function as handler.
-        let _ = scope().set_timeout_with_callback(&resolve);
-    });
-    let _ = JsFuture::from(promise).await;
+    // A timer of zero is queued behind the messages that have arrived.
+    TimeoutFuture::new(0).await;
 }
 
 /// A property of an object that web-sys knows only behind its "unstable" switch, or `undefined`.

@@ -32,3 +32,4 @@ pub mod settings;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod storage;
 pub mod weights;
+pub mod worker;

@@ -1,5 +1,5 @@
 //! Small texts that the browser keeps. Where it keeps nothing (site data is blocked), reading gives nothing and writing does
-//! nothing. Not `gloo::storage`: its accessors panic there.
+//! nothing. Not `gloo_storage`: its accessors panic there.
 
 use leptos::prelude::window;
 use web_sys::Storage;

@@ -43,11 +43,20 @@ fn find() -> Option<Browser> {
     Some(Browser { chromium: program("CHROMIUM", &CHROMIUM)?, driver: program("CHROMEDRIVER", &DRIVER)? })
 }
 
+/// Whether Firefox is there. It is not installed: its journey is skipped where it is missing.
+pub(crate) fn has_firefox() -> bool {
+    on_path(&["firefox-esr", "firefox"]).is_some()
+}
+
 /// The program that `variable` names, or the first of `names` on PATH.
 fn program(variable: &str, names: &[&str]) -> Option<PathBuf> {
     if let Some(named) = std::env::var_os(variable).filter(|value| !value.is_empty()) {
         return Some(named.into());
     }
+    on_path(names)
+}
+
+fn on_path(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let folders: Vec<_> = std::env::split_paths(&path).collect();
     names.iter().find_map(|name| {

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::{
     axe, browser, browser::Browser, native::ALL, project::Project, skips, skips::Skips, step::Steps, step::execute,
+    tools,
 };
 
 /// What the browser tests need beside the page: found or installed before anything is built for minutes.
@@ -19,6 +20,11 @@ impl Stage {
     pub(crate) fn set_up(project: &Project, steps: &mut Steps) -> Result<Self> {
         let browser = steps.run("browser", "the page is tested in a real one", || browser::install(project))?;
         let axe = steps.run("axe-core", "finds what keeps people from using the page", || axe::install(project))?;
+        if browser::has_firefox() {
+            // Without it the journey in Firefox is skipped, visibly.
+            let installed = steps.run("geckodriver", "drives Firefox", || tools::geckodriver(project));
+            installed.unwrap_or_else(|error| println!("{error:#}"));
+        }
         Ok(Self { browser, axe })
     }
 

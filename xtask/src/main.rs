@@ -59,7 +59,7 @@ What it needs and does not find it installs into the target folder (what bench c
 
 Environment:
   GLAE_REQUIRE       parts whose absence makes `test` and `check` fail in place of skipping, by commas: browser, axe,
-                     postgresql, s3, data, cores, cargo-deny; what was skipped is listed at the end in any case
+                     firefox, webkit, postgresql, s3, data, cores, cargo-deny; what was skipped is listed at the end in any case
   CARGO_TARGET_DIR   where compiled files go; default: target/, and with CI=true a folder in ~/.cache that outlives
                      the clone
   CHROMIUM, CHROMEDRIVER   which browser and driver the tests use; default: the ones on PATH

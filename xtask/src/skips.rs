@@ -13,7 +13,7 @@ pub(crate) const FILE: &str = "GLAE_SKIPS";
 const REQUIRE: &str = "GLAE_REQUIRE";
 
 /// What may be missing.
-const PARTS: [&str; 7] = ["browser", "axe", "postgresql", "s3", "data", "cores", "cargo-deny"];
+const PARTS: [&str; 9] = ["browser", "axe", "firefox", "webkit", "postgresql", "s3", "data", "cores", "cargo-deny"];
 
 /// The file into which tests write what they skip, a line each.
 pub(crate) struct Skips {

@@ -10,6 +10,9 @@ use crate::{
     step::{Steps, execute},
 };
 
+/// Firefox's driver; any version drives any Firefox of the last years.
+const GECKODRIVER: &str = "0.37.1";
+
 /// Makes sure that everything the page's build needs is there.
 pub(crate) fn install(project: &Project, steps: &mut Steps) -> Result<()> {
     steps.run("wasm target", "the page is compiled to WebAssembly", || wasm_target(project))?;
@@ -17,6 +20,31 @@ pub(crate) fn install(project: &Project, steps: &mut Steps) -> Result<()> {
         let host = host()?;
         execute(&mut project.cargo(&["fetch", "--quiet", "--locked", "--target", &host, "--target", TARGET]))
     })
+}
+
+/// Firefox's driver, for the tests, compiled once (minutes) unless one is there.
+pub(crate) fn geckodriver(project: &Project) -> Result<()> {
+    if project.command("geckodriver").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        println!("already there");
+        return Ok(());
+    }
+    let tools = project.tools();
+    std::fs::create_dir_all(&tools).with_context(|| format!("cannot make {}", tools.display()))?;
+    let words = ["install", "--quiet", "--locked", "geckodriver", "--version", GECKODRIVER, "--root"];
+    execute(
+        project
+            .cargo(&words)
+            .arg(&tools)
+            // Outside the repository: its settings for Cargo are not meant for this.
+            .current_dir(&tools)
+            .env("CARGO_TARGET_DIR", tools.join("build"))
+            // It runs for seconds, so that it need not be optimised for minutes.
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    )?;
+    let half_way = tools.join("build");
+    std::fs::remove_dir_all(&half_way).with_context(|| format!("cannot delete {}", half_way.display()))
 }
 
 fn wasm_target(project: &Project) -> Result<()> {

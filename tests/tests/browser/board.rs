@@ -249,23 +249,23 @@ pub(crate) async fn a_million_rows(session: &Session) -> Result<()> {
     Ok(())
 }
 
-async fn open(page: &Page<'_>, board: &str) -> Result<()> {
+pub(crate) async fn open(page: &Page<'_>, board: &str) -> Result<()> {
     page.session.driver.goto(format!("{}/leaderboard/{board}", page.session.origin)).await?;
     page.wait_for("[data-testid=leaderboard-table] tbody tr[data-row]", LIMIT).await?;
     Ok(())
 }
 
-async fn give(page: &Page<'_>, hook: &str, file: &Path) -> Result<()> {
+pub(crate) async fn give(page: &Page<'_>, hook: &str, file: &Path) -> Result<()> {
     let input = page.wait_for(&format!("[data-testid={hook}]"), LIMIT).await?;
     input.send_keys(file.to_string_lossy().into_owned()).await.context("the file input took no file")
 }
 
-async fn number(page: &Page<'_>, hook: &str) -> Result<f64> {
+pub(crate) async fn number(page: &Page<'_>, hook: &str) -> Result<f64> {
     let element = page.wait_for(&format!("[data-testid={hook}][data-value]"), LIMIT).await?;
     element.attr("data-value").await?.context("it has a value")?.parse().context("data-value is a number")
 }
 
-fn shipped(session: &Session, name: &str) -> PathBuf {
+pub(crate) fn shipped(session: &Session, name: &str) -> PathBuf {
     session.settings.public.join(format!("boards/{BOARD}/{name}.csv"))
 }
 
@@ -281,7 +281,7 @@ fn break_four_ways(table: &str) -> Result<String> {
 }
 
 /// The same predictions, each some years higher.
-fn older_by(table: &str, years: f64) -> Result<String> {
+pub(crate) fn older_by(table: &str, years: f64) -> Result<String> {
     let mut lines = table.lines();
     let header = lines.next().context("predictions have a header")?;
     ensure!(header.starts_with("id,age"), "{header}");
@@ -305,7 +305,7 @@ fn padded(table: &str) -> String {
 }
 
 /// What the command line says of a file on the board.
-async fn portal_score(session: &Session, file: &Path) -> Result<Value> {
+pub(crate) async fn portal_score(session: &Session, file: &Path) -> Result<Value> {
     let output = Command::new(&session.settings.portal)
         .args(["score", "--json", "--no-intervals", "--board", BOARD, "--public"])
         .arg(&session.settings.public)

@@ -2,12 +2,10 @@
 
 use anyhow::{Result, ensure};
 use serde_json::json;
-use tests::picture;
 
 use crate::{
     failures::{CARD, the_cpu_takes_over},
     page::{CPU_LIMIT, Page},
-    seen::TOLERANCE,
     session::Session,
     watcher::{COUNT_DISPATCHES, when_loading},
 };
@@ -53,43 +51,42 @@ pub(crate) async fn silent(session: &Session) -> Result<()> {
     Ok(())
 }
 
-/// With `prelude` in the worker, the CPU gives the right answer, the device line has these `words`, and there is no notice.
-/// Returns how much work was given to the GPU.
-async fn quietly_on_the_cpu(session: &Session, prelude: &str, words: &str) -> Result<usize> {
-    session.watcher.catch_up().await?;
-    let before = session.watcher.record().gpu_dispatches;
+/// With `prelude` in the worker, the CPU gives the right answer. The page as it is then.
+pub(crate) async fn on_the_cpu<'a>(session: &'a Session, prelude: &str) -> Result<Page<'a>> {
     session.watcher.set_worker_prelude(Some(prelude));
     let outcome = async {
-        let file = session.file("drawn-0.png", &picture::png(&picture::face(0))?)?;
-        let right = session.native("golden-tiny")?.only(&file).await?;
         let mut page = Page::open(session, Some("golden-tiny"), "").await?;
-        let shown = page.estimate(&file, CPU_LIMIT).await?;
+        let shown = page.estimate_drawn().await?;
         ensure!(shown.device == "cpu", "computed on {}; {}", shown.device, page.situation().await);
-        ensure!((shown.years - right.years).abs() <= TOLERANCE, "{} instead of {}", shown.years, right.years);
-        let device = page.text("device").await.unwrap_or_default();
-        ensure!(device.contains(words), "the device line does not say why: {device:?}");
-        ensure!(page.text("notice").await.is_none(), "a notice where nothing is wrong; {}", page.situation().await);
-        Ok(())
+        Ok(page)
     }
     .await;
     session.watcher.set_worker_prelude(None);
-    outcome?;
+    outcome
+}
+
+/// [`on_the_cpu`], where the device line has these `words` and there is no notice. Returns how much work was given to the
+/// GPU.
+async fn quietly_on_the_cpu(session: &Session, prelude: &str, words: &str) -> Result<usize> {
+    session.watcher.catch_up().await?;
+    let before = session.watcher.record().gpu_dispatches;
+    let page = on_the_cpu(session, prelude).await?;
+    let device = page.text("device").await.unwrap_or_default();
+    ensure!(device.contains(words), "the device line does not say why: {device:?}");
+    ensure!(page.text("notice").await.is_none(), "a notice where nothing is wrong; {}", page.situation().await);
     session.watcher.catch_up().await?;
     Ok(session.watcher.record().gpu_dispatches - before)
 }
 
 /// The estimator works at an insecure address, where browsers offer neither caches nor a camera nor WebGPU, and says so.
 pub(crate) async fn insecure_address(session: &Session) -> Result<()> {
-    let file = session.file("drawn-0.png", &picture::png(&picture::face(0))?)?;
-    let right = session.native("golden-tiny")?.only(&file).await?;
     let mut page = Page::open_at(session, &session.lan, Some("golden-tiny"), "").await?;
     let lacks = "return [isSecureContext, typeof caches, 'serviceWorker' in navigator, typeof navigator.clipboard];";
     let lacks = session.script(lacks).await?;
     ensure!(lacks == json!([false, "undefined", false, "undefined"]), "the address is not what it stands for: {lacks}");
     page.click("camera-start").await?;
     page.says("error", "Browsers give a camera only to pages with a secure address.").await?;
-    let shown = page.estimate(&file, CPU_LIMIT).await?;
-    ensure!((shown.years - right.years).abs() <= TOLERANCE, "{} instead of {}", shown.years, right.years);
+    page.estimate_drawn().await?;
     page.says("device", "browsers offer WebGPU only at secure addresses").await?;
     ensure!(page.text("notice").await.is_none(), "a notice where nothing is wrong; {}", page.situation().await);
     Ok(())
@@ -106,14 +103,11 @@ pub(crate) async fn nothing_kept(session: &Session) -> Result<()> {
     const NO_WORKER: &str = "
         ServiceWorkerContainer.prototype.register = () =>
             Promise.reject(new DOMException('The operation is insecure.', 'SecurityError'));";
-    let file = session.file("drawn-0.png", &picture::png(&picture::face(0))?)?;
-    let right = session.native("golden-tiny")?.only(&file).await?;
     session.watcher.set_worker_prelude(Some(BLOCKED));
     let outcome = async {
         let script = format!("{BLOCKED}{NO_WORKER}");
         let mut page = Page::open_after(session, &script, Some("golden-tiny"), "device=cpu").await?;
-        let shown = page.estimate(&file, CPU_LIMIT).await?;
-        ensure!((shown.years - right.years).abs() <= TOLERANCE, "{} instead of {}", shown.years, right.years);
+        page.estimate_drawn().await?;
         page.follow("/leaderboard").await?;
         page.wait_for("[data-testid=board-list] li", CPU_LIMIT).await?;
         Ok(())

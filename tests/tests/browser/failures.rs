@@ -5,8 +5,8 @@ use glae_face::photo;
 use tests::picture;
 
 use crate::{
+    devices::on_the_cpu,
     page::{CPU_LIMIT, Page},
-    seen::TOLERANCE,
     session::Session,
     watcher::when_loading,
 };
@@ -84,19 +84,8 @@ pub(crate) async fn wrong_numbers(session: &Session) -> Result<()> {
 pub(crate) async fn the_cpu_takes_over(session: &Session, prelude: &str, words: &str) -> Result<()> {
     // A notice is shown once; an earlier run in the same browser may have shown it.
     session.script("try { localStorage.removeItem('glae-told'); } catch { /* no page is open */ }").await?;
-    session.watcher.set_worker_prelude(Some(prelude));
-    let outcome = async {
-        let file = session.file("drawn-0.png", &picture::png(&picture::face(0))?)?;
-        let right = session.native("golden-tiny")?.only(&file).await?;
-        let mut page = Page::open(session, Some("golden-tiny"), "").await?;
-        let shown = page.estimate(&file, CPU_LIMIT).await?;
-        ensure!(shown.device == "cpu", "computed on {}; {}", shown.device, page.situation().await);
-        ensure!((shown.years - right.years).abs() <= TOLERANCE, "{} instead of {}", shown.years, right.years);
-        let notice = page.text("notice").await.unwrap_or_default();
-        ensure!(notice.contains(words) && notice.contains("CPU"), "the notice does not say it: {notice:?}");
-        Ok(())
-    }
-    .await;
-    session.watcher.set_worker_prelude(None);
-    outcome
+    let page = on_the_cpu(session, prelude).await?;
+    let notice = page.text("notice").await.unwrap_or_default();
+    ensure!(notice.contains(words) && notice.contains("CPU"), "the notice does not say it: {notice:?}");
+    Ok(())
 }

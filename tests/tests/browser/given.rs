@@ -1,9 +1,14 @@
 //! What people really give: files of all sorts, sideways pictures, pastes without a picture, and nothing at all.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
-use image::{ExtendedColorType, ImageEncoder, codecs::webp::WebPEncoder, imageops};
+use glae_face::RgbImage;
+use image::{
+    ExtendedColorType, ImageEncoder,
+    codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder},
+    imageops,
+};
 use serde_json::json;
 use tests::picture;
 
@@ -74,18 +79,44 @@ pub(crate) async fn nothing_to_read(session: &Session) -> Result<()> {
     page.says("error", "This browser does not hand the pasted picture over.").await
 }
 
-/// What is shown are the decoded pixels. Browsers do not turn a WebP as its EXIF block says; our decoder does.
-pub(crate) async fn a_sideways_webp(session: &Session) -> Result<()> {
+/// What is shown are the decoded pixels. Browsers and our decoder do not agree which way is up: each browser reads EXIF
+/// blocks in other formats and at other places of a file.
+pub(crate) async fn sideways(session: &Session) -> Result<()> {
     let upright = picture::face(0);
+    for (name, bytes) in lying(&upright)? {
+        shown_upright(session, &session.file(name, &bytes)?, &upright).await.context(name)?;
+    }
+    Ok(())
+}
+
+/// Files of a picture that lies on its side in them, and says so in its EXIF block.
+fn lying(upright: &RgbImage) -> Result<[(&'static str, Vec<u8>); 3]> {
     // Orientation 6: turn by 90 degrees clockwise to see it upright.
-    let stored = imageops::rotate270(&upright);
-    let mut bytes = Vec::new();
-    let mut encoder = WebPEncoder::new_lossless(&mut bytes);
-    encoder.set_exif_metadata(b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec())?;
-    encoder.write_image(&stored, stored.width(), stored.height(), ExtendedColorType::Rgb8)?;
-    let file = session.file("sideways.webp", &bytes)?;
+    const TURNED: &[u8] = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    let stored = imageops::rotate270(upright);
+    let (width, height) = stored.dimensions();
+    let (mut webp, mut png, mut jpeg) = (Vec::new(), Vec::new(), Vec::new());
+    let mut encoder = WebPEncoder::new_lossless(&mut webp);
+    encoder.set_exif_metadata(TURNED.to_vec())?;
+    encoder.write_image(&stored, width, height, ExtendedColorType::Rgb8)?;
+    let mut encoder = PngEncoder::new(&mut png);
+    encoder.set_exif_metadata(TURNED.to_vec())?;
+    encoder.write_image(&stored, width, height, ExtendedColorType::Rgb8)?;
+    JpegEncoder::new_with_quality(&mut jpeg, 95).encode_image(&stored)?;
+    // Behind XMP, as Adobe's programs write it.
+    let segment = |content: &[u8]| {
+        let length = (content.len() as u16 + 2).to_be_bytes();
+        [&[0xff, 0xe1], length.as_slice(), content].concat()
+    };
+    let xmp = segment(b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'/>");
+    let exif = segment(&[b"Exif\0\0", TURNED].concat());
+    let jpeg = [&jpeg[..2], &xmp, &exif, &jpeg[2..]].concat();
+    Ok([("sideways.webp", webp), ("sideways.png", png), ("sideways.jpg", jpeg)])
+}
+
+async fn shown_upright(session: &Session, file: &Path, upright: &RgbImage) -> Result<()> {
     let mut page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
-    page.estimate(&file, CPU_LIMIT).await?;
+    page.estimate(file, CPU_LIMIT).await?;
     // The picture of the decoded pixels comes a moment after their size.
     let (width, height) = upright.dimensions();
     page.wait_until(&format!(
@@ -175,7 +206,7 @@ fn heic() -> Vec<u8> {
 }
 
 /// A Windows bitmap, 24 bits without compression, rows from below.
-fn bmp(image: &glae_face::RgbImage) -> Vec<u8> {
+fn bmp(image: &RgbImage) -> Vec<u8> {
     let (width, height) = image.dimensions();
     let padding = vec![0; (4 - width as usize * 3 % 4) % 4];
     let mut bytes = b"BM".to_vec();

@@ -19,9 +19,9 @@ const DROP_OR_PASTE: &str = "
     const transfer = new DataTransfer();
     transfer.items.add(new File([bytes], name, { type: 'image/png' }));
     const rest = { bubbles: true, cancelable: true };
-    const event = kind === 'drop'
-        ? new DragEvent('drop', { dataTransfer: transfer, ...rest })
-        : new ClipboardEvent('paste', { clipboardData: transfer, ...rest });
+    const event = new Event(kind, rest);
+    // Firefox takes no files for a `ClipboardEvent` of a page's own.
+    Object.defineProperty(event, kind === 'drop' ? 'dataTransfer' : 'clipboardData', { value: transfer });
     document.body.dispatchEvent(event);";
 
 /// A dropped photograph and a pasted one are estimated like a chosen one.

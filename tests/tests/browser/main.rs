@@ -1,12 +1,14 @@
-//! Journeys through the built page, in a real headless Chromium whose WebGPU runs on SwiftShader.
+//! Journeys through the built page, in a real headless Chromium whose WebGPU runs on SwiftShader, and one long one each in
+//! Firefox and WebKitGTK.
 //!
-//! Each journey is one test. They run one after the other in one browser, because the first answer on SwiftShader takes
-//! ten seconds and a second browser beside it would make it twenty. `cargo xtask test` builds the page and the programs
+//! Each journey is one test. They run one after the other, those in Chromium in one browser, because the first answer on
+//! SwiftShader takes ten seconds and a second browser beside it would make it twenty. `cargo xtask test` builds the page and the programs
 //! and names them in the environment (see [`settings`]); a plain `cargo test` has neither and skips the journeys.
 
 mod access;
 mod batch;
 mod board;
+mod browsers;
 mod camera;
 mod contest;
 mod devices;
@@ -21,6 +23,7 @@ mod keyboard;
 mod looks;
 mod memory;
 mod offline;
+mod others;
 mod page;
 mod reference;
 mod seen;
@@ -69,7 +72,7 @@ const JOURNEYS: [(&str, Journey); 54] = [
     ("a_folder_becomes_a_table_of_its_photos", |session| Box::pin(batch::folder(session))),
     ("a_phones_folder_loses_nothing_without_a_word", |session| Box::pin(given::a_phones_folder(session))),
     ("what_cannot_be_read_is_said", |session| Box::pin(given::nothing_to_read(session))),
-    ("the_pixels_that_were_decoded_are_shown", |session| Box::pin(given::a_sideways_webp(session))),
+    ("the_pixels_that_were_decoded_are_shown", |session| Box::pin(given::sideways(session))),
     ("drawn_faces_are_one_click_away", |session| Box::pin(given::examples(session))),
     ("a_translated_page_goes_on_counting", |session| Box::pin(given::translated(session))),
     ("back_from_a_photo_of_a_list_stays_in_the_site", |session| Box::pin(history::a_photo_of_a_list(session))),
@@ -107,6 +110,14 @@ const JOURNEYS: [(&str, Journey); 54] = [
     ("without_a_server_the_page_still_estimates", |session| Box::pin(offline::without_server(session))),
 ];
 
+type Elsewhere = for<'a> fn(&'a Settings) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+
+/// The journeys in other browsers, each with a browser and a server of its own.
+const ELSEWHERE: [(&str, Elsewhere); 2] = [
+    ("firefox_from_a_photo_to_a_visit_without_a_network", |settings| Box::pin(others::firefox(settings))),
+    ("webkit_from_a_photo_to_a_visit_without_a_network", |settings| Box::pin(others::web_kit(settings))),
+];
+
 fn main() -> Result<()> {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
@@ -125,7 +136,12 @@ fn main() -> Result<()> {
         let stage = Arc::clone(&stage);
         Trial::test(*name, move || stage.play(*journey).map_err(|error| Failed::from(format!("{error:#}"))))
     });
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    let elsewhere = ELSEWHERE.iter().map(|(name, journey)| {
+        let stage = Arc::clone(&stage);
+        let played = move || stage.runtime.block_on(journey(&stage.settings));
+        Trial::test(*name, move || played().map_err(|error| Failed::from(format!("{error:#}"))))
+    });
+    let conclusion = libtest_mimic::run(&arguments, trials.chain(elsewhere).collect());
     if let Some(stage) = Arc::into_inner(stage)
         && let Some(session) = stage.session.into_inner()
     {

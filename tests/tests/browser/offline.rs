@@ -14,12 +14,7 @@ pub(crate) async fn without_server(session: &Session) -> Result<()> {
     let mut ages = Vec::new();
     for visit in ["with", "without"] {
         if visit == "without" {
-            session.portal.lock().await.kill().await?;
-            ensure!(
-                nobody_answers(&session.origin).await,
-                "the server was ended, and {} still answers",
-                session.origin
-            );
+            session.end_server().await?;
         }
         let mut page = Page::open(session, None, "device=cpu").await?;
         ages.push(page.estimate(&file, CPU_LIMIT).await?.years);
@@ -27,9 +22,4 @@ pub(crate) async fn without_server(session: &Session) -> Result<()> {
     }
     ensure!(ages[0] == ages[1], "another age without a server: {ages:?}");
     Ok(())
-}
-
-async fn nobody_answers(origin: &str) -> bool {
-    let address = origin.trim_start_matches("http://");
-    tokio::net::TcpStream::connect(address).await.is_err()
 }

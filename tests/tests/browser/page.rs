@@ -7,9 +7,13 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
+use tests::picture;
 use thirtyfour::prelude::*;
 
-use crate::{seen::Sight, session::Session};
+use crate::{
+    seen::{Sight, TOLERANCE},
+    session::Session,
+};
 
 /// How often the page is looked at while waiting for it.
 const LOOK: Duration = Duration::from_millis(50);
@@ -206,6 +210,15 @@ impl<'a> Page<'a> {
         let line =
             format!("{},{},{},{cold},{warm},{:.0}", self.weights, shown.device, self.answers, shown.milliseconds);
         self.session.times.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line);
+        Ok(shown)
+    }
+
+    /// Gives the page a drawn face and waits for its answer, which must be the native one of `golden-tiny`.
+    pub(crate) async fn estimate_drawn(&mut self) -> Result<Shown> {
+        let file = self.session.file("drawn-0.png", &picture::png(&picture::face(0))?)?;
+        let right = self.session.native("golden-tiny")?.only(&file).await?;
+        let shown = self.estimate(&file, CPU_LIMIT).await?;
+        ensure!((shown.years - right.years).abs() <= TOLERANCE, "{} instead of {}", shown.years, right.years);
         Ok(shown)
     }
 

@@ -3,49 +3,21 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Stdio,
-    sync::Mutex,
-    time::Duration,
+    sync::{Mutex, PoisonError},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tempfile::TempDir;
-use tests::{
-    film,
-    native::{self, Native},
-};
+use tests::native::{self, Native};
 use thirtyfour::prelude::*;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
+use tokio::process::{Child, Command};
+
+use crate::{
+    browsers::{Other, Running, spawn_and_read},
+    settings::Settings,
+    watcher::Watcher,
 };
-
-use crate::{settings::Settings, watcher::Watcher};
-
-/// WebGPU in Chromium on a machine with no GPU, a camera that shows a film, and no requests of the browser's own.
-const FLAGS: [&str; 18] = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-dev-shm-usage",
-    "--enable-unsafe-webgpu",
-    "--enable-features=Vulkan",
-    "--use-vulkan=swiftshader",
-    "--use-webgpu-adapter=swiftshader",
-    "--disable-vulkan-surface",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--force-color-profile=srgb",
-    "--use-fake-device-for-media-stream",
-    // A name that is not this machine's own, so that pages below it count as insecure.
-    "--host-resolver-rules=MAP glae-lan.test 127.0.0.1",
-    // Nothing answers there by https.
-    "--disable-features=HttpsUpgrades",
-    "--window-size=1440,1000",
-];
 
 /// Everything a journey can use.
 pub(crate) struct Session {
@@ -59,50 +31,46 @@ pub(crate) struct Session {
     /// Lines for `times.csv`.
     pub(crate) times: Mutex<Vec<String>>,
     folder: TempDir,
-    // Both programs end when these are dropped.
-    pub(crate) portal: tokio::sync::Mutex<Child>,
-    _chromedriver: Child,
+    // The programs end when these are dropped.
+    portal: tokio::sync::Mutex<Child>,
+    _programs: Vec<Child>,
 }
 
 impl Session {
+    /// A server, and Chromium.
     pub(crate) async fn start(settings: &Settings) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let mut portal = Command::new(&settings.portal);
-        portal.args(["serve", "--listen", "127.0.0.1:0", "--site"]).arg(&settings.site);
-        portal.arg("--public").arg(&settings.public);
-        portal.arg("--data").arg(folder.path().join("portal"));
-        // A leaderboard of somebody's own must not see these journeys.
-        portal.env_remove("DATABASE_URL").env_remove("GLAE_DATABASE_URL").env_remove("GLAE_STORE");
-        let (portal, line) = spawn_and_read(portal, "listening on ").await?;
-        let origin = line.trim_end_matches('/').to_owned();
+        let browser = Running::chromium(settings, folder.path()).await?;
+        Self::with(settings, folder, browser).await
+    }
 
-        let mut chromedriver = Command::new(&settings.driver);
-        chromedriver.arg("--port=0");
-        let (chromedriver, port) = spawn_and_read(chromedriver, "started successfully on port ").await?;
-        let profile = folder.path().join("profile");
-        let mut capabilities = DesiredCapabilities::chrome();
-        capabilities.set_binary(&settings.chromium.to_string_lossy())?;
-        capabilities.add_arg(&format!("--user-data-dir={}", profile.display()))?;
-        for flag in FLAGS {
-            capabilities.add_arg(flag)?;
-        }
-        let camera = folder.path().join("camera.y4m");
-        fs::write(&camera, film::y4m())?;
-        capabilities.add_arg(&format!("--use-file-for-fake-video-capture={}", camera.display()))?;
-        capabilities.set_browser_log_level(thirtyfour::LoggingPrefsLogLevel::All)?;
-        let url = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
-        // A screenshot has to wait for SwiftShader like everything else.
-        let driver = WebDriver::builder(url, capabilities)
-            .request_timeout(Duration::from_secs(180))
-            .await
-            .context("Chromium did not start")?;
-        // Chromium's own start tab loads chrome:// files; the watcher is to see nothing but our page.
-        driver.goto("about:blank").await?;
-        let watcher = Watcher::connect(&profile).await?;
+    /// A server, and another browser.
+    pub(crate) async fn elsewhere(settings: &Settings, other: &Other) -> Result<Self> {
+        Self::with(settings, tempfile::tempdir()?, Running::other(other).await?).await
+    }
+
+    async fn with(settings: &Settings, folder: TempDir, browser: Running) -> Result<Self> {
+        let (portal, origin) = serve(settings, folder.path(), "127.0.0.1:0").await?;
         let lan = origin.replace("127.0.0.1", "glae-lan.test");
-        let (settings, times) = (settings.clone(), Mutex::default());
-        let portal = portal.into();
-        Ok(Self { settings, driver, watcher, origin, lan, times, folder, portal, _chromedriver: chromedriver })
+        let (settings, times, portal) = (settings.clone(), Mutex::default(), portal.into());
+        let Running { driver, watcher, programs } = browser;
+        Ok(Self { settings, driver, watcher, origin, lan, times, folder, portal, _programs: programs })
+    }
+
+    /// Ends the server.
+    pub(crate) async fn end_server(&self) -> Result<()> {
+        self.portal.lock().await.kill().await?;
+        let address = self.origin.trim_start_matches("http://");
+        let answers = tokio::net::TcpStream::connect(address).await.is_ok();
+        ensure!(!answers, "the server was ended, and {address} still answers");
+        Ok(())
+    }
+
+    /// Starts it again, at the same address and with the same data.
+    pub(crate) async fn restart_server(&self) -> Result<()> {
+        let address = self.origin.trim_start_matches("http://");
+        *self.portal.lock().await = serve(&self.settings, self.folder.path(), address).await?.0;
+        Ok(())
     }
 
     /// Writes a file that can be given to the page.
@@ -158,7 +126,7 @@ impl Session {
 
     /// Ends the browser and leaves the measured times behind.
     pub(crate) async fn close(self) -> Result<()> {
-        let times = self.times.into_inner().unwrap_or_default();
+        let times = std::mem::take(&mut *self.times.lock().unwrap_or_else(PoisonError::into_inner));
         if !times.is_empty() {
             let table = format!(
                 "weights,device,answer,milliseconds_since_opening,milliseconds_since_photo,milliseconds_shown\n{}\n",
@@ -167,28 +135,24 @@ impl Session {
             println!("Times to an answer (also in times.csv):\n{table}");
             fs::write(self.settings.artifacts.join("times.csv"), table)?;
         }
-        self.driver.quit().await.context("Chromium did not end well")
+        self.quit().await
+    }
+
+    /// Ends the browser.
+    pub(crate) async fn quit(self) -> Result<()> {
+        self.driver.quit().await.context("the browser did not end well")
     }
 }
 
-/// Starts a program and returns what follows `marker` in the first line of its output that has it.
-pub(crate) async fn spawn_and_read(mut command: Command, marker: &str) -> Result<(Child, String)> {
-    let program = Path::new(command.as_std().get_program()).display().to_string();
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("cannot start {program}"))?;
-    let output = child.stdout.take().context("its output is piped")?;
-    let mut lines = BufReader::new(output).lines();
-    while let Some(line) = lines.next_line().await? {
-        if let Some((_, rest)) = line.split_once(marker) {
-            let rest = rest.trim().to_owned();
-            // Somebody must go on reading, or the program stops when the pipe is full.
-            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return Ok((child, rest));
-        }
-    }
-    bail!("{program} ended before it was ready: {}", child.wait().await?)
+/// Starts the server at an address, with its data in a folder. Returns it, and where it listens, as in
+/// `http://127.0.0.1:41234`.
+async fn serve(settings: &Settings, folder: &Path, listen: &str) -> Result<(Child, String)> {
+    let mut portal = Command::new(&settings.portal);
+    portal.args(["serve", "--listen", listen, "--site"]).arg(&settings.site);
+    portal.arg("--public").arg(&settings.public);
+    portal.arg("--data").arg(folder.join("portal"));
+    // A leaderboard of somebody's own must not see these journeys.
+    portal.env_remove("DATABASE_URL").env_remove("GLAE_DATABASE_URL").env_remove("GLAE_STORE");
+    let (portal, line) = spawn_and_read(portal, "listening on ").await?;
+    Ok((portal, line.trim_end_matches('/').to_owned()))
 }

@@ -74,7 +74,8 @@ pub(crate) struct Record {
 /// The connection to the browser.
 pub(crate) struct Watcher {
     record: Arc<Mutex<Record>>,
-    orders: mpsc::UnboundedSender<Order>,
+    /// To the browser; `None` where it cannot be watched.
+    orders: Option<mpsc::UnboundedSender<Order>>,
 }
 
 /// A command, and who waits for its answer.
@@ -99,13 +100,21 @@ impl Watcher {
         let (orders, receiver) = mpsc::unbounded_channel();
         let connection = Connection { socket, record: Arc::clone(&record), next_id: 0, waiting: HashMap::new() };
         tokio::spawn(connection.run(receiver));
-        let watcher = Self { record, orders };
+        let watcher = Self { record, orders: Some(orders) };
         watcher.catch_up().await?;
         Ok(watcher)
     }
 
+    /// One for a browser that speaks no DevTools Protocol: its record stays empty, and everything else is an error.
+    pub(crate) fn blind() -> Self {
+        Self { record: Arc::default(), orders: None }
+    }
+
     /// Waits until everything that happened in the browser before this call is in the record.
     pub(crate) async fn catch_up(&self) -> Result<()> {
+        if self.orders.is_none() {
+            return Ok(());
+        }
         // Answers and events come in one stream, in order.
         self.order(None, "Browser.getVersion", json!({})).await?;
         Ok(())
@@ -125,7 +134,7 @@ impl Watcher {
         const CLOSED: &str = "the browser closed the watcher's connection";
         let (answered, answer) = oneshot::channel();
         let order = Order { session, method: method.to_owned(), params, answered };
-        self.orders.send(order).ok().context(CLOSED)?;
+        self.orders.as_ref().context("this browser cannot be watched")?.send(order).ok().context(CLOSED)?;
         let answer = tokio::time::timeout(PATIENCE, answer).await;
         answer.with_context(|| format!("{method} was not answered in {} s", PATIENCE.as_secs()))?.context(CLOSED)
     }

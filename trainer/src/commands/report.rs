@@ -66,7 +66,7 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     for (name, hash) in sources(run, &config, split.truth(&config)?)? {
         facts.push((format!("{}, SHA-256", capitalised(&name)), hash));
     }
-    if let Some(Origin { trainer, commit, changed, train, val, faces, start }) = Origin::read(run) {
+    if let Some(Origin { trainer, commit, changed, train, val, faces, start, .. }) = Origin::read(run) {
         let changed = if changed == Some(true) { ", with changes that are not in it" } else { "" };
         let commit = commit.map_or_else(|| "not noted".to_owned(), |commit| format!("{commit}{changed}"));
         let part = |own: origin::Part| format!("{} images, {}", whole(own.images), own.sha256);

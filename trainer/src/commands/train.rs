@@ -102,7 +102,19 @@ fn resume(folder: &Path, settings: &[String], devices: &[Device]) -> Result<()> 
 }
 
 /// Keys of a run's configuration that say where data lies.
-const PATHS: [&str; 6] = ["data.images", "data.train", "data.val", "data.test", "data.landmarks", "data.cache"];
+const PATHS: [&str; 11] = [
+    "start",
+    "data.images",
+    "data.train",
+    "data.val",
+    "data.test",
+    "data.landmarks",
+    "data.cache",
+    "data.soft.labels",
+    "data.soft.rows",
+    "data.soft.faces.images",
+    "data.soft.faces.landmarks",
+];
 
 /// Whether what a run learns from is where it says.
 ///
@@ -115,10 +127,17 @@ fn reachable(config: &RunConfig, folder: &Path) -> Result<()> {
         Some(cache) => ("data.cache", Some(cache.as_path())),
         None => ("data.images", Some(data.images.as_path())),
     };
+    let soft = data.soft.as_ref();
+    let faces = soft.and_then(|soft| soft.faces.as_ref());
     let others = [
+        ("start", config.start.as_deref()),
         ("data.train", Some(data.train.as_path())),
         ("data.val", Some(data.val.as_path())),
         ("data.landmarks", data.landmarks.as_deref()),
+        ("data.soft.labels", soft.map(|soft| soft.labels.as_path())),
+        ("data.soft.rows", soft.map(|soft| soft.rows.as_path())),
+        ("data.soft.faces.images", faces.map(|faces| faces.images.as_path())),
+        ("data.soft.faces.landmarks", faces.and_then(|faces| faces.landmarks.as_deref())),
     ];
     let missing: Vec<String> = [pictures]
         .into_iter()
@@ -217,6 +236,9 @@ impl Splits {
         let start = config.start.as_deref().map(start_weights).transpose()?;
         let (start, start_sha256) = start.unzip();
         let origin = Origin::new(&train, &val, faces.as_ref().map(|faces| &faces.train), start_sha256)?;
+        // Training does without it, so that it may be missing here.
+        let test = data.test.as_deref().and_then(|path| std::fs::read(path).ok()).map(|bytes| sha256(&bytes));
+        let origin = Origin { test, ..origin };
         Ok(Self { train, faces, start, val, origin })
     }
 }

@@ -29,6 +29,8 @@ pub struct Origin {
     pub faces: Option<Part>,
     /// SHA-256 of the weights it began with.
     pub start: Option<String>,
+    /// SHA-256 of the truth that is touched for reported numbers only, where it was there; runs of earlier versions have none.
+    pub test: Option<String>,
 }
 
 /// One part of the data, as it was read: unusable images are not in it.
@@ -57,6 +59,7 @@ impl Origin {
                 .map(|faces| Ok::<_, anyhow::Error>(Part { images: faces.ids.len(), sha256: faces.sha256()? }))
                 .transpose()?,
             start,
+            test: None,
         })
     }
 
@@ -89,6 +92,10 @@ impl Origin {
             (&old.faces, &old.start) == (&self.faces, &self.start),
             "the faces without an age, or the weights to begin with, are not those this run began with: bring them back, or \
              start a new run"
+        );
+        ensure!(
+            old.test.is_none() || self.test.is_none() || old.test == self.test,
+            "the test truth is not the one this run began with: bring it back, or start a new run"
         );
         if old.commit != self.commit {
             let name = |commit: &Option<String>| commit.clone().unwrap_or_else(|| "an unknown commit".to_owned());
@@ -144,6 +151,13 @@ mod tests {
         let other = Set { ids: vec!["41".to_owned()], ..val.clone() };
         assert!(refused(&train, &other).contains("the validation data"));
         assert!(refused(&train, &set(&[40.0, 50.0])).contains("1 images then, 2 now"));
+        // A truth for reported numbers, which the run did not name at first.
+        let tested = |test: &str| Origin { test: Some(test.to_owned()), ..origin(&train, &val) };
+        tested("one").keep(folder.path()).unwrap();
+        let other = tempfile::tempdir().unwrap();
+        tested("one").keep(other.path()).unwrap();
+        origin(&train, &val).keep(other.path()).unwrap();
+        assert!(tested("two").keep(other.path()).unwrap_err().to_string().contains("the test truth is not the one"));
         assert_eq!(std::fs::read_to_string(folder.path().join(FILE)).unwrap(), text);
     }
 

@@ -9,10 +9,10 @@ use web_sys::File;
 
 use super::files::Named;
 use super::list::{Progress, by_number, csv, unique};
-use crate::engine::{Answer, Engine};
+use crate::engine::Engine;
 use crate::estimate::viewer::too_large;
 use crate::estimate::wording::Stage;
-use crate::inference::protocol::{Decoder, Request, Work};
+use crate::inference::protocol::{Decoder, Reply, Request, Work};
 
 /// One file in the table. Reference-counted: a list is begun by an event of a page and outlives that page, with which
 /// values of the page's own arena end.
@@ -161,15 +161,15 @@ impl Batch {
                 return self.finish(run, &row, Progress::Refused("This file cannot be read any more.".into()));
             };
             let build = |request| Request::Compute { request, work: Work::Read };
-            let request = self.engine.ask(build, Some(bytes), move |answer| match answer {
-                Answer::Seen(look, making) => {
+            let request = self.engine.ask(build, Some(bytes), move |reply, _| match reply {
+                Reply::Seen { look, making, .. } => {
                     if making.decoder == Decoder::Browser && self.inner.with_value(|inner| inner.run) == run {
                         self.by_browser.update(|count| *count += 1);
                     }
                     self.finish(run, &row, Progress::Seen(Box::new(look)));
                 }
-                Answer::Refused(sentence) => self.finish(run, &row, Progress::Refused(sentence)),
-                Answer::Opened { .. } => {}
+                Reply::Refused { sentence, .. } => self.finish(run, &row, Progress::Refused(sentence)),
+                _ => {}
             });
             self.inner.update_value(|inner| inner.awaited = Some(request));
         });

@@ -11,10 +11,10 @@ use super::rate::Rate;
 use super::refusal;
 use super::tracks::{Track, Tracks};
 use crate::browser::{property, reason};
-use crate::engine::{Answer, Engine};
+use crate::engine::Engine;
 use crate::estimate::crop::Size;
 use crate::estimate::wording::Stage;
-use crate::inference::protocol::{Request, Work};
+use crate::inference::protocol::{Reply, Request, Work};
 
 /// Longer side, in pixels, of the pictures that are looked at: the browser shrinks them for less than the worker could.
 const LONGEST_SIDE: f64 = 448.0;
@@ -196,8 +196,8 @@ impl Camera {
         let request = self.engine.ask(
             |request| Request::Compute { request, work },
             Some(pixels),
-            move |answer| {
-                if let Answer::Seen(look, _) = answer {
+            move |reply, _| {
+                if let Reply::Seen { look, .. } = reply {
                     let now = performance_now();
                     let tracks = self.inner.try_update_value(|inner| {
                         inner.awaited = None;

@@ -2,9 +2,7 @@
 
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod client;
-#[cfg(all(target_arch = "wasm32", feature = "ui"))]
-mod link;
 pub mod recovery;
 
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
-pub use client::{Answer, Engine};
+pub use client::Engine;

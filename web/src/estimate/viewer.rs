@@ -7,14 +7,15 @@ use glae_face::crop::Square;
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{File, Url};
 
 use super::crop::Size;
 use super::overlay::square_like;
 use super::preview;
-use crate::engine::{Answer, Engine};
-use crate::inference::protocol::{DeviceReport, Making, Request, Work};
+use crate::engine::Engine;
+use crate::inference::protocol::{DeviceReport, Making, Reply, Request, Work};
 
 /// How long the square must rest before its age is estimated.
 const REST: Duration = Duration::from_millis(200);
@@ -188,22 +189,20 @@ impl Viewer {
                 return self.refuse("This file cannot be read any more. Choose it again.".into());
             };
             let open = |request| Request::Open { request };
-            engine.ask(open, Some(bytes), move |answer| match answer {
-                answer @ Answer::Opened { .. } if on_screen() => self.opened(photo.id, answer),
-                Answer::Refused(sentence) if on_screen() => self.refuse(sentence),
+            engine.ask(open, Some(bytes), move |reply, pixels| match reply {
+                Reply::Opened { .. } if on_screen() => self.opened(photo.id, reply, pixels),
+                Reply::Refused { sentence, .. } if on_screen() => self.refuse(sentence),
                 _ => {}
             });
         });
     }
 
     /// Takes in the decoded photograph, and asks for what is in it.
-    fn opened(self, id: u32, answer: Answer) {
-        let Answer::Opened { photo, width, height, preview: [shown_width, shown_height], pixels } = answer else {
-            return;
-        };
+    fn opened(self, id: u32, reply: Reply, pixels: JsValue) {
+        let Reply::Opened { request, width, height, preview: [shown_width, shown_height] } = reply else { return };
         let size = Size { width: width as f32, height: height as f32 };
         self.photo.update(|photo| photo.iter_mut().for_each(|photo| photo.size = Some(size)));
-        self.inner.update_value(|inner| inner.opened = Some(photo));
+        self.inner.update_value(|inner| inner.opened = Some(request));
         self.compute();
         spawn_local(async move {
             // Without it, the browser's own picture of the file stays.
@@ -227,9 +226,9 @@ impl Viewer {
         self.engine.ask(
             |request| Request::Turn { request, photo },
             None,
-            move |answer| {
+            move |reply, pixels| {
                 if on_screen() {
-                    self.opened(shown.id, answer);
+                    self.opened(shown.id, reply, pixels);
                 }
             },
         );
@@ -272,8 +271,8 @@ impl Viewer {
         let request = engine.ask(
             |request| Request::Compute { request, work },
             None,
-            move |answer| {
-                if let (Answer::Seen(look, making), Some(device)) = (answer, engine.device.get_untracked()) {
+            move |reply, _| {
+                if let (Reply::Seen { look, making, .. }, Some(device)) = (reply, engine.device.get_untracked()) {
                     self.inner.update_value(|inner| inner.awaited = None);
                     self.busy.set(false);
                     self.chosen.set(look.main.unwrap_or_default());

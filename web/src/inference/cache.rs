@@ -15,38 +15,46 @@ const NAME: &str = "glae-weights";
 /// How long the storage may take, in seconds, before it counts as missing.
 const SECONDS: u32 = 10;
 
-async fn open() -> Option<Cache> {
+/// The cache, where there is one.
+pub(crate) async fn open() -> Option<Cache> {
     // Insecure addresses have no such property, and reading it gives `undefined` instead of an error.
     let caches = scope().caches().ok().filter(|caches| !caches.is_falsy())?;
     within(SECONDS, JsFuture::from(caches.open(NAME))).await?.ok()?.dyn_into().ok()
 }
 
 /// The bytes kept under `url`.
-pub(crate) async fn get(url: &str) -> Option<Vec<u8>> {
-    let found = within(SECONDS, JsFuture::from(open().await?.match_with_str(url))).await?;
+pub(crate) async fn get(cache: &Cache, url: &str) -> Option<Vec<u8>> {
+    let found = within(SECONDS, JsFuture::from(cache.match_with_str(url))).await?;
     let response: Response = found.ok()?.dyn_into().ok()?;
     let buffer = within(SECONDS, JsFuture::from(response.array_buffer().ok()?)).await?.ok()?;
     Some(Uint8Array::new(&buffer).to_vec())
 }
 
-/// Keeps the bytes under `url`, and forgets every other entry for which `outdated` holds.
-pub(crate) async fn put(url: &str, bytes: &Uint8Array, outdated: impl Fn(&str) -> bool) {
-    let Some(cache) = open().await else { return };
-    if let Ok(response) = Response::new_with_opt_js_u8_array(Some(bytes)) {
-        let _ = JsFuture::from(cache.put_with_str(url, &response)).await;
-    }
-    let Ok(keys) = JsFuture::from(cache.keys()).await else { return };
-    for key in keys.unchecked_into::<Array>() {
-        let key: Request = key.unchecked_into();
-        if !key.url().ends_with(url) && outdated(&key.url()) {
-            let _ = JsFuture::from(cache.delete_with_request(&key)).await;
+/// Begins at once to keep the bytes under `url`; awaited, it is done, and every other entry for which `outdated` holds is
+/// forgotten.
+pub(crate) fn put<F: Fn(&str) -> bool>(
+    cache: Cache,
+    url: String,
+    bytes: &[u8],
+    outdated: F,
+) -> impl Future<Output = ()> + use<F> {
+    let response = Response::new_with_opt_js_u8_array(Some(&Uint8Array::from(bytes)));
+    let kept = response.map(|response| cache.put_with_str(&url, &response));
+    async move {
+        if let Ok(kept) = kept {
+            let _ = JsFuture::from(kept).await;
+        }
+        let Ok(keys) = JsFuture::from(cache.keys()).await else { return };
+        for key in keys.unchecked_into::<Array>() {
+            let key: Request = key.unchecked_into();
+            if !key.url().ends_with(&url) && outdated(&key.url()) {
+                let _ = JsFuture::from(cache.delete_with_request(&key)).await;
+            }
         }
     }
 }
 
 /// Forgets what is kept under `url`.
-pub(crate) async fn remove(url: &str) {
-    if let Some(cache) = open().await {
-        let _ = JsFuture::from(cache.delete_with_str(url)).await;
-    }
+pub(crate) async fn remove(cache: &Cache, url: &str) {
+    let _ = JsFuture::from(cache.delete_with_str(url)).await;
 }

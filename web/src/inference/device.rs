@@ -7,7 +7,8 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::adapter::AdapterInfo;
 use super::protocol::Reply;
-use crate::browser::{post, property, scope, within};
+use crate::browser::{property, scope, within};
+use crate::worker::host::post;
 
 /// The processor: Burn's Flex backend with 128-bit SIMD.
 pub fn cpu() -> Device {

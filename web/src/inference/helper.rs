@@ -1,19 +1,22 @@
 //! A second worker for the processor's second core: it computes the mirror images, while the first computes the images.
-//!
-//! Between the two go a compiled program, a manifest with its weights, then again and again images and their logits. An
-//! answer that is a text is a failure.
 
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
+use futures_channel::oneshot;
 use glae_model::layers::DeviceError;
 use glae_model::{EstimateError, Estimator, Manifest, StateDict};
-use js_sys::{Array, Float32Array, Promise, Uint8Array};
+use js_sys::{ArrayBuffer, Float32Array, Uint8Array};
+use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{MessageEvent, Worker, WorkerOptions};
+use wasm_bindgen_futures::spawn_local;
 
 use super::device;
-use crate::browser::{property, reason, scope, within};
+use crate::browser::{property, scope, within};
+use crate::worker::bridge::{Bridge, Received};
+use crate::worker::host::{self, post, post_with};
+use crate::worker::port::WorkerPort;
+use crate::worker::{self, About};
 
 /// The same program as that of the worker which starts it.
 const PROGRAM: &str = "/inference_loader.js";
@@ -25,17 +28,60 @@ const NAME: &str = "helper";
 /// again.
 const SECONDS: u32 = 60;
 
-/// A helper with the network on it. Ends with the last copy.
-#[derive(Clone)]
-pub(super) struct Helper(Rc<Running>);
+/// From the estimator to its helper. `request` comes back with the reply.
+#[derive(Serialize, Deserialize)]
+enum Request {
+    /// Load and check the network; its weights lie beside the message.
+    Load { request: u32, manifest: Box<Manifest> },
+    /// Compute the logits of normalised images, f32, which lie beside the message.
+    Compute { request: u32 },
+}
 
-struct Running(Worker);
+/// From the helper to the estimator.
+#[derive(Serialize, Deserialize)]
+enum Reply {
+    Listening,
+    Loaded {
+        request: u32,
+    },
+    /// The logits, f32, lie beside the message.
+    Computed {
+        request: u32,
+    },
+    /// Why not.
+    Failed {
+        request: u32,
+        reason: String,
+    },
+    /// It cannot go on.
+    Broken(String),
+}
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.terminate();
+impl worker::Request for Request {
+    fn cancel(_: u32) -> Option<Self> {
+        None
     }
 }
+
+impl worker::Reply for Reply {
+    fn about(&self) -> About {
+        match self {
+            Self::Listening => About::Listening,
+            Self::Loaded { request } | Self::Computed { request } | Self::Failed { request, .. } => {
+                About::Last(*request)
+            }
+            Self::Broken(_) => About::Worker,
+        }
+    }
+
+    fn broken(reason: String) -> Self {
+        Self::Broken(reason)
+    }
+}
+
+/// A helper with the network on it. Ends with the last copy.
+#[derive(Clone, Default)]
+pub(super) struct Helper(Rc<RefCell<Bridge<WorkerPort<Request, Reply>>>>);
 
 impl Helper {
     /// Whether there is a core for it.
@@ -48,49 +94,59 @@ impl Helper {
     /// # Errors
     /// The browser refuses, or the helper failed.
     pub(super) async fn start(manifest: &Manifest, weights: &[u8]) -> Result<Self, String> {
-        let options = WorkerOptions::new();
-        options.set_name(NAME);
-        let worker = Worker::new_with_options(PROGRAM, &options).map_err(|error| reason(&error))?;
-        let helper = Self(Rc::new(Running(worker)));
-        helper.ask(&property(&scope(), "program"), None)?.await?;
-        let manifest = serde_wasm_bindgen::to_value(manifest).map_err(|error| error.to_string())?;
-        let weights = Uint8Array::from(weights);
-        helper.ask(&Array::of2(&manifest, &weights), Some(&weights.buffer()))?.await?;
+        let helper = Self::default();
+        let number = helper.0.borrow_mut().close();
+        let bridge = Rc::downgrade(&helper.0);
+        let port = WorkerPort::open(PROGRAM, NAME, move |reply, beside| {
+            let Some(bridge) = bridge.upgrade() else { return };
+            let received = bridge.borrow_mut().receive(number, reply);
+            match received {
+                Received::Answer(answered, reply) => answered(reply, beside),
+                // Broken: whoever waits is not answered any more.
+                Received::Worker(_) => {
+                    bridge.borrow_mut().close();
+                }
+                Received::Nothing => {}
+            }
+        })?;
+        port.post_to_loader(&property(&scope(), "program"));
+        helper.0.borrow_mut().open(port);
+        let (manifest, weights) = (Box::new(manifest.clone()), Uint8Array::from(weights));
+        helper.ask(|request| Request::Load { request, manifest }, weights.buffer()).await?;
         Ok(helper)
     }
 
     /// Sends normalised images at once; waits for their logits when awaited.
     pub(super) fn logits(&self, planes: &[f32]) -> impl Future<Output = Result<Vec<f32>, EstimateError>> + use<> {
         let planes = Float32Array::from(planes);
-        let asked = self.ask(&planes, Some(&planes.buffer()));
-        let helper = self.clone();
-        async move {
-            let answer = async { asked?.await }.await.map_err(DeviceError::Stopped);
-            // It lives until it has answered.
-            drop(helper);
-            Ok(answer?.unchecked_into::<Float32Array>().to_vec())
-        }
+        let asked = self.ask(|request| Request::Compute { request }, planes.buffer());
+        async move { Ok(Float32Array::new(&asked.await.map_err(DeviceError::Stopped)?).to_vec()) }
     }
 
-    /// Posts a message, and gives a buffer away with it. One at a time: an answer belongs to the last message.
-    fn ask(
+    /// Sends a request at once; waits for what lies beside its reply when awaited.
+    fn ask<B: FnOnce(u32) -> Request>(
         &self,
-        message: &JsValue,
-        given: Option<&JsValue>,
-    ) -> Result<impl Future<Output = Result<JsValue, String>> + use<>, String> {
-        let worker = &self.0.0;
-        let answered = Promise::new(&mut |resolve, reject| {
-            worker.set_onmessage(Some(&resolve));
-            worker.set_onerror(Some(&reject));
+        build: B,
+        given: ArrayBuffer,
+    ) -> impl Future<Output = Result<JsValue, String>> + use<B> {
+        let (sender, receiver) = oneshot::channel();
+        let sender = Cell::new(Some(sender));
+        self.0.borrow_mut().ask(build, vec![given.into()], move |reply, beside| {
+            if let Some(sender) = sender.take() {
+                // Fails only where the reply came too late.
+                let _ = sender.send((reply, beside));
+            }
         });
-        let given = given.map_or_else(Array::new, Array::of1);
-        worker.post_message_with_transfer(message, &given).map_err(|error| reason(&error))?;
-        Ok(async move {
-            let event = within(SECONDS, JsFuture::from(answered)).await;
-            let event = event.ok_or("it did not answer")?.map_err(|error| reason(&error))?;
-            let answer = event.unchecked_into::<MessageEvent>().data();
-            answer.as_string().map_or(Ok(answer), Err)
-        })
+        // It lives until it has answered.
+        let helper = self.clone();
+        async move {
+            let answer = within(SECONDS, receiver).await;
+            drop(helper);
+            match answer.ok_or("it did not answer")?.map_err(|_| "it stopped working")? {
+                (Reply::Failed { reason, .. }, _) => Err(reason),
+                (_, beside) => Ok(beside),
+            }
+        }
     }
 }
 
@@ -101,42 +157,38 @@ pub(super) fn is_this() -> bool {
 
 /// The helper's own side: loads what it is sent, and answers images with logits.
 pub(super) fn serve() {
-    std::panic::set_hook(Box::new(|info| answer(&info.to_string().into())));
-    let network = Rc::new(std::cell::OnceCell::new());
-    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-        let (network, data) = (network.clone(), event.data());
+    let network = Rc::new(OnceCell::new());
+    host::serve(&Reply::Listening, move |request: Request, parts| {
+        let (network, beside) = (Rc::clone(&network), parts.get(1));
         spawn_local(async move {
-            let done = match network.get() {
-                None => load(&data).await.map(|loaded| {
-                    let _ = network.set(loaded);
-                    JsValue::NULL
-                }),
-                Some(network) => logits(network, data.unchecked_into()).await,
-            };
-            answer(&done.unwrap_or_else(JsValue::from));
+            match request {
+                Request::Load { request, manifest } => match load(*manifest, &beside).await {
+                    Ok(loaded) => {
+                        let _ = network.set(loaded);
+                        post(&Reply::Loaded { request });
+                    }
+                    Err(reason) => post(&Reply::Failed { request, reason }),
+                },
+                Request::Compute { request } => match logits(network.get(), &beside).await {
+                    Ok(logits) => post_with(&Reply::Computed { request }, vec![logits.buffer().into()]),
+                    Err(reason) => post(&Reply::Failed { request, reason }),
+                },
+            }
         });
     });
-    scope().set_onmessage(Some(on_message.into_js_value().unchecked_ref()));
-    answer(&JsValue::NULL);
 }
 
-async fn load(data: &JsValue) -> Result<Estimator, String> {
-    let parts: &Array = data.unchecked_ref();
-    let manifest: Manifest = serde_wasm_bindgen::from_value(parts.get(0)).map_err(|error| error.to_string())?;
-    let weights = parts.get(1).unchecked_into::<Uint8Array>().to_vec();
-    // Whoever sent them has checked them.
-    let state = StateDict::from_safetensors(&weights).map_err(|error| error.to_string())?;
+async fn load(manifest: Manifest, weights: &JsValue) -> Result<Estimator, String> {
+    // The estimator has checked the hash.
+    let state = StateDict::from_safetensors(&Uint8Array::new(weights).to_vec()).map_err(|error| error.to_string())?;
     let estimator = Estimator::new(manifest, &state, &device::cpu()).map_err(|error| error.to_string())?;
     estimator.golden_check().await.map_err(|error| error.to_string())?;
     Ok(estimator)
 }
 
-async fn logits(network: &Estimator, planes: Float32Array) -> Result<JsValue, String> {
-    let logits = network.inference().logits(&planes.to_vec()).await.map_err(|error| error.to_string())?;
-    Ok(Float32Array::from(logits.as_slice()).into())
-}
-
-fn answer(answer: &JsValue) {
-    // Fails only for values that cannot be cloned.
-    let _ = scope().post_message(answer);
+async fn logits(network: Option<&Estimator>, planes: &JsValue) -> Result<Float32Array, String> {
+    let network = network.ok_or("no network was loaded")?;
+    let planes = Float32Array::new(planes).to_vec();
+    let logits = network.inference().logits(&planes).await.map_err(|error| error.to_string())?;
+    Ok(Float32Array::from(logits.as_slice()))
 }

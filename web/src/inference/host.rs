@@ -7,7 +7,8 @@ use glae_model::{Estimate, EstimateError, Inference};
 
 use super::helper::Helper;
 use super::protocol::Reply;
-use crate::browser::{next_turn, now, post};
+use crate::browser::{next_turn, now};
+use crate::worker::host::post;
 
 /// How long a photograph may be searched for small faces, in milliseconds.
 const SEARCH_MS: f64 = 20_000.0;

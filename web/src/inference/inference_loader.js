@@ -13,13 +13,10 @@ for (const name of ["instantiate", "instantiateStreaming"]) {
   };
 }
 
-if (self.name === "helper") {
-  // helper.rs sends it what this program has compiled already.
-  self.onmessage = ({ data }) => {
-    wasm_bindgen({ module_or_path: data }).catch((error) => postMessage(String(error)));
-  };
-} else {
-  wasm_bindgen({ module_or_path: "/inference_bg.wasm" }).catch((error) => {
-    postMessage([{ Broken: String(error) }]);
-  });
-}
+const start = (program) => {
+  self.onmessage = null;
+  wasm_bindgen({ module_or_path: program }).catch((error) => postMessage([{ Broken: String(error) }]));
+};
+// helper.rs sends what its own program has compiled already.
+if (self.name === "helper") self.onmessage = ({ data }) => start(data);
+else start("/inference_bg.wasm");

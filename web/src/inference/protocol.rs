@@ -12,6 +12,7 @@ use glae_face::crop::Square;
 use serde::{Deserialize, Serialize};
 
 use crate::weights::Wanted;
+use crate::worker::{self, About};
 
 /// How long a fetch of the worker may bring nothing, in seconds, before it counts as failed.
 pub const FETCH_SECONDS: u32 = 60;
@@ -232,4 +233,26 @@ pub enum Reply {
     },
     /// The worker cannot go on: a panic, a lost device. The page ends it and decides what is next.
     Broken(String),
+}
+
+impl worker::Request for Request {
+    fn cancel(request: u32) -> Option<Self> {
+        Some(Self::Cancel { request })
+    }
+}
+
+impl worker::Reply for Reply {
+    fn about(&self) -> About {
+        match self {
+            Self::Listening => About::Listening,
+            Self::Opened { request, .. } | Self::Refused { request, .. } | Self::Seen { request, .. } => {
+                About::Last(*request)
+            }
+            _ => About::Worker,
+        }
+    }
+
+    fn broken(reason: String) -> Self {
+        Self::Broken(reason)
+    }
 }

@@ -12,9 +12,10 @@ use glae_model::{Estimator, Manifest, StateDict, WeightsError};
 use super::device::{self, Without};
 use super::protocol::{DeviceChoice, DeviceKind, DeviceReport, Measured, Reply};
 use super::weights;
-use crate::browser::{now, post, within};
+use crate::browser::{now, within};
 use crate::estimate::wording;
 use crate::weights::Wanted;
+use crate::worker::host::post;
 
 /// How long a device may take over a known input, its programs' compilation included, in seconds. The first one on a phone
 /// took 8.

@@ -10,12 +10,13 @@ use glae_model::manifest::sha256;
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{ReadableStreamDefaultReader, RequestCache, RequestInit, Response};
+use web_sys::{Cache, ReadableStreamDefaultReader, RequestCache, RequestInit, Response};
 
 use super::cache;
 use super::protocol::{FETCH_SECONDS, Reply};
-use crate::browser::{post, property, reason, scope, within};
+use crate::browser::{property, reason, scope, within};
 use crate::weights::{Index, Wanted};
+use crate::worker::host::post;
 
 const RETRY: &str = "Check the connection and reload the page.";
 
@@ -92,11 +93,14 @@ impl Source {
     /// # Errors
     /// A sentence and the remedy.
     pub(crate) async fn checked(&self) -> Result<Vec<u8>, String> {
-        if let Some(bytes) = cache::get(&self.url).await {
+        let cache = cache::open().await;
+        if let Some(cache) = &cache
+            && let Some(bytes) = cache::get(cache, &self.url).await
+        {
             if sha256(&bytes) == self.sha256 {
                 return Ok(bytes);
             }
-            cache::remove(&self.url).await;
+            cache::remove(cache, &self.url).await;
         }
         let bytes = self.fetch().await?;
         if sha256(&bytes) != self.sha256 {
@@ -105,7 +109,9 @@ impl Source {
                 self.name
             ));
         }
-        self.keep(&bytes);
+        if let Some(cache) = cache {
+            self.keep(cache, &bytes);
+        }
         Ok(bytes)
     }
 
@@ -135,15 +141,13 @@ impl Source {
 
     /// Keeps checked weights for the next visit, while this one goes on. Entries of weights this site no longer has, and
     /// older ones of the same name, go.
-    fn keep(&self, bytes: &[u8]) {
+    fn keep(&self, cache: Cache, bytes: &[u8]) {
         let (url, names, own) = (self.url.clone(), self.names.clone(), format!("/weights/{}/", self.name));
-        let bytes = Uint8Array::from(bytes);
-        spawn_local(async move {
-            cache::put(&url, &bytes, |url| {
-                url.contains(&own) || !names.iter().any(|name| url.contains(&format!("/weights/{name}/")))
-            })
-            .await;
-        });
+        let outdated =
+            move |url: &str| url.contains(&own) || !names.iter().any(|name| url.contains(&format!("/weights/{name}/")));
+        // Begun here and not in the task, which gets its turn only once the networks have computed: a visitor who leaves
+        // with the first answer would leave nothing behind.
+        spawn_local(cache::put(cache, url, bytes, outdated));
     }
 }
 

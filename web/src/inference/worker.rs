@@ -1,7 +1,6 @@
 //! The worker's program: takes requests, keeps the networks and the open photograph, computes what was asked for last.
 
 use std::cell::RefCell;
-use std::panic;
 use std::rc::Rc;
 
 use glae_estimate::{Host, Look, LookError, Pipeline};
@@ -9,9 +8,7 @@ use glae_face::RgbImage;
 use glae_face::photo::PhotoError;
 use image::imageops::rotate90;
 use js_sys::{Array, Uint8Array};
-use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{MessageEvent, PromiseRejectionEvent};
 
 use super::decode::{Decoded, decode, preview};
 use super::helper::{self, Helper};
@@ -19,30 +16,16 @@ use super::host::{Task, Workers};
 use super::protocol::{Decoder, DeviceKind, Making, Reply, Request, Work};
 use super::queue::{Job, Queue};
 use super::start::{Started, start};
-use crate::browser::{next_turn, now, post, post_with, reason, scope};
+use crate::browser::{next_turn, now};
+use crate::worker::host::{self, post, post_with};
 
 /// Sets the worker up and tells the page that it listens; or whoever has called it for help.
 pub fn run() {
     if helper::is_this() {
         return helper::serve();
     }
-    panic::set_hook(Box::new(|info| {
-        console_error_panic_hook::hook(info);
-        // After a panic nothing here can be trusted; the page ends this worker.
-        let text = info.payload_as_str().unwrap_or("no reason given").lines().next().unwrap_or_default();
-        post(&Reply::Broken(text.to_owned()));
-    }));
     let worker = Worker::default();
-    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| worker.receive(&event));
-    scope().set_onmessage(Some(on_message.into_js_value().unchecked_ref()));
-    // A trap without a panic, such as memory that ran out inside an async task, ends up here and not in the page's
-    // `error` event.
-    let on_rejection = Closure::<dyn FnMut(PromiseRejectionEvent)>::new(|event: PromiseRejectionEvent| {
-        post(&Reply::Broken(reason(&event.reason())));
-    });
-    let _ =
-        scope().add_event_listener_with_callback("unhandledrejection", on_rejection.into_js_value().unchecked_ref());
-    post(&Reply::Listening);
+    host::serve(&Reply::Listening, move |request, parts| worker.receive(request, parts));
 }
 
 #[derive(Clone, Default)]
@@ -101,11 +84,10 @@ impl State {
 }
 
 impl Worker {
-    fn receive(&self, event: &MessageEvent) {
-        let parts: Array = event.data().unchecked_into();
+    fn receive(&self, request: Request, parts: &Array) {
         let bytes = || Uint8Array::new(&parts.get(1)).to_vec();
-        match serde_wasm_bindgen::from_value(parts.get(0)) {
-            Ok(Request::Start { device, weights, alone, measured }) => {
+        match request {
+            Request::Start { device, weights, alone, measured } => {
                 let worker = self.clone();
                 spawn_local(async move {
                     match start(device, weights, measured).await {
@@ -123,20 +105,19 @@ impl Worker {
                     }
                 });
             }
-            Ok(Request::Open { request }) => self.open(request, bytes()),
-            Ok(Request::Compute { request, work }) => {
+            Request::Open { request } => self.open(request, bytes()),
+            Request::Compute { request, work } => {
                 let bytes = if matches!(work, Work::Frame { .. } | Work::Read) { bytes() } else { Vec::new() };
                 self.state.borrow_mut().queue_of(&work).put(Job { request, work: (work, bytes) });
                 self.compute();
             }
-            Ok(Request::Turn { request, photo }) => self.turn(request, photo),
-            Ok(Request::Enough { request }) => self.state.borrow_mut().enough = Some(request),
-            Ok(Request::Cancel { request }) => {
+            Request::Turn { request, photo } => self.turn(request, photo),
+            Request::Enough { request } => self.state.borrow_mut().enough = Some(request),
+            Request::Cancel { request } => {
                 let mut state = self.state.borrow_mut();
                 state.on_screen.cancel(request);
                 state.listed.cancel(request);
             }
-            Err(error) => post(&Reply::Broken(format!("a message could not be read: {error}"))),
         }
     }
 
@@ -148,7 +129,7 @@ impl Worker {
         let (width, height) = pixels.dimensions();
         let (preview, shown) = preview(&pixels);
         self.state.borrow_mut().photo = Some(Open { id: request, pixels: Rc::new(pixels), ..open });
-        post_with(&Reply::Opened { request, width, height, preview }, &shown.buffer());
+        post_with(&Reply::Opened { request, width, height, preview }, vec![shown.buffer().into()]);
     }
 
     fn open(&self, request: u32, bytes: Vec<u8>) {
@@ -173,7 +154,7 @@ impl Worker {
                     let (preview, shown) = preview(&pixels);
                     let open = Open { id: request, pixels: Rc::new(pixels), decode_milliseconds, decoder, cut_off };
                     worker.state.borrow_mut().photo = Some(open);
-                    post_with(&Reply::Opened { request, width, height, preview }, &shown.buffer());
+                    post_with(&Reply::Opened { request, width, height, preview }, vec![shown.buffer().into()]);
                 }
                 Err(sentence) => post(&Reply::Refused { request, sentence }),
             }

@@ -11,7 +11,7 @@ use super::drawing::Drawing;
 use super::export::{csv, file_stem, latex, lines, markdown};
 use super::format::{UNKNOWN, counted, interval, percent, whole, years};
 use crate::download::save;
-use crate::scoring::Scored;
+use crate::scoring::protocol::Score;
 
 /// Width of the drawing in a downloaded file, in pixels.
 const FILE_WIDTH: f64 = 800.0;
@@ -32,9 +32,9 @@ pub(super) fn ReportView() -> impl IntoView {
 #[component]
 fn Numbers(
     /// What to show.
-    scored: Scored,
+    scored: Score,
 ) -> impl IntoView {
-    let Scored { report, worst, .. } = scored;
+    let Score { report, worst, .. } = scored;
     let of = |range: Option<[f64; 2]>| range.map(interval);
     let intervals = report.intervals.as_ref();
     let cs5 = report.cs.get(4).copied();
@@ -314,7 +314,7 @@ fn Downloads() -> impl IntoView {
     let button = |label: &'static str,
                   extension: &'static str,
                   kind: &'static str,
-                  make: fn(Here, &Scored, &str) -> String| {
+                  make: fn(Here, &Score, &str) -> String| {
         let click = move |_| {
             let name = here.file.with_untracked(|file| file.as_ref().map(web_sys::File::name)).unwrap_or_default();
             if let Some(scored) = here.scoring.scored.get_untracked() {

@@ -12,7 +12,7 @@ use super::format::{counted, whole};
 use super::problems::Problems;
 use super::report::ReportView;
 use crate::scoring::protocol::Part;
-use crate::scoring::{Scoring, Stage};
+use crate::scoring::{Scoring, Stage, TruthSource};
 
 /// What file choosers offer first.
 const ACCEPTED: &str = ".csv,.tsv,.txt,.jsonl,.ndjson,text/csv,text/plain";
@@ -79,12 +79,12 @@ fn take_drops(here: Here) {
 }
 
 /// The truth in use: the visitor's own, or the board's address; `None` where it is not at hand.
-fn truth_at_hand(here: Here) -> Option<Result<String, File>> {
+fn truth_at_hand(here: Here) -> Option<TruthSource> {
     let board = here.board();
     let source = here.desk.source.get_untracked().unwrap_or(Source::Server);
     match (here.own_truth.get_untracked(), board.truth) {
-        (Some(own), _) => Some(Err(own)),
-        (None, Truth::Public) => Some(Ok(Document::Truth(&board.id).at(source))),
+        (Some(own), _) => Some(TruthSource::Own(own)),
+        (None, Truth::Public) => Some(TruthSource::Address(Document::Truth(&board.id).at(source))),
         (None, Truth::Hidden | Truth::Yours) => None,
     }
 }

@@ -9,6 +9,7 @@ use glae_metrics::{Report, Worst};
 use serde::{Deserialize, Serialize};
 
 use super::renaming::Renaming;
+use crate::worker::{self, About};
 
 /// From the page to the worker. To cancel, the page ends the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -129,4 +130,31 @@ pub enum Reply {
     },
     /// The worker cannot go on.
     Broken(String),
+}
+
+impl worker::Request for Request {
+    fn cancel(_: u32) -> Option<Self> {
+        None
+    }
+}
+
+impl worker::Reply for Reply {
+    fn about(&self) -> About {
+        match self {
+            Self::Listening => About::Listening,
+            Self::Reading { request, .. } | Self::Computing { request } | Self::Scored { request, .. } => {
+                About::More(*request)
+            }
+            Self::Checked { request, .. }
+            | Self::Intervals { request, .. }
+            | Self::Refused { request, .. }
+            | Self::Renamed { request, .. }
+            | Self::Failed { request, .. } => About::Last(*request),
+            Self::Broken(_) => About::Worker,
+        }
+    }
+
+    fn broken(reason: String) -> Self {
+        Self::Broken(reason)
+    }
 }

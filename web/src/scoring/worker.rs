@@ -1,18 +1,17 @@
 //! The scorer's program: reads files, parses them as they arrive, scores them.
 
-use std::panic;
-
 use glae_api::FileProblem;
 use glae_metrics::{Bootstrap, Limits, Options, Parser, ProblemKind, Problems, Truth, Unpredicted, score, worst};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Blob, MessageEvent, PromiseRejectionEvent};
+use web_sys::Blob;
 
 use super::protocol::{Part, Reply, Request, Score};
 use super::read;
 use super::renaming::Renaming;
-use crate::browser::{next_turn, now, post, post_with, reason, scope};
+use crate::browser::{next_turn, now};
+use crate::worker::host::{self, post, post_with};
 
 /// How many of the largest errors are named.
 const WORST: usize = 20;
@@ -22,20 +21,7 @@ const MAX_TRUTH_BYTES: f64 = 256.0 * 1024.0 * 1024.0;
 
 /// Sets the worker up and tells the page that it listens.
 pub fn run() {
-    panic::set_hook(Box::new(|info| {
-        console_error_panic_hook::hook(info);
-        let text = info.payload_as_str().unwrap_or("no reason given").lines().next().unwrap_or_default();
-        post(&Reply::Broken(text.to_owned()));
-    }));
-    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(|event: MessageEvent| receive(&event));
-    scope().set_onmessage(Some(on_message.into_js_value().unchecked_ref()));
-    // A trap without a panic inside an async task, such as memory that ran out, ends up here.
-    let on_rejection = Closure::<dyn FnMut(PromiseRejectionEvent)>::new(|event: PromiseRejectionEvent| {
-        post(&Reply::Broken(reason(&event.reason())));
-    });
-    let _ =
-        scope().add_event_listener_with_callback("unhandledrejection", on_rejection.into_js_value().unchecked_ref());
-    post(&Reply::Listening);
+    host::serve(&Reply::Listening, receive);
 }
 
 /// Why there is no score.
@@ -44,12 +30,7 @@ enum Stop {
     Failed(String),
 }
 
-fn receive(event: &MessageEvent) {
-    let parts: Array = event.data().unchecked_into();
-    let request = match serde_wasm_bindgen::from_value(parts.get(0)) {
-        Ok(request) => request,
-        Err(error) => return post(&Reply::Broken(format!("a message could not be read: {error}"))),
-    };
+fn receive(request: Request, parts: &Array) {
     let predictions: Blob = parts.get(1).unchecked_into();
     let truth: Option<Blob> = parts.get(2).dyn_into().ok();
     spawn_local(async move {
@@ -132,7 +113,7 @@ async fn rename(
     let predictions = parse(request, file).await?.finish();
     let predictions = predictions.map_err(|problems| Stop::Problems(Part::Predictions, problems, None))?;
     let renamed = Uint8Array::from(renaming.apply(&predictions, &truth).as_bytes());
-    post_with(&Reply::Renamed { request, renaming }, &renamed.buffer());
+    post_with(&Reply::Renamed { request, renaming }, vec![renamed.buffer().into()]);
     Ok(())
 }
 
