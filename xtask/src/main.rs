@@ -29,6 +29,7 @@ cargo xtask COMMAND: each command does its own set-up and says what it does and 
 
   serve [--listen ADDR]   builds the page and serves it (ADDR: 127.0.0.1:8080)
   test                    all tests: native, then in a real headless Chromium
+  test s3                 the portal on an S3 server from the Python package index, in a build with another feature
   check                   everything that must pass, cheapest first: format, clippy, docs, dependencies, test
   soak [ACTIONS]          a long random walk through the page in a real browser (default 2000 actions)
   bench scoring           a million predictions: natively, in the browser, and with pandas and scikit-learn
@@ -73,6 +74,7 @@ fn main() -> Result<()> {
         ("serve", []) => serve::run(&project, &mut steps, "127.0.0.1:8080"),
         ("serve", ["--listen", address]) => serve::run(&project, &mut steps, address),
         ("test", []) => test::run(&project, &mut steps).inspect(|()| steps.summary()),
+        ("test", ["s3"]) => test::object_store(&project, &mut steps).inspect(|()| steps.summary()),
         ("soak", []) => test::soak(&project, &mut steps, 2000).inspect(|()| steps.summary()),
         ("soak", [actions]) if actions.parse::<u32>().is_ok_and(|actions| actions > 0) => {
             test::soak(&project, &mut steps, actions.parse()?).inspect(|()| steps.summary())

@@ -32,6 +32,17 @@ impl Skips {
         project.target.join("skipped-tests.txt")
     }
 
+    /// Whether the environment asks for a part.
+    pub(crate) fn is_wanted(part: &str) -> bool {
+        std::env::var(REQUIRE).unwrap_or_default().split(',').any(|wanted| wanted.trim() == part)
+    }
+
+    /// Notes what a run leaves out by itself.
+    pub(crate) fn note(&self, part: &str, what: &str) -> Result<()> {
+        let before = if self.path.exists() { fs::read_to_string(&self.path)? } else { String::new() };
+        Ok(fs::write(&self.path, format!("{before}{part}\t{what}\n"))?)
+    }
+
     /// Prints what was skipped, each once with the number of times.
     ///
     /// # Errors
