@@ -33,6 +33,7 @@ cargo xtask COMMAND: each command does its own set-up and says what it does and 
   serve [--listen ADDR]   builds the page and serves it (ADDR: 127.0.0.1:8080)
         [--watch]         and builds it again whenever a file of it changes; an open page loads itself anew
   test                    all tests: native, then in a real headless Chromium
+  test s3                 the portal on an S3 server from the Python package index, in a build with another feature
   check                   everything that must pass, cheapest first: format, clippy, features that no test builds, docs,
                           dependencies, test
   soak [ACTIONS]          a long random walk through the page in a real browser (default 2000 actions)
@@ -87,6 +88,7 @@ fn main() -> Result<()> {
             serve::run(&project, &mut steps, address, true)
         }
         ("test", []) => test::run(&project, &mut steps).inspect(|()| steps.summary()),
+        ("test", ["s3"]) => test::object_store(&project, &mut steps).inspect(|()| steps.summary()),
         ("soak", []) => test::soak(&project, &mut steps, 2000).inspect(|()| steps.summary()),
         ("soak", [actions]) if actions.parse::<u32>().is_ok_and(|actions| actions > 0) => {
             test::soak(&project, &mut steps, actions.parse()?).inspect(|()| steps.summary())

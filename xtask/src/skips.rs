@@ -41,6 +41,11 @@ impl Skips {
         project.target.join("skipped-tests.txt")
     }
 
+    /// Whether the environment asks for a part.
+    pub(crate) fn is_wanted(part: &str) -> bool {
+        parts(&wanted()).any(|wanted| wanted == part)
+    }
+
     /// Notes what a step of ours skips; tests do so themselves.
     pub(crate) fn add(&self, part: &str, what: &str) -> Result<()> {
         let mut file = fs::OpenOptions::new().create(true).append(true).open(&self.path)?;

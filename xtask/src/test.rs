@@ -31,7 +31,12 @@ pub(crate) fn all(project: &Project, steps: &mut Steps, skips: &Skips) -> Result
         let mut command = project.cargo(&[["test"].as_slice(), &ALL].concat());
         execute(command.env_remove("GLAE_SITE").env(skips::FILE, Skips::path(project)))
     })?;
-    object_store(project, steps)?;
+    match Skips::is_wanted("s3") {
+        true => object_store(project, steps)?,
+        false => {
+            skips.add("s3", "the portal on an S3 store, because `cargo xtask test s3` or GLAE_REQUIRE=s3 runs it")?
+        }
+    }
     let site = page::build(project, steps, Quality::Quick)?;
     steps.run("browser tests", "the page as a visitor sees it, on WebGPU and on the CPU", || {
         stage.play(project, &site, &[], None)
@@ -41,7 +46,7 @@ pub(crate) fn all(project: &Project, steps: &mut Steps, skips: &Skips) -> Result
 
 /// Runs the portal on an S3 server. A step of its own: the feature brings an HTTP client, which gives dependencies of Burn
 /// other features, and these tests need no Burn.
-fn object_store(project: &Project, steps: &mut Steps) -> Result<()> {
+pub(crate) fn object_store(project: &Project, steps: &mut Steps) -> Result<()> {
     let moto = steps.run("moto", "an S3 server, from the Python package index", || {
         let python = install::python(project, "requirements-s3");
         if let Err(error) = &python {

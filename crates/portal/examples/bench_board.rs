@@ -7,6 +7,7 @@
 #[allow(dead_code, unreachable_pub, reason = "the tests use all of it")]
 #[path = "../tests/support/postgres.rs"]
 mod postgres;
+#[allow(unreachable_pub, reason = "the tests' own")]
 #[path = "../../../tests/src/skip.rs"]
 mod skip;
 

@@ -35,6 +35,13 @@ fn on_sqlite() {
     Run::new("SQLite", None).run();
 }
 
+#[test]
+fn two_portals_on_postgres() {
+    let Some(server) = Postgres::start(true) else { return };
+    let run = Run::new("PostgreSQL, two portals", Some(server.fresh_database()));
+    Run { portals: 2, ..run }.run();
+}
+
 #[cfg(feature = "s3")]
 #[test]
 fn two_portals_on_postgres_and_s3() {

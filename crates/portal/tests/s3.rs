@@ -95,7 +95,8 @@ fn predictions_live_in_s3() {
         assert!(compared.contains("resamples"), "{compared}");
         // A folder of its own database that names the same bucket is a stranger to it.
         let stranger = Place::new(objects.environment(key, key));
-        let refused = stranger.command(&["serve", "--listen", "127.0.0.1:0"]).output().unwrap();
+        let mut refused = stranger.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let refused = refused.arg("--site").arg(stranger.folder.path().join("site")).output().unwrap();
         let reason = String::from_utf8_lossy(&refused.stderr);
         assert!(!refused.status.success() && reason.contains("belongs to"), "{key}: {reason}");
 

@@ -264,5 +264,5 @@ fn told(output: Output) -> Result<String> {
 /// A file of ages, each `error` years too old.
 fn ages(error: f64) -> String {
     let row = |number: usize| format!("face-{number:04}.jpg,{}\n", (1 + number % 80) as f64 + error);
-    "id,age\n".to_owned() + &(0..IMAGES).map(row).collect::<String>()
+    format!("id,age\n{}", (0..IMAGES).map(row).collect::<String>())
 }

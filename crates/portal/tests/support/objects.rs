@@ -1,4 +1,4 @@
-//! An S3 server of our own: `objects.py`, run by the Python that GLAE_MOTO names (`cargo xtask test` installs it).
+//! An S3 server of our own: `objects.py`, run by the Python that GLAE_MOTO names (`cargo xtask test s3` installs it).
 
 use std::{
     io::{BufRead, BufReader},
