@@ -15,7 +15,7 @@ pub(crate) use accuracy::accuracy;
 pub(crate) use board::board;
 pub(crate) use browser::browser;
 pub(crate) use detector::{Part, detector};
-pub(crate) use start::start;
+pub(crate) use start::{first_start, start};
 pub(crate) use training::training;
 
 use crate::{

@@ -6,11 +6,10 @@ use anyhow::{Context, Result};
 
 use crate::{compress::Quality, native::Beside, page, project::Project, step::Steps, tools, watch};
 
-/// What is said before the first build. The times are those of docs/performance.md.
+/// What is said before the first build.
 const FIRST: &str = "\
-The first start compiles about 500 crates. On two cores with nothing else to do that took TIME elsewhere; what is compiled
-stays, and the next start takes seconds. Nothing to wait for: another machine can build an archive (`cargo xtask dist`) that
-this one only unpacks.";
+The first start compiles several hundred crates. What is compiled stays, and the next start takes seconds. Without waiting: another
+machine builds an archive (`cargo xtask dist`) that this one only unpacks.";
 
 /// Builds the page and the server, then becomes the server until it is stopped, or, with `watched`, builds the page again
 /// whenever its sources change.
@@ -30,6 +29,9 @@ pub(crate) fn run(project: &Project, steps: &mut Steps, listen: &str, watched: b
 pub(crate) fn build(project: &Project, steps: &mut Steps, reload: bool) -> Result<PathBuf> {
     if !project.target.join(page::TARGET).join(page::PROFILE).is_dir() {
         println!("{FIRST}");
+        if let Some(times) = bench::first_start(project) {
+            println!("Elsewhere it took {times}.");
+        }
     }
     tools::install(project, steps)?;
     let server = Beside::start(project)?;

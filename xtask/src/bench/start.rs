@@ -21,6 +21,21 @@ use crate::{
 /// A file of the page's drawing, and a text in it that is changed.
 const CHANGED: (&str, &str) = ("web/src/about.rs", "<h1>");
 
+/// The row of the table that a newcomer waits for.
+const FIRST: &str = "`cargo xtask serve` on a clean clone, until the page is served";
+
+/// How long the first start took where it was measured last, as [`DOCUMENT`] says it.
+pub(crate) fn first_start(project: &Project) -> Option<String> {
+    first_start_in(&fs::read_to_string(project.path(DOCUMENT)).ok()?)
+}
+
+fn first_start_in(document: &str) -> Option<String> {
+    let (_, row) = document.split_once(&format!("| **{FIRST}** | **"))?;
+    let (clock, row) = row.split_once("** | **")?;
+    let (processor, _) = row.split_once("** |")?;
+    Some(format!("{clock}, with {processor} of processor time ({DOCUMENT})"))
+}
+
 /// Measures all of it in a folder of its own, prints the table and writes it into the document.
 pub(crate) fn start(project: &Project) -> Result<()> {
     let home = project.target.join("bench-start");
@@ -37,8 +52,7 @@ pub(crate) fn start(project: &Project) -> Result<()> {
             execute(&mut fresh.cargo(&["build", "--locked", "--package", "xtask"]))
         })
     })?];
-    let first = "`cargo xtask serve` on a clean clone, until the page is served";
-    parts.push(part(first, |steps| served(&fresh, steps))?);
+    parts.push(part(FIRST, |steps| served(&fresh, steps))?);
     parts.push(part("`cargo xtask serve` again, with nothing changed", |steps| served(&fresh, steps))?);
     change(&fresh.path(CHANGED.0))?;
     parts.push(part("one file of what is drawn changes (`serve --watch`)", |steps| {
@@ -140,25 +154,29 @@ mod tests {
         };
         let parts = [
             Part {
-                name: "serve",
+                name: FIRST,
                 whole: step("", 723, Some(1200)),
                 steps: vec![step("page", 720, Some(1199)), step("x", 0, None)],
             },
             Part { name: "again", whole: step("", 2, None), steps: vec![step("all", 2, None)] },
         ];
-        assert_eq!(
-            table(&parts, "2 cores"),
+        let table = table(&parts, "2 cores");
+        let rows = format!(
             "2 cores.\n\n| what | by the clock | processor time |\n|---|---:|---:|\n\
-             | **serve** | **12 min 3 s** | **20 min 0 s** |\n| page | 12 min 0 s | 19 min 59 s |\n\
+             | **{FIRST}** | **12 min 3 s** | **20 min 0 s** |\n| page | 12 min 0 s | 19 min 59 s |\n\
              | **again** | **2.0 s** | **unknown** |\n"
         );
+        assert_eq!(table, rows);
+        let said = first_start_in(&table).unwrap();
+        assert!(said.starts_with("12 min 3 s, with 20 min 0 s of processor time"), "{said}");
+        assert_eq!(first_start_in("nothing was measured"), None);
     }
 
     #[test]
     fn the_document_has_a_place_and_a_page_has_the_text_that_is_changed() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let document = fs::read_to_string(root.join(DOCUMENT)).unwrap();
-        let once = replaced(&document, "| one |").unwrap();
+        let once = replaced(&document, "| one |\n").unwrap();
         assert!(once.contains("<!-- bench start -->\n\n| one |\n\n<!-- end of start -->"));
         assert_eq!(replaced(&once, "| one |\n").unwrap(), once);
         assert_eq!(replaced("nothing", ""), None);
