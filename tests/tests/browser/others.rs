@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::json;
 use tests::{native, picture, skipped};
 
@@ -45,9 +45,15 @@ pub(crate) async fn firefox(settings: &Settings) -> Result<()> {
     play(settings, "firefox", Other::firefox()).await
 }
 
-/// The journey in WebKitGTK.
+/// The journey in WebKitGTK, where `GLAE_WEBKIT` is set: at the list the driven browser has twice shown a blank page, which
+/// the same steps sent by hand never did, and why is not known yet.
 pub(crate) async fn web_kit(settings: &Settings) -> Result<()> {
-    play(settings, "webkit", Other::web_kit()).await
+    let found = if std::env::var_os("GLAE_WEBKIT").is_some() {
+        Other::web_kit()
+    } else {
+        Err(anyhow!("GLAE_WEBKIT is not set: it is not reliable yet"))
+    };
+    play(settings, "webkit", found).await
 }
 
 async fn play(settings: &Settings, part: &str, found: Result<Other>) -> Result<()> {
