@@ -49,6 +49,10 @@ pub(crate) fn compile(project: &Project, steps: &mut Steps) -> Result<()> {
         steps.run(&format!("page, {feature}"), &format!("compiles {why} to wasm (minutes when cold)"), || {
             let mut cargo = project.cargo(&["build", "--locked", "--package", "web", "--target", TARGET]);
             cargo.args(["--profile", PROFILE, "--no-default-features", "--features", feature]);
+            if feature == "inference" {
+                // What is drawn shall be small, what computes quick, and both are one package.
+                cargo.arg("--config").arg(format!("profile.{PROFILE}.package.web.opt-level=3"));
+            }
             for program in PROGRAMS.iter().filter(|program| program.feature == feature) {
                 cargo.args(["--bin", program.name]);
             }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context, Result};
 
-use crate::{compress::Quality, native::Beside, page, project::Project, step::Steps, tools, watch};
+use crate::{bench, compress::Quality, native::Beside, page, project::Project, step::Steps, tools, watch};
 
 /// What is said before the first build.
 const FIRST: &str = "\
