@@ -60,6 +60,7 @@ pub(crate) mod seeded {
     use glae_face::detector::Settings;
     use glae_face::detector::golden::picture;
     use glae_face::detector::network::YuNet;
+    use glae_model::Precision;
 
     /// Writes the weights into `folder`, and returns the two photographs.
     pub(crate) fn write_into(folder: &Path) -> [RgbImage; 2] {
