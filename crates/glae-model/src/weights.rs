@@ -1,5 +1,7 @@
 //! Weights as named arrays, and the safetensors file they travel in.
 
+#[cfg(feature = "loss")]
+mod gradients;
 #[cfg(feature = "network")]
 mod module;
 
@@ -8,8 +10,10 @@ use std::collections::BTreeMap;
 use half::f16;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "loss")]
+pub use gradients::gradients;
 #[cfg(feature = "network")]
-pub use module::{Named, Path, gradients, mapped, named};
+pub use module::{Named, Path, mapped, named};
 
 /// Why weights cannot be used.
 #[derive(Debug, thiserror::Error)]

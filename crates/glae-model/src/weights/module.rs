@@ -1,7 +1,7 @@
 //! State dicts out of modules of Burn and into them.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Gradients, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 
 use super::{Array, StateDict, WeightsError};
 
@@ -89,15 +89,6 @@ pub fn named(module: &impl Module, each: impl FnMut(Named<'_>, Tensor<1>)) {
     module.visit(&mut Each { path: Path::default(), each });
 }
 
-/// Shows every gradient of a module, without autodiff; where `each` returns one, it takes the place of the old one.
-pub fn gradients(
-    module: &impl Module,
-    gradients: &mut Gradients,
-    each: impl FnMut(ParamId, Tensor<1>) -> Option<Tensor<1>>,
-) {
-    module.visit(&mut EachGradient { gradients, each });
-}
-
 /// The module with other parameters and buffers: those that `change` returns, as long as the old ones, and the old ones where
 /// it returns none.
 pub fn mapped<M: Module>(module: M, change: impl FnMut(Named<'_>, Tensor<1>) -> Option<Tensor<1>>) -> M {
@@ -122,22 +113,6 @@ impl<F: FnMut(Named<'_>, Tensor<1>)> ModuleVisitor for Each<F> {
         let value = param.val();
         let named = Named { id: param.id, path: &self.path, shape: &value.dims() };
         (self.each)(named, value.flatten(0, D - 1));
-    }
-}
-
-struct EachGradient<'a, F> {
-    gradients: &'a mut Gradients,
-    each: F,
-}
-
-impl<F: FnMut(ParamId, Tensor<1>) -> Option<Tensor<1>>> ModuleVisitor for EachGradient<'_, F> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let weight = param.val();
-        let Some(gradient) = weight.grad(self.gradients) else { return };
-        let shape = gradient.dims();
-        if let Some(other) = (self.each)(param.id, gradient.flatten(0, D - 1)) {
-            weight.grad_replace(self.gradients, other.reshape(shape));
-        }
     }
 }
 
