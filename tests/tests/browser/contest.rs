@@ -14,10 +14,11 @@ use thirtyfour::prelude::*;
 use tokio::process::{Child, Command};
 
 use crate::{
+    browsers::spawn_and_read,
     keyboard::{press, tab_to},
     looks,
     page::Page,
-    session::{Session, spawn_and_read},
+    session::Session,
 };
 
 /// For what takes a request and a drawing, on a busy machine.

@@ -195,14 +195,15 @@ mod tests {
             backbone: "b".repeat(101),
             parameters: "-3".into(),
             external: None,
+            seed: "-1".into(),
             paper: "javascript:alert(1)".into(),
             code: "example.org".into(),
             notes: "n".repeat(2001),
             public: true,
         };
         let fields: Vec<Field> = draft.read().unwrap_err().into_iter().map(|(field, _)| field).collect();
-        use Field::{Authors, Backbone, Code, External, Method, Notes, Paper, Parameters, Year};
-        assert_eq!(fields, [Method, Authors, Year, Backbone, Parameters, External, Paper, Code, Notes]);
+        use Field::{Authors, Backbone, Code, External, Method, Notes, Paper, Parameters, Seed, Year};
+        assert_eq!(fields, [Method, Authors, Year, Backbone, Parameters, External, Seed, Paper, Code, Notes]);
     }
 
     #[test]
