@@ -6,6 +6,9 @@ use anyhow::{Result, ensure};
 
 use crate::session::Session;
 
+/// How the page asks for a ranking's first rows.
+const FIRST_ROWS: &str = "from=0&limit=100";
+
 /// The longest path of a request: a file's name fits, the bytes of a picture do not.
 const LONGEST_PATH: usize = 160;
 
@@ -37,7 +40,10 @@ pub(crate) async fn privacy(session: &Session) -> Result<()> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         // A query could carry something: only the address that we opened ourselves has a free one. Weights are asked for
         // with the hash that their own manifest publishes, to the letter.
-        let known = query.is_empty() || path == "/" || published_hash(session, path)?.is_some_and(|own| own == query);
+        // The first rows of a ranking are asked for in one way only.
+        let first_rows = is_board(session, path) && query == FIRST_ROWS;
+        let hash = published_hash(session, path)?.is_some_and(|own| own == query);
+        let known = query.is_empty() || path == "/" || first_rows || hash;
         ensure!(known, "a request with a query: {request:?}");
         ensure!(
             PAGES.contains(&path) || is_board(session, path) || is_file(session, path),

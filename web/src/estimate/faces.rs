@@ -7,9 +7,12 @@ use leptos::prelude::*;
 use super::crop::Size;
 use super::overlay::{Side, percentages, points};
 
-/// What every face's box has: where it is, for the eye and for programs.
-fn place(face: &Face, size: Size) -> impl Attribute + use<> {
+/// What every face's box has: where it is, for the eye and for programs. A box that is drawn larger than the face, because it
+/// is `least` pixels wide and high, has the face in its middle.
+fn place(face: &Face, size: Size, least: u32) -> impl Attribute + use<> {
     let [left, top, width, height] = percentages(face, size).map(|share| format!("{share:.3}%"));
+    let around = |begin: &str, extent: &str| format!("calc({begin} + min(0px, ({extent} - {least}px) / 2))");
+    let (left, top) = (around(&left, &width), around(&top, &height));
     view! {
         <{..}
             data-testid="face"
@@ -34,8 +37,11 @@ pub(crate) fn FaceBox(
     /// Of the picture.
     size: Size,
 ) -> impl IntoView {
-    view! { <div class="face" {..place(&face, size)}></div> }
+    view! { <div class="face" {..place(&face, size, 0)}></div> }
 }
+
+/// Pixels that a finger needs, as `button.face` has them.
+const LEAST: u32 = 24;
 
 /// A face's box on a photograph: touch it for its details.
 #[component]
@@ -61,7 +67,7 @@ pub(super) fn FaceButton(
             aria-label=label
             aria-pressed=move || chosen.get().to_string()
             on:click=move |_| choose()
-            {..place(&face, size)}
+            {..place(&face, size, LEAST)}
         >
             {number.map(|(number, side)| {
                 let class = format!("number {}", side.as_str());
