@@ -13,6 +13,7 @@ use crate::{
 pub(crate) struct Stage {
     browser: Browser,
     axe: Option<PathBuf>,
+    geckodriver: Option<PathBuf>,
 }
 
 impl Stage {
@@ -20,12 +21,15 @@ impl Stage {
     pub(crate) fn set_up(project: &Project, steps: &mut Steps) -> Result<Self> {
         let browser = steps.run("browser", "the page is tested in a real one", || browser::install(project))?;
         let axe = steps.run("axe-core", "finds what keeps people from using the page", || axe::install(project))?;
+        let mut geckodriver = None;
         if browser::has_firefox() {
             // Without it the journey in Firefox is skipped, visibly.
-            let installed = steps.run("geckodriver", "drives Firefox", || tools::geckodriver(project));
-            installed.unwrap_or_else(|error| println!("{error:#}"));
+            match steps.run("geckodriver", "drives Firefox", || tools::geckodriver(project)) {
+                Ok(driver) => geckodriver = Some(driver),
+                Err(error) => println!("{error:#}"),
+            }
         }
-        Ok(Self { browser, axe })
+        Ok(Self { browser, axe, geckodriver })
     }
 
     /// Plays the journeys whose names contain `filter` on the page built in `site`; `walk` says how many actions the random
@@ -50,6 +54,9 @@ impl Stage {
         };
         if let Some(script) = &self.axe {
             command.env("GLAE_AXE", script);
+        }
+        if let Some(driver) = &self.geckodriver {
+            command.env("GECKODRIVER", driver);
         }
         execute(&mut command)?;
         println!("\nScreenshots: {}", artifacts.display());

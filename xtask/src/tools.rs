@@ -1,6 +1,6 @@
 //! What the builds need beside Cargo: the wasm target, and all crates.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, bail};
 
@@ -22,13 +22,16 @@ pub(crate) fn install(project: &Project, steps: &mut Steps) -> Result<()> {
     })
 }
 
-/// Firefox's driver, for the tests, compiled once (minutes) unless one is there.
-pub(crate) fn geckodriver(project: &Project) -> Result<()> {
-    if project.command("geckodriver").arg("--version").output().is_ok_and(|output| output.status.success()) {
-        println!("already there");
-        return Ok(());
-    }
+/// Firefox's driver, for the tests: the one on PATH, or one that is compiled once (minutes).
+pub(crate) fn geckodriver(project: &Project) -> Result<PathBuf> {
     let tools = project.tools();
+    let own = tools.join("bin").join("geckodriver");
+    for driver in [PathBuf::from("geckodriver"), own.clone()] {
+        if project.command(&driver).arg("--version").output().is_ok_and(|output| output.status.success()) {
+            println!("already there");
+            return Ok(driver);
+        }
+    }
     std::fs::create_dir_all(&tools).with_context(|| format!("cannot make {}", tools.display()))?;
     let words = ["install", "--quiet", "--locked", "geckodriver", "--version", GECKODRIVER, "--root"];
     execute(
@@ -44,7 +47,8 @@ pub(crate) fn geckodriver(project: &Project) -> Result<()> {
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
     )?;
     let half_way = tools.join("build");
-    std::fs::remove_dir_all(&half_way).with_context(|| format!("cannot delete {}", half_way.display()))
+    std::fs::remove_dir_all(&half_way).with_context(|| format!("cannot delete {}", half_way.display()))?;
+    Ok(own)
 }
 
 fn wasm_target(project: &Project) -> Result<()> {

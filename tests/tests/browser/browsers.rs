@@ -70,7 +70,7 @@ impl Other {
     /// What is missing, as the end of "because".
     pub(crate) fn firefox() -> Result<Self> {
         let browser = on_path(&["firefox-esr", "firefox"]).context("there is no firefox-esr")?;
-        Ok(Self::Firefox { browser, driver: on_path(&["geckodriver"]).context("there is no geckodriver")? })
+        Ok(Self::Firefox { browser, driver: geckodriver().context("there is no geckodriver")? })
     }
 
     /// WebKitGTK, its driver, and a screen.
@@ -178,6 +178,11 @@ async fn spawn_on(mut command: Command, port: &str) -> Result<Child> {
 }
 
 /// The first of these programs on PATH.
+/// The driver that `GECKODRIVER` names, or the one on PATH.
+fn geckodriver() -> Option<PathBuf> {
+    env::var_os("GECKODRIVER").map(PathBuf::from).or_else(|| on_path(&["geckodriver"]))
+}
+
 fn on_path(names: &[&str]) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     names.iter().find_map(|name| env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file()))
