@@ -47,7 +47,14 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the store answers, and does not allow this key to do what was asked.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, StoreError::Store(object_store::Error::PermissionDenied { .. }))
+        match self {
+            StoreError::Store(object_store::Error::PermissionDenied { .. }) => true,
+            // A refused list request keeps its status in the text alone.
+            StoreError::Store(error @ object_store::Error::Generic { .. }) => {
+                error.to_string().contains("403 Forbidden")
+            }
+            _ => false,
+        }
     }
 }
 
