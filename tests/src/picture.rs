@@ -67,7 +67,7 @@ pub fn far() -> RgbImage {
 }
 
 /// Photographs whose ages `oracle/ages.json` knows, by name: of one and of several, leaning, cut off by the border, dark,
-/// small, too small to be judged, on its side, upside down, and of nobody.
+/// small, too small to be judged, on its side, upside down, and without a face.
 pub fn judged() -> [(&'static str, RgbImage); 14] {
     let one = |place: Place| painted(480, 480, &[place]);
     let place = |sitter, middle, half, tilt| Place { sitter, middle, half, tilt };

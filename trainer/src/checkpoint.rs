@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-pub use glae_data::files::{write_atomically, write_atomically_with};
+use glae_data::files::write_atomically;
 use glae_model::weights::Array;
 use glae_model::{Precision, StateDict};
 

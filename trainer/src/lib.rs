@@ -18,5 +18,3 @@ pub mod sampler;
 pub mod schedule;
 pub mod smoothing;
 pub mod training;
-
-pub use glae_data as data;

@@ -20,11 +20,11 @@ use self::dashboard::Dashboard;
 use crate::average::Average;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::config::{RunConfig, Stage};
-use crate::data::{Set, SoftFaces, TrainingSet};
 use crate::device::seeded;
 use crate::evaluation::{Scores, estimates, inference, median};
 use crate::optimizer::Optimizer;
 use crate::schedule::one_cycle;
+use glae_data::{Set, SoftFaces, TrainingSet};
 
 /// Time after which a checkpoint is written within an epoch: so much is done again after a crash.
 const SAVED: Duration = Duration::from_secs(300);

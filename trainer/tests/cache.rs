@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use glae_data::faces;
 use small::{config, trainer};
-use trainer::data::faces;
 
 fn said(command: &mut Command) -> (bool, String) {
     let output = command.output().unwrap();

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use glae_data::Crops;
 use glae_face::RgbImage;
 use glae_model::NetworkConfig;
 use glae_model::config::{Projection, Rearrange};
 use glae_model::loss::Objective;
 use glae_model::manifest::Crop;
 use trainer::config::{RunConfig, Stage};
-use trainer::data::Crops;
 
 /// The template of a 224-pixel crop that is used across the field, in pixels.
 const FIELD: [[f32; 2]; 5] =

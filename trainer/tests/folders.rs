@@ -7,9 +7,9 @@ use std::{
     process::{Command, Output},
 };
 
+use glae_data::faces;
 use image::{DynamicImage, ImageFormat};
 use rand::SeedableRng;
-use trainer::data::faces;
 
 /// A drawn face as a file of this format.
 fn face(seed: u64, format: ImageFormat) -> Vec<u8> {

@@ -11,8 +11,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use glae_data::faces;
 use small::{config, trainer};
-use trainer::data::faces;
 
 #[test]
 fn ctrl_c_leaves_a_checkpoint_and_resume_continues_it() {

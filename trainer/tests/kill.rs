@@ -13,8 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use glae_data::faces;
 use small::{config, trainer};
-use trainer::data::faces;
 
 /// When to kill the program.
 #[derive(Clone, Copy, Debug)]

@@ -5,9 +5,9 @@ mod small;
 use std::fs;
 use std::path::Path;
 
+use glae_data::faces;
 use small::{config, trainer};
 use trainer::config::RunConfig;
-use trainer::data::faces;
 
 fn run(file: &Path, arguments: &[&str]) -> (bool, String, String) {
     let output = trainer().arg(file).args(arguments).output().unwrap();

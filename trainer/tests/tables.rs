@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::SystemTime;
 
+use glae_data::faces;
 use glae_metrics::{Bootstrap, Options, Predictions, Report, Truth, Unpredicted, score};
 use small::{config, trainer};
-use trainer::data::faces;
 
 /// A folder with drawn faces and the commands that use them.
 struct Place(tempfile::TempDir);

@@ -4,7 +4,7 @@ use glae_model::manifest::Measured;
 use leptos::prelude::*;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Response;
 
@@ -196,24 +196,31 @@ struct Manifests {
 }
 
 async fn manifests(wanted: Wanted) -> Option<Manifests> {
-    let index: Index = json("/weights/index.json").await?;
+    let index: Index = read(&fetched("/weights/index.json").await?)?;
     let of = |name: &str| format!("/weights/{name}/manifest.json");
     let name = wanted.of(&index);
-    let ages = of(&name);
+    let own = fetched(&of(&name)).await?;
+    let ages: Weighed = read(&own)?;
     let choice = match index.small.as_ref().filter(|small| **small == name || index.default == name) {
         Some(small) => {
-            let [full, less]: [Weighed; 2] = [json(&of(&index.default)).await?, json(&of(small)).await?];
-            Some(([full.bytes, less.bytes], *small == name))
+            let is_small = *small == name;
+            let other = if is_small { &index.default } else { small };
+            let other: Weighed = read(&fetched(&of(other)).await?)?;
+            Some((if is_small { [other.bytes, ages.bytes] } else { [ages.bytes, other.bytes] }, is_small))
         }
         None => None,
     };
-    let (ages, errors, detector) = (json(&ages).await?, json(&ages).await?, json(&of(&index.detector)).await?);
-    Some(Manifests { ages, errors, detector, choice })
+    let detector = read(&fetched(&of(&index.detector)).await?)?;
+    Some(Manifests { ages, errors: read(&own)?, detector, choice })
 }
 
-async fn json<T: DeserializeOwned>(url: &str) -> Option<T> {
+/// A JSON file of the site.
+async fn fetched(url: &str) -> Option<JsValue> {
     let response = within(FETCH_SECONDS, JsFuture::from(window().fetch_with_str(url))).await?;
     let response: Response = response.ok()?.unchecked_into();
-    let value = within(FETCH_SECONDS, JsFuture::from(response.ok().then(|| response.json())?.ok()?)).await?.ok()?;
-    serde_wasm_bindgen::from_value(value).ok()
+    within(FETCH_SECONDS, JsFuture::from(response.ok().then(|| response.json())?.ok()?)).await?.ok()
+}
+
+fn read<T: DeserializeOwned>(value: &JsValue) -> Option<T> {
+    serde_wasm_bindgen::from_value(value.clone()).ok()
 }

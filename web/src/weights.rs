@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// `/weights/index.json`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Index {
-    /// The age network's, for everybody who asks for nothing.
+    /// The age network's, unless the address or the device asks for others.
     pub default: String,
     /// The age network's for slow or metered connections and little memory, if there are such.
     #[serde(default)]

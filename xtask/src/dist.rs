@@ -85,7 +85,7 @@ pub(crate) fn run(project: &Project, steps: &mut Steps) -> Result<()> {
         fs::create_dir_all(&elsewhere).with_context(|| format!("cannot make {}", elsewhere.display()))?;
         execute(project.command("tar").arg("-xzf").arg(dist.join(&archive)).current_dir(&elsewhere))?;
         let mut start = project.command(elsewhere.join(FOLDER).join(START.0));
-        // A leaderboard of somebody's own must not see this.
+        // The environment's database and store are not for it.
         start.env_remove("DATABASE_URL").env_remove("GLAE_DATABASE_URL").env_remove("GLAE_STORE");
         answers(start.args(["--listen", "127.0.0.1:0"]))?;
         fs::remove_dir_all(&elsewhere).with_context(|| format!("cannot delete {}", elsewhere.display()))
@@ -139,7 +139,7 @@ impl Drop for Server {
     }
 }
 
-/// Lets everybody run a file.
+/// Makes a file executable for all users.
 #[cfg(unix)]
 fn make_executable(file: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;

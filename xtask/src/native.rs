@@ -88,7 +88,7 @@ impl Beside {
 
 impl Drop for Beside {
     fn drop(&mut self) {
-        // After `finish` it is gone; if the page failed, nobody needs it.
+        // After `finish` it is gone; if the page failed, it has no use.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

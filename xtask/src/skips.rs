@@ -24,7 +24,7 @@ impl Skips {
     /// Begins a run: nothing is skipped yet.
     ///
     /// # Errors
-    /// [`REQUIRE`] names what is no part: a misspelt one would be required of nobody.
+    /// [`REQUIRE`] names what is no part: a misspelt one would require nothing.
     pub(crate) fn begin(project: &Project) -> Result<Self> {
         if let Some(unknown) = parts(&wanted()).find(|part| !PARTS.contains(part)) {
             bail!("{REQUIRE} asks for `{unknown}`, which is none of {}", PARTS.join(", "));

@@ -1,4 +1,4 @@
-//! Age groups: what is known of photographs whose exact ages nobody has written down.
+//! Age groups: the labels of photographs without an exact age.
 
 use std::path::Path;
 

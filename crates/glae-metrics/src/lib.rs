@@ -27,6 +27,7 @@ mod shots;
 mod table;
 pub mod text;
 mod truth;
+pub mod words;
 mod worst;
 
 pub use aar::{Aar, AarGroup};

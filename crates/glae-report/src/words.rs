@@ -1,5 +1,7 @@
 //! Numbers as a reader sees them.
 
+pub use glae_metrics::words::p_value;
+
 /// Stands for a number that there is not.
 pub const NONE: &str = "–";
 
@@ -29,22 +31,9 @@ pub fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-/// A p-value: three decimals, and no pretence below them.
-pub fn p_value(p: f64) -> String {
-    if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
-}
-
 /// A whole number with commas between thousands.
 pub fn whole(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    glae_metrics::words::whole(number as u64)
 }
 
 #[cfg(test)]

@@ -74,8 +74,8 @@ pub async fn draw_all(database: &Database) -> ApiResult<()> {
     Ok(transaction.commit().await?)
 }
 
-/// Makes a token in place of the caller's, which ends when the new one is first used: an answer that gets lost locks
-/// nobody out. A replacement that was never used ends at once.
+/// Makes a token in place of the caller's, which ends when the new one is first used: an answer that gets lost leaves
+/// the old token valid. A replacement that was never used ends at once.
 ///
 /// # Errors
 /// If the database fails.

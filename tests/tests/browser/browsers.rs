@@ -155,7 +155,7 @@ async fn drive(port: &str, capabilities: impl Into<Capabilities>) -> Result<WebD
     Ok(WebDriver::builder(url, capabilities.into()).request_timeout(Duration::from_secs(180)).await?)
 }
 
-/// A port that nobody listens on.
+/// A TCP port without a listener.
 fn free_port() -> Result<String> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     Ok(listener.local_addr()?.port().to_string())
@@ -188,6 +188,13 @@ fn on_path(names: &[&str]) -> Option<PathBuf> {
     names.iter().find_map(|name| env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file()))
 }
 
+/// The portal's program. The environment's database and store are not for it.
+pub(crate) fn portal(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_remove("DATABASE_URL").env_remove("GLAE_DATABASE_URL").env_remove("GLAE_STORE");
+    command
+}
+
 /// Starts a program and returns what follows `marker` in the first line of its output that has it.
 pub(crate) async fn spawn_and_read(mut command: Command, marker: &str) -> Result<(Child, String)> {
     let program = Path::new(command.as_std().get_program()).display().to_string();
@@ -202,7 +209,7 @@ pub(crate) async fn spawn_and_read(mut command: Command, marker: &str) -> Result
     while let Some(line) = lines.next_line().await? {
         if let Some((_, rest)) = line.split_once(marker) {
             let rest = rest.trim().to_owned();
-            // Somebody must go on reading, or the program stops when the pipe is full.
+            // The pipe is read to its end, or the program stops when it is full.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
             return Ok((child, rest));
         }

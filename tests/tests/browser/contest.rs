@@ -14,7 +14,7 @@ use thirtyfour::prelude::*;
 use tokio::process::{Child, Command};
 
 use crate::{
-    browsers::spawn_and_read,
+    browsers::{portal, spawn_and_read},
     keyboard::{press, tab_to},
     looks,
     page::Page,
@@ -97,7 +97,7 @@ impl<'a> Arena<'a> {
         let (board, truth) = (folder.join("race.toml"), folder.join("truth.csv"));
         fs::write(&board, BOARD)?;
         fs::write(&truth, ages(0.0))?;
-        let mut add = Command::new(&session.settings.portal);
+        let mut add = portal(&session.settings.portal);
         add.args(["board", "add"]).arg(&board).arg("--truth").arg(&truth).arg("--data").arg(&data);
         told(add.output().await?)?;
         let serve = ["serve", "--listen", "127.0.0.1:0", "--site", &session.settings.site.to_string_lossy()];
@@ -117,7 +117,7 @@ impl<'a> Arena<'a> {
 
     /// What a command of a team writes.
     async fn ask(&self, words: &[&str], token: &str) -> Result<String> {
-        let mut command = Command::new(&self.session.settings.portal);
+        let mut command = portal(&self.session.settings.portal);
         command.args(words).args(["--server", &self.origin]).env("GLAE_TOKEN", token);
         told(command.output().await?)
     }
@@ -249,10 +249,8 @@ async fn freeze(arena: &Arena<'_>, page: &Page<'_>) -> Result<String> {
 }
 
 fn program(session: &Session, data: &Path, public: &Path, words: &[String]) -> Command {
-    let mut command = Command::new(&session.settings.portal);
+    let mut command = portal(&session.settings.portal);
     command.args(words).arg("--data").arg(data).arg("--public").arg(public);
-    // A leaderboard of somebody's own must not see this.
-    command.env_remove("DATABASE_URL").env_remove("GLAE_DATABASE_URL").env_remove("GLAE_STORE");
     command
 }
 

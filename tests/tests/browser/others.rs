@@ -120,7 +120,7 @@ async fn list(session: &Session) -> Result<()> {
     page.wait_for(done, CPU_LIMIT).await.map(drop)
 }
 
-/// The camera shows somebody, their age settles, and it is let go.
+/// A face in the camera's picture has an age, which settles; then the camera is released.
 async fn camera(session: &Session) -> Result<()> {
     let page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
     // The picture comes from the page's own examples, which its policy allows.

@@ -11,10 +11,10 @@ use serde_json::json;
 use tempfile::TempDir;
 use tests::native::{self, Native};
 use thirtyfour::prelude::*;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use crate::{
-    browsers::{Other, Running, spawn_and_read},
+    browsers::{Other, Running, portal, spawn_and_read},
     settings::Settings,
     watcher::Watcher,
 };
@@ -147,12 +147,10 @@ impl Session {
 /// Starts the server at an address, with its data in a folder. Returns it, and where it listens, as in
 /// `http://127.0.0.1:41234`.
 async fn serve(settings: &Settings, folder: &Path, listen: &str) -> Result<(Child, String)> {
-    let mut portal = Command::new(&settings.portal);
+    let mut portal = portal(&settings.portal);
     portal.args(["serve", "--listen", listen, "--site"]).arg(&settings.site);
     portal.arg("--public").arg(&settings.public);
     portal.arg("--data").arg(folder.join("portal"));
-    // A leaderboard of somebody's own must not see these journeys.
-    portal.env_remove("DATABASE_URL").env_remove("GLAE_DATABASE_URL").env_remove("GLAE_STORE");
     let (portal, line) = spawn_and_read(portal, "listening on ").await?;
     Ok((portal, line.trim_end_matches('/').to_owned()))
 }

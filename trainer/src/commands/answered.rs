@@ -14,10 +14,11 @@ use glae_report::{Answer, Answers};
 
 use super::predict::table;
 use super::train::crops;
-use crate::checkpoint::{self, Checkpoint, write_atomically};
+use crate::checkpoint::{self, Checkpoint};
 use crate::config::RunConfig;
-use crate::data::{Set, load, read_truth};
 use crate::evaluation::{estimates, inference};
+use glae_data::files::write_atomically;
+use glae_data::{Set, load, read_truth};
 
 /// Folder of the predictions in a run's folder.
 const FOLDER: &str = "predictions";

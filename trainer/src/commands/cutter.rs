@@ -15,10 +15,10 @@ use rayon::prelude::*;
 
 use super::evaluate::{crops, refuse_mismatch};
 use super::photographs::each_photograph;
-use crate::data::found::Image;
-use crate::data::photos::together;
-use crate::data::{Crops, Landmarks};
 use crate::detector::exported;
+use glae_data::found::Image;
+use glae_data::photos::together;
+use glae_data::{Crops, Landmarks};
 
 /// What becomes of a face whose age cannot be told, such as a profile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

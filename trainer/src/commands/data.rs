@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 
-use crate::data::check::Examined;
-use crate::data::protocols::{Part, Protocol};
-use crate::data::split::{self, ACCOUNT, Plan, Splits};
+use glae_data::check::Examined;
+use glae_data::protocols::{Part, Protocol};
+use glae_data::split::{self, ACCOUNT, Plan, Splits};
 
 /// `trainer data`.
 #[derive(Debug, clap::Subcommand)]
@@ -144,7 +144,7 @@ impl Judged {
 mod tests {
     use super::*;
     use crate::config::Data;
-    use crate::data::read_truth;
+    use glae_data::read_truth;
 
     /// Writes a file and the folders above it.
     fn write(root: &Path, file: &str, content: impl AsRef<[u8]>) {

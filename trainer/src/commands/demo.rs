@@ -5,7 +5,7 @@ use burn::tensor::Device;
 
 use crate::commands::train;
 use crate::config::RunConfig;
-use crate::data::faces;
+use glae_data::faces;
 
 /// The configuration that is trained; its data paths are set to the run's own folder.
 const CONFIG: &str = include_str!("../../configs/drawn-faces.toml");

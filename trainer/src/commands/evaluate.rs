@@ -10,10 +10,10 @@ use indicatif::ProgressBar;
 
 use super::cutter::{Cut, Cutter, Doubtful, Source};
 use super::doubted::Doubted;
-use crate::checkpoint::write_atomically;
-use crate::data::found::Image;
-use crate::data::{Crops, Landmarks, Truth, read_landmarks, read_truth, usable};
 use crate::evaluation::{Scores, estimates, load_estimator};
+use glae_data::files::write_atomically;
+use glae_data::found::Image;
+use glae_data::{Crops, Landmarks, Truth, read_landmarks, read_truth, usable};
 
 /// `trainer evaluate`.
 #[derive(Debug, clap::Args)]

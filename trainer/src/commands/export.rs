@@ -10,14 +10,15 @@ use glae_model::manifest::{Crop, Input, sha256};
 
 use glae_model::{Inference, Manifest, Precision, Rules, StateDict};
 
-use crate::checkpoint::{Checkpoint, write_atomically};
+use crate::checkpoint::Checkpoint;
 use crate::commands::evaluate::left_out;
 use crate::commands::train::{CONFIG, crops, start_weights};
 use crate::config::RunConfig;
-use crate::data::{Crops, Landmarks, SoftLabels, Truth, load, read_landmarks, read_truth};
 use crate::evaluation::{Scores, estimates, heads, median};
 use crate::onnx::age::{PAIR, age};
 use crate::rules;
+use glae_data::files::write_atomically;
+use glae_data::{Crops, Landmarks, SoftLabels, Truth, load, read_landmarks, read_truth};
 
 const GOLDEN_SEED: u32 = 1;
 /// Far above what f32 arithmetic in another order changes, far below what a broken shader does.
@@ -216,7 +217,7 @@ pub(super) fn golden(inference: &Inference, size: usize) -> Result<Golden> {
 mod tests {
     use super::*;
     use crate::checkpoint::Progress;
-    use crate::data::faces;
+    use glae_data::faces;
     use glae_model::AgeNet;
     use std::path::Path;
 

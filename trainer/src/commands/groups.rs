@@ -10,7 +10,7 @@ use glae_metrics::ids::{Repair, repair_by};
 
 use super::cutter::Doubtful;
 use super::doubted::Doubted;
-use crate::data::{Judged, Labelled, file_problems, read_groups};
+use glae_data::{Judged, Labelled, file_problems, read_groups};
 
 /// `trainer groups`.
 #[derive(Clone, Debug, clap::Args)]

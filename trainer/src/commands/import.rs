@@ -10,7 +10,7 @@ use glae_model::weights::Array;
 use glae_model::{AGES, AgeNet, Precision, StateDict};
 use serde::Deserialize;
 
-use crate::checkpoint::write_atomically;
+use glae_data::files::write_atomically;
 
 /// `trainer import`.
 #[derive(Debug, clap::Subcommand)]

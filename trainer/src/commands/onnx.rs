@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::checkpoint::write_atomically;
 use crate::commands::detector::weights;
 use crate::detector::onnx::{Layout, yunet};
+use glae_data::files::write_atomically;
 
 /// `trainer detector onnx`.
 #[derive(Debug, clap::Args)]

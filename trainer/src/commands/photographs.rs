@@ -7,7 +7,7 @@ use anyhow::Result;
 use glae_face::photo::Photo;
 use rayon::prelude::*;
 
-use crate::data::photos;
+use glae_data::photos;
 
 /// Gives each photograph with its path to `each`, in their order, or the reason why the file cannot be used. One that is cut
 /// off cannot be used unless that is allowed.

@@ -10,8 +10,8 @@ use glae_model::{Estimate, Inference};
 
 use super::cutter::{Cut, Cutter, Doubtful, Main, Source};
 use super::row_file::{RowFile, progress};
-use crate::data::found::{Found, Image, find};
 use crate::evaluation::{estimates, load_estimator};
+use glae_data::found::{Found, Image, find};
 
 /// Rows are written after so many images.
 const BLOCK: usize = 64;

@@ -17,13 +17,13 @@ use super::cutter::Doubtful;
 use super::photographs::each_photograph;
 use super::row_file::{RowFile, progress};
 use super::train::{crops, settings};
-use crate::checkpoint::write_atomically;
 use crate::config::RunConfig;
-use crate::data::found::{self, Found, Image};
-use crate::data::packed::{self, Settings};
-use crate::data::read_truth;
 use crate::detector::exported;
 use crate::detector::labels::COLUMNS;
+use glae_data::files::write_atomically;
+use glae_data::found::{self, Found, Image};
+use glae_data::packed::{self, Settings};
+use glae_data::read_truth;
 
 /// `trainer prepare`.
 #[derive(Debug, Default, clap::Args)]
@@ -217,9 +217,9 @@ fn row(name: &str, face: &Face) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::read_landmarks;
     use crate::detector::exported::seeded;
     use crate::detector::labels::read_faces;
+    use glae_data::read_landmarks;
 
     #[test]
     fn a_face_becomes_one_row_and_is_read_again() {

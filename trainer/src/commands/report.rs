@@ -10,13 +10,14 @@ use glae_report::{Contents, curves, page};
 
 use super::answered::{Kept, Split, answered, sources};
 use super::train::CONFIG;
-use crate::checkpoint::{self, Checkpoint, write_atomically};
+use crate::checkpoint::{self, Checkpoint};
 use crate::config::RunConfig;
 use crate::config::facts::facts;
-use crate::data::read_truth;
 use crate::evaluation::median;
 use crate::training::metrics;
 use crate::training::origin::{self, Origin};
+use glae_data::files::write_atomically;
+use glae_data::read_truth;
 
 /// Name of the drawing of losses, learning rate and errors in a run's folder.
 const CURVES: &str = "curves.svg";

@@ -10,9 +10,10 @@ use glae_report::Spread;
 use serde::{Deserialize, Serialize};
 
 use super::train::{CONFIG, Splits, prepare, stop_on_interrupt, train};
-use crate::checkpoint::{Checkpoint, write_atomically};
+use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::evaluation::Scores;
+use glae_data::files::write_atomically;
 
 /// Name of the summary in the folder of all runs.
 const SUMMARY: &str = "seeds.json";

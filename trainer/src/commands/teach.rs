@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use tract_onnx::prelude::*;
 
-use crate::checkpoint::write_atomically;
+use glae_data::files::write_atomically;
 use glae_data::found::find;
 use glae_data::{Crops, Landmarks, read_landmarks};
 
@@ -135,7 +135,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         })
         .collect();
     bar.finish_and_clear();
-    let mut rows = "file,set,age,confidence\n".to_owned();
+    let mut rows = csv::Writer::from_writer(Vec::new());
+    rows.write_record(["file", "set", "age", "confidence"])?;
     let (mut probabilities, mut ages, mut confidences) = (Vec::new(), Vec::new(), Vec::new());
     for (image, answer) in found.images.iter().zip(&answers) {
         match answer {
@@ -144,7 +145,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 let mean = mean(all);
                 let age: f64 = mean.iter().enumerate().map(|(age, p)| age as f64 * p).sum();
                 let confidence = agreement(all);
-                rows += &format!("{},{},{age:.2},{confidence:.3}\n", quoted(&image.id), quoted(&arguments.set));
+                rows.write_record([&image.id, &arguments.set, &format!("{age:.2}"), &format!("{confidence:.3}")])?;
                 probabilities.extend(mean.iter().map(|p| *p as f32));
                 ages.push(age as f32);
                 confidences.push(confidence as f32);
@@ -160,17 +161,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let out = &arguments.out;
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     write_atomically(&out.join("soft.safetensors"), &state.to_safetensors(Precision::Half))?;
-    write_atomically(&out.join("soft.csv"), rows.as_bytes())?;
+    write_atomically(&out.join("soft.csv"), &rows.into_inner().context("cannot finish the table")?)?;
     let hashes: String =
         networks.iter().map(|own| format!("# {}: SHA-256 {}\n", own.own.file.display(), own.sha256)).collect();
     write_atomically(&out.join("soft.toml"), format!("confidence = \"{CONFIDENCE}\"\n{hashes}{text}").as_bytes())?;
     println!("{count} of {} images have a soft label in {}", answers.len(), out.display());
     Ok(())
-}
-
-/// A cell of a table: names may hold commas and quotes.
-fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
 }
 
 fn mean(all: &[Vec<f64>]) -> Vec<f64> {

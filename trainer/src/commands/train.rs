@@ -15,15 +15,15 @@ use glae_model::manifest::sha256;
 use super::seeds;
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
-use crate::data::packed::{Packed, Settings};
-use crate::data::{
-    Crops, Landmarks, Set, SoftFaces, SoftLabels, TrainingSet, Truth, load, load_wide, moved, read_landmarks,
-    read_truth,
-};
 use crate::device::numbered;
 use crate::evaluation::{Scores, estimates, inference, median};
 use crate::training::origin::Origin;
 use crate::training::{Outcome, Run};
+use glae_data::packed::{Packed, Settings};
+use glae_data::{
+    Crops, Landmarks, Set, SoftFaces, SoftLabels, TrainingSet, Truth, load, load_wide, moved, read_landmarks,
+    read_truth,
+};
 
 /// Name of the resolved configuration in a run's folder.
 pub const CONFIG: &str = "config.toml";
@@ -96,7 +96,7 @@ fn resume(folder: &Path, settings: &[String], devices: &[Device]) -> Result<()> 
     let splits = Splits::read(&config)?;
     splits.origin.keep(folder)?;
     if !settings.is_empty() || checkpoint.is_none() {
-        crate::checkpoint::write_atomically(&folder.join(CONFIG), config.to_toml()?.as_bytes())?;
+        glae_data::files::write_atomically(&folder.join(CONFIG), config.to_toml()?.as_bytes())?;
     }
     train(&config, folder, checkpoint, &splits, devices, &stop_on_interrupt()).map(|_| ())
 }
@@ -185,7 +185,7 @@ pub(super) fn prepare(config: &RunConfig, folder: &Path) -> Result<()> {
         folder.display()
     );
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    crate::checkpoint::write_atomically(&folder.join(CONFIG), config.to_toml()?.as_bytes())
+    glae_data::files::write_atomically(&folder.join(CONFIG), config.to_toml()?.as_bytes())
 }
 
 /// What a run learns from and what it is measured on.

@@ -10,7 +10,7 @@ use glae_face::detector::manifest::Manifest;
 use glae_model::StateDict;
 use glae_model::manifest::sha256;
 
-use crate::checkpoint::write_atomically;
+use glae_data::files::write_atomically;
 
 /// Writes weights and manifest into a folder, which is created.
 ///

@@ -8,7 +8,7 @@ use glae_face::RgbImage;
 use glae_face::detector::decode::Face;
 use rayon::prelude::*;
 
-use crate::data::read_cells;
+use glae_data::read_cells;
 
 /// A photograph and all its faces, the main one first.
 #[derive(Clone, Debug)]

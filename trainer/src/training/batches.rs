@@ -10,9 +10,9 @@ use super::{Run, StageKind};
 use crate::augment::augment;
 use crate::checkpoint::Progress;
 use crate::config::{Sampling, Stage};
-use crate::data::TrainingSet;
 use crate::sampler::{FACES, class_balanced, generator, instance_balanced, root_balanced, weighted};
 use crate::smoothing;
+use glae_data::TrainingSet;
 
 /// The images of one step, or one batch of them.
 pub(super) struct Batch {

@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::write_atomically;
-use crate::data::{Set, TrainingSet};
+use glae_data::files::write_atomically;
+use glae_data::{Set, TrainingSet};
 
 /// Name of the file in a run's folder.
 pub const FILE: &str = "origin.toml";

@@ -10,8 +10,8 @@ use rand_chacha::ChaCha8Rng;
 use super::batches::Batch;
 use super::*;
 use crate::config::{Augment, Data, OptimizerKind, RandAugment};
-use crate::data::packed::{self, Packed, Settings};
-use crate::data::{Crops, Landmarks, faces, load, load_wide, read_truth};
+use glae_data::packed::{self, Packed, Settings};
+use glae_data::{Crops, Landmarks, faces, load, load_wide, read_truth};
 
 fn config(epochs: [usize; 2]) -> RunConfig {
     let stage = |epochs| Stage {

@@ -1,6 +1,7 @@
 //! Numbers, times and places as a reader sees them.
 
 use glae_api::{Column, Truth};
+pub use glae_metrics::words::{p_value, whole};
 
 /// Stands for a number that nobody knows.
 pub const UNKNOWN: &str = "–";
@@ -28,24 +29,6 @@ pub fn cell(column: Column, value: Option<f64>) -> String {
 /// An interval of years.
 pub fn interval([low, high]: [f64; 2]) -> String {
     format!("[{low:.2}, {high:.2}]")
-}
-
-/// A p-value: three decimals, and no pretence below them.
-pub fn p_value(p: f64) -> String {
-    if p < 0.001 { "p < 0.001".into() } else { format!("p = {p:.3}") }
-}
-
-/// A whole number with commas between thousands.
-pub fn whole(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// "1 image", "2 images".

@@ -63,7 +63,7 @@ pub enum Received<P: Port> {
     Answer(Answered<P>, P::Reply),
     /// It is about the worker itself.
     Worker(P::Reply),
-    /// Nothing: nobody waits for it.
+    /// Nothing: its request was cancelled or answered, or its worker has ended.
     Nothing,
 }
 

@@ -53,7 +53,7 @@ impl Stage {
         for (name, path) in named {
             node.arg(name).arg(path);
         }
-        // A leaderboard of somebody's own must not see this.
+        // The environment's database and store are not for it.
         execute(node.env_remove("DATABASE_URL").env_remove("GLAE_DATABASE_URL").env_remove("GLAE_STORE"))
     }
 }

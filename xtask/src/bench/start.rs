@@ -70,7 +70,7 @@ pub(crate) fn start(project: &Project) -> Result<()> {
     fs::write(&document, text).with_context(|| format!("cannot write {}", document.display()))
 }
 
-/// One thing somebody waits for, with its steps.
+/// One command that a newcomer waits for, with its steps.
 struct Part {
     name: &'static str,
     whole: Step,

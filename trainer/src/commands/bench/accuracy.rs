@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use super::browser::Index;
 use super::report::write_tables;
-use crate::checkpoint::write_atomically;
 use crate::commands::cutter::Doubtful;
 use crate::commands::predict;
-use crate::data::{read_groups, read_truth};
+use glae_data::files::write_atomically;
+use glae_data::{read_groups, read_truth};
 
 /// The median age of UTKFace's training split, in years: what is answered where nothing is known of a face.
 const MISSING: f32 = 29.0;

@@ -18,12 +18,12 @@ use serde::{Deserialize, Serialize};
 
 use super::contest::bytes;
 use super::detector::{self, Ours};
-use crate::checkpoint::write_atomically;
 use crate::commands::export::golden;
-use crate::data::photos;
 use crate::detector::exported;
 use crate::evaluation::load_weights;
 use crate::onnx::age::{PAIR, age};
+use glae_data::files::write_atomically;
+use glae_data::photos;
 
 /// The paper's network with weights from a seed. They know nothing of ages, and take as long as any.
 const DRAWN: &str = "resnet18-224-drawn";

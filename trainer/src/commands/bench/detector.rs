@@ -17,9 +17,9 @@ use rand_chacha::ChaCha8Rng;
 use super::contest::{Contender, THREADS, bytes, same, take_turns, threads_named, timed};
 use super::peer::Peer;
 use super::report::Measurement;
-use crate::checkpoint::write_atomically;
 use crate::detector::drawn::Drawing;
 use crate::detector::onnx::{Layout, yunet};
+use glae_data::files::write_atomically;
 
 /// `trainer bench detector`.
 #[derive(Debug, clap::Args)]

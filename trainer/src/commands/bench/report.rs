@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::write_atomically;
+use glae_data::files::write_atomically;
 
 /// `trainer bench report`.
 #[derive(Debug, clap::Args)]

@@ -14,11 +14,11 @@ use rand_chacha::ChaCha8Rng;
 use super::contest::{Contender, THREADS, bytes, same, take_turns, threads_named, timed};
 use super::peer::Peer;
 use super::report::Measurement;
-use crate::checkpoint::write_atomically;
 use crate::layers::Quick;
 use crate::onnx::age::{PAIR, age};
 use crate::optimizer::Sgd;
 use crate::schedule::Rates;
+use glae_data::files::write_atomically;
 
 const RATES: Rates = Rates { learning_rate: 0.01, momentum: 0.9 };
 const DECAY: f64 = 5e-4;

@@ -9,12 +9,12 @@ use glae_report::words::whole;
 use glae_report::{Answer, Answers, Document};
 
 use super::sources::Planned;
-use crate::checkpoint::write_atomically;
 use crate::commands::answered::Split;
 use crate::commands::train::CONFIG;
 use crate::config::RunConfig;
 use crate::config::facts::differences;
 use crate::training::origin::Origin;
+use glae_data::files::write_atomically;
 
 /// Adds what differs from the paper, and the runs that have answered.
 ///

@@ -119,7 +119,7 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::write_atomically;
+    use glae_data::files::write_atomically;
 
     fn config(data: &Path) -> RunConfig {
         let mut config: RunConfig = toml::from_str(include_str!("../../../configs/ladder/base.toml")).unwrap();

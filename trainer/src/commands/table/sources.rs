@@ -12,8 +12,8 @@ use crate::checkpoint::Checkpoint;
 use crate::commands::answered::{Kept, Split, answered};
 use crate::commands::train::{Splits, prepare, stop_on_interrupt, train};
 use crate::config::RunConfig;
-use crate::data::split::ACCOUNT;
 use burn::tensor::Device;
+use glae_data::split::ACCOUNT;
 
 /// Arguments of `trainer table` and `trainer figure`.
 #[derive(Clone, Debug, clap::Args)]

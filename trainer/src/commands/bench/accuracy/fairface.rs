@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::figure::{Figure, head, mean, row, verdict};
 use super::{MISSING, Method};
-use crate::data::{Judged, Labelled};
 use crate::detector::labels::Kept;
+use glae_data::{Judged, Labelled};
 
 pub(super) const NAME: &str = "fairface";
 
-/// How far everybody is from the age groups.
+/// Distance of every method's answers from the age groups.
 #[derive(Debug, Serialize)]
 pub(super) struct FairFace {
     /// All photographs, and those that no detector of ours was trained on.
@@ -150,7 +150,7 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Group;
+    use glae_data::Group;
 
     #[test]
     fn every_photograph_counts_and_the_detectors_test_set_stands_apart() {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::figure::{BOOTSTRAP, Figure, head, row, verdict};
 use super::{MISSING, Method};
-use crate::data::{Group, Truth};
+use glae_data::{Group, Truth};
 
 pub(super) const NAME: &str = "utkface";
 
@@ -23,7 +23,7 @@ const ETHNICITIES: [&str; 5] = ["White", "Black", "Asian", "Indian", "others"];
 /// FairFace's.
 const AGES: [&str; 9] = ["0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "70+"];
 
-/// How far everybody is off.
+/// Errors of every method.
 #[derive(Debug, Serialize)]
 pub(super) struct UtkFace {
     chips: usize,
