@@ -8,7 +8,7 @@ use crate::config::NetworkConfig;
 use crate::fold::FoldedNet;
 use crate::golden::{self, GoldenError, GoldenOutcome};
 use crate::layers::DeviceError;
-use crate::manifest::{Input, Manifest};
+use crate::manifest::{Input, Manifest, verify};
 use crate::routing::{Answer, Pair, Route, Rules, Temperatures};
 use crate::weights::{StateDict, WeightsError};
 
@@ -227,7 +227,7 @@ impl Estimator {
     /// # Errors
     /// Wrong checksum, damaged file, another architecture.
     pub fn load(manifest: Manifest, weights: &[u8], device: &Device) -> Result<Self, WeightsError> {
-        manifest.verify(weights)?;
+        verify(weights, &manifest.sha256)?;
         Self::new(manifest, &StateDict::from_safetensors(weights)?, device)
     }
 

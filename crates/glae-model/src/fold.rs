@@ -286,15 +286,6 @@ impl StateDict {
         }
         Ok(scale)
     }
-
-    /// The values of the array of this name.
-    fn shaped(&self, name: &str, expected: &[usize]) -> Result<&[f32], WeightsError> {
-        let array = self.get(name)?;
-        if array.shape == expected {
-            return Ok(&array.values);
-        }
-        Err(WeightsError::Shape { name: name.to_owned(), found: array.shape.clone(), expected: expected.to_vec() })
-    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::optimizer::Sgd;
 use crate::schedule::Rates;
 use glae_data::files::write_atomically;
 
-const RATES: Rates = Rates { learning_rate: 0.01, momentum: 0.9 };
+const RATES: Rates = Rates { step: 0, learning_rate: 0.01, momentum: 0.9 };
 const DECAY: f64 = 5e-4;
 const CLIP: f64 = 5.0;
 
