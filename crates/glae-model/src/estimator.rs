@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::AGES;
 use crate::config::NetworkConfig;
+use crate::engine::DeviceError;
 use crate::fold::FoldedNet;
 use crate::golden::{self, GoldenError, GoldenOutcome};
-use crate::layers::DeviceError;
 use crate::manifest::{Input, Manifest, verify};
 use crate::routing::{Answer, Pair, Route, Rules, Temperatures};
 use crate::weights::{StateDict, WeightsError};

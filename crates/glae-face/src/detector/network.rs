@@ -9,7 +9,8 @@ use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 use glae_model::layers::{Burn, Layers, Pool, doubled};
 
-pub(super) use folded::Folded;
+pub use folded::Folded;
+pub(super) use folded::answers;
 
 /// Pixels between neighbouring priors, level by level.
 pub const STRIDES: [usize; 3] = [8, 16, 32];
