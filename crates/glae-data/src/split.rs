@@ -16,7 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::check::{Examined, Kind};
+use super::check::{Examined, FindingKind};
 use super::protocols::{Part, Protocol, Record};
 use crate::files::write_atomically;
 
@@ -175,7 +175,7 @@ fn ten_of_each(examined: &mut Examined, test: &[usize], mut generator: ChaCha8Rn
         images.sort_by(|a, b| examined.records[*a].file.cmp(&examined.records[*b].file));
         shuffle(&mut images, &mut generator);
         if images.len() < wanted {
-            examined.findings.add(Kind::Rare, || format!("{age} years: {} of {wanted}", images.len()));
+            examined.findings.add(FindingKind::Rare, || format!("{age} years: {} of {wanted}", images.len()));
         }
         images.truncate(wanted);
         chosen.extend(images);
@@ -380,7 +380,7 @@ mod tests {
         let balanced = split(&mut set, Plan { val_share: 0.0, ..plan(Protocol::MiviaLt) });
         assert_eq!(sizes_of(&balanced), [458_752, 0, 810]);
         assert_eq!(balanced.part(Part::Train), splits.part(Part::Train));
-        assert_eq!(set.findings.count(Kind::Rare), 0);
+        assert_eq!(set.findings.count_of(FindingKind::Rare), 0);
     }
 
     #[test]
@@ -395,7 +395,7 @@ mod tests {
         let of_age = |age: f32| balanced.part(Part::Test).iter().filter(|i| set.records[**i].age == age).count();
         assert_eq!((of_age(20.0), of_age(21.0)), (10, 10));
         let rare = whole.part(Part::Test).iter().filter(|index| set.records[**index].age == 80.0).count();
-        assert_eq!((of_age(80.0), set.findings.count(Kind::Rare)), (rare, 1));
+        assert_eq!((of_age(80.0), set.findings.count_of(FindingKind::Rare)), (rare, 1));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use burn::tensor::Device;
 use clap::ValueEnum;
 use glae_metrics::{Predictions, Truth, Unpredicted};
@@ -18,7 +18,7 @@ use crate::checkpoint::{self, Checkpoint};
 use crate::config::RunConfig;
 use crate::evaluation::{estimates, inference};
 use glae_data::files::write_atomically;
-use glae_data::{Set, load, read_truth};
+use glae_data::{Set, load, read_table, read_truth};
 
 /// Folder of the predictions in a run's folder.
 const FOLDER: &str = "predictions";
@@ -95,8 +95,8 @@ pub(super) fn answered(
     device: &Device,
 ) -> Result<Answers> {
     let path = split.truth(config)?;
-    let truth = read(path, Truth::parse)?;
-    let counts = read(&config.data.train, Truth::parse)?.counts();
+    let truth = read_table(path, Truth::parse)?;
+    let counts = read_table(&config.data.train, Truth::parse)?.counts();
     let sources = sources(run, config, path)?;
     let folder = run.join(FOLDER);
     let stamp = folder.join(format!("{}.json", split.file()));
@@ -117,7 +117,7 @@ pub(super) fn answered(
         write_atomically(&stamp, &serde_json::to_vec_pretty(&sources)?)?;
     }
     let parse = |bytes: &[u8]| Predictions::parse_for(bytes, &truth, Unpredicted::Counted);
-    let [a, b, c, d] = Answer::ALL.map(|answer| read(&file(answer), parse));
+    let [a, b, c, d] = Answer::ALL.map(|answer| read_table(&file(answer), parse));
     let predictions = [a?, b?, c?, d?];
     Ok(Answers::new(truth, counts, predictions))
 }
@@ -133,11 +133,6 @@ pub(super) fn sources(run: &Path, config: &RunConfig, truth: &Path) -> Result<BT
         sources.insert(name.to_owned(), sha256(&bytes));
     }
     Ok(sources)
-}
-
-fn read<T>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, glae_metrics::Problems>) -> Result<T> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    parse(&bytes).map_err(|problems| anyhow!("{}: {problems}", path.display()))
 }
 
 /// An estimate by the weights' own rule, as it would have been by another one.

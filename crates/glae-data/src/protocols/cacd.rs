@@ -23,8 +23,8 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::mat::{self, Value};
 use super::rows::Rows;
-use super::{Collection, Part, Published, Record, find, find_folder, images_below};
-use crate::check::{Findings, Kind};
+use super::{Collection, Part, Published, Record, compare_with_name, find, find_folder, images_below, read_age};
+use crate::check::{FindingKind, Findings};
 
 const LABELS: &str = "celebrity2000_meta.mat";
 const LISTS: [(Part, &str); 3] =
@@ -55,7 +55,7 @@ pub(super) fn read(dir: &Path) -> Result<Collection> {
     let on_disk = images_below(&images, &images)?;
     for record in &records {
         let by_name = record.file.split_once('_').and_then(|(age, _)| age.parse::<u8>().ok()).map(f32::from);
-        findings.compare_with_name(&record.file, record.age, by_name);
+        compare_with_name(&mut findings, &record.file, record.age, by_name);
     }
     Ok(Collection { images, records, on_disk, findings })
 }
@@ -91,12 +91,12 @@ fn from_table(bytes: &[u8], findings: &mut Findings) -> Result<Vec<Record>> {
     for (index, name) in names.iter().enumerate() {
         let place = || format!("image {} of celebrityImageData", index + 1);
         let Value::Text(file) = name else {
-            findings.add(Kind::Row, || format!("{}: its name is no text", place()));
+            findings.add(FindingKind::Row, || format!("{}: its name is no text", place()));
             continue;
         };
-        let Some(age) = findings.age(&ages[index].to_string(), place) else { continue };
+        let Some(age) = read_age(findings, &ages[index].to_string(), place) else { continue };
         let Some(part) = part(ranks[index]) else {
-            findings.add(Kind::Row, || format!("{}: {} is no rank", place(), ranks[index]));
+            findings.add(FindingKind::Row, || format!("{}: {} is no rank", place(), ranks[index]));
             continue;
         };
         let identity = Some(identities[index].to_string());
@@ -111,7 +111,7 @@ fn from_lists(dir: &Path, findings: &mut Findings) -> Result<Vec<Record>> {
         let path = find(dir, &[name]).with_context(|| format!("{} lacks the list `{name}`", dir.display()))?;
         let list = Rows::plain(&path, 1)?;
         for row in &list.rows {
-            let Some(age) = findings.age(row.cell(1), || list.place(row)) else { continue };
+            let Some(age) = read_age(findings, row.cell(1), || list.place(row)) else { continue };
             let file = row.cell(0).to_owned();
             let identity = celebrity(&file).map(str::to_owned);
             records.push(Record { file, age, identity, part: Some(part), ..Record::default() });
@@ -200,7 +200,10 @@ mod tests {
                 ("Di_Delta", Part::Test)
             ]
         );
-        assert_eq!((collection.findings.count(Kind::Row), collection.findings.count(Kind::Name)), (1, 1));
+        assert_eq!(
+            (collection.findings.count_of(FindingKind::Row), collection.findings.count_of(FindingKind::Name)),
+            (1, 1)
+        );
     }
 
     #[test]

@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 
 use super::rows::Rows;
-use super::{Collection, Part, Published, Record, find, find_folder, images_below, name_of};
-use crate::check::Kind;
+use super::{Collection, Part, Published, Record, find, find_folder, images_below, name_of, read_age, read_sigma};
+use crate::check::FindingKind;
 
 /// Names of label files and of folders of each part, the distributed one first.
 const NAMES: [(Part, &[&str], &[&str]); 3] = [
@@ -97,12 +97,12 @@ fn read_part(
     for row in &table.rows {
         let place = || table.place(row);
         let name = row.cell(0);
-        let Some(age) = findings.age(row.cell(age), place) else { continue };
+        let Some(age) = read_age(findings, row.cell(age), place) else { continue };
         // The contest's error, `[GLAE] eq. (14)`, needs the deviation of every image.
         if row.cell(sigma).is_empty() {
-            findings.add(Kind::Sigma, || format!("{}: no standard deviation", place()));
+            findings.add(FindingKind::Sigma, || format!("{}: no standard deviation", place()));
         }
-        let sigma = findings.sigma(row.cell(sigma), place);
+        let sigma = read_sigma(findings, row.cell(sigma), place);
         let file = by_name.get(file_name(name)).map_or_else(|| format!("{folder}/{name}"), |file| (*file).clone());
         records.push(Record { file, age, sigma, part: Some(part), ..Record::default() });
     }
@@ -153,7 +153,7 @@ mod tests {
             files,
             ["images/train/1.jpg", "train/9.jpg", "images/valid/2.jpg", "images/test_1/3.jpg", "images/test_2/4.jpg"]
         );
-        assert_eq!(collection.findings.count(Kind::Sigma), 2, "{}", collection.findings);
+        assert_eq!(collection.findings.count_of(FindingKind::Sigma), 2, "{}", collection.findings);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::{Collection, Part, Record, find_folder, images_below, is_image, name_of};
-use crate::check::{Findings, Kind};
+use crate::check::{FindingKind, Findings};
 
 /// Classes the network can tell apart, and a split file of a run may name: numbers 0 to 100.
 const CLASSES: usize = 101;
@@ -43,7 +43,7 @@ pub(super) fn read(dir: &Path) -> Result<Collection> {
     );
     let mut findings = Findings::default();
     if numbers.len() > CLASSES {
-        findings.add(Kind::Classes, || format!("{} classes; the network tells {CLASSES} apart", numbers.len()));
+        findings.add(FindingKind::Classes, || format!("{} classes; the network tells {CLASSES} apart", numbers.len()));
     }
     let mut collection = Collection { images: images.clone(), findings, ..Collection::default() };
     for (part, folder) in parts {
@@ -76,10 +76,12 @@ fn read_part(
                 part,
                 ..Record::default()
             })),
-            None => collection.findings.add(Kind::Classes, || format!("{} is no class of train", class.display())),
+            None => {
+                collection.findings.add(FindingKind::Classes, || format!("{} is no class of train", class.display()))
+            }
         }
         if images.is_empty() {
-            collection.findings.add(Kind::Classes, || format!("{} has no images", class.display()));
+            collection.findings.add(FindingKind::Classes, || format!("{} has no images", class.display()));
         }
         collection.on_disk.extend(images);
     }

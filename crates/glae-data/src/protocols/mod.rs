@@ -23,7 +23,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::check::{Findings, Kind};
+use super::check::{FindingKind, Findings};
 
 pub(super) use mivia::{LT as MIVIA_LT, PAPER as MIVIA_PAPER};
 pub(super) use morph2::PARTIAL as MORPH2_PARTIAL;
@@ -199,41 +199,39 @@ impl fmt::Display for Protocol {
     }
 }
 
-impl Findings {
-    /// An age in years from a cell; what is none is noted. `place` says where it stands.
-    pub(super) fn age(&mut self, text: &str, place: impl Fn() -> String) -> Option<f32> {
-        match text.trim().parse::<f32>().ok().filter(|age| age.is_finite()) {
-            None => {
-                let comma = text.contains(',') && text.replacen(',', ".", 1).trim().parse::<f32>().is_ok();
-                let remedy = if comma { ": write the decimal comma as a point" } else { "" };
-                self.add(Kind::Row, || format!("{}: the age {text:?} is not a number{remedy}", place()));
-                None
-            }
-            Some(age) if !(0.0..=120.0).contains(&age) => {
-                self.add(Kind::Age, || format!("{}: {age} years", place()));
-                None
-            }
-            Some(age) => Some(age),
+/// An age in years from a cell; what is none is noted. `place` says where it stands.
+fn read_age(findings: &mut Findings, text: &str, place: impl Fn() -> String) -> Option<f32> {
+    match text.trim().parse::<f32>().ok().filter(|age| age.is_finite()) {
+        None => {
+            let comma = text.contains(',') && text.replacen(',', ".", 1).trim().parse::<f32>().is_ok();
+            let remedy = if comma { ": write the decimal comma as a point" } else { "" };
+            findings.add(FindingKind::Row, || format!("{}: the age {text:?} is not a number{remedy}", place()));
+            None
         }
+        Some(age) if !(0.0..=120.0).contains(&age) => {
+            findings.add(FindingKind::Age, || format!("{}: {age} years", place()));
+            None
+        }
+        Some(age) => Some(age),
     }
+}
 
-    /// A standard deviation in years from a cell that may be empty.
-    pub(super) fn sigma(&mut self, text: &str, place: impl Fn() -> String) -> Option<f32> {
-        if text.trim().is_empty() {
-            return None;
-        }
-        let sigma = text.trim().parse::<f32>().ok().filter(|sigma| sigma.is_finite() && *sigma >= 0.0);
-        if sigma.is_none() {
-            self.add(Kind::Sigma, || format!("{}: the deviation {text:?} is not a number from 0 up", place()));
-        }
-        sigma
+/// A standard deviation in years from a cell that may be empty.
+fn read_sigma(findings: &mut Findings, text: &str, place: impl Fn() -> String) -> Option<f32> {
+    if text.trim().is_empty() {
+        return None;
     }
+    let sigma = text.trim().parse::<f32>().ok().filter(|sigma| sigma.is_finite() && *sigma >= 0.0);
+    if sigma.is_none() {
+        findings.add(FindingKind::Sigma, || format!("{}: the deviation {text:?} is not a number from 0 up", place()));
+    }
+    sigma
+}
 
-    /// Notes a label that says another age than the file's name.
-    pub(super) fn compare_with_name(&mut self, file: &str, age: f32, by_name: Option<f32>) {
-        if let Some(by_name) = by_name.filter(|by_name| *by_name != age) {
-            self.add(Kind::Name, || format!("{file}: its label says {age}, its name {by_name}"));
-        }
+/// Notes a label that says another age than the file's name.
+fn compare_with_name(findings: &mut Findings, file: &str, age: f32, by_name: Option<f32>) {
+    if let Some(by_name) = by_name.filter(|by_name| *by_name != age) {
+        findings.add(FindingKind::Name, || format!("{file}: its label says {age}, its name {by_name}"));
     }
 }
 
