@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::images::Crops;
+use super::photos::Unusable;
 use super::tables::Truth;
 use crate::files::write_atomically_with;
 
@@ -107,7 +108,7 @@ pub struct Packed {
     file: File,
     index: Index,
     /// The place of each image's crop in the file, or why it has none, by name.
-    places: HashMap<String, Result<usize, String>>,
+    places: HashMap<String, Result<usize, Unusable>>,
 }
 
 /// What was written.
@@ -149,7 +150,7 @@ pub fn write(
                         usable += 1;
                         Picture::Sha256(sha256)
                     }
-                    Err(reason) => Picture::Unusable(reason),
+                    Err(reason) => Picture::Unusable(reason.to_string()),
                 };
                 entries.push(Entry { id: (*id).clone(), bytes, picture });
                 done();
@@ -172,7 +173,7 @@ struct Made {
     bytes: Option<u64>,
     /// Of its content; empty where it could not be read.
     sha256: String,
-    picture: Result<(RgbImage, String), String>,
+    picture: Result<(RgbImage, String), Unusable>,
 }
 
 impl Made {
@@ -185,7 +186,7 @@ impl Made {
                 });
                 Self { bytes: Some(bytes.len() as u64), sha256: sha256(&bytes), picture }
             }
-            Err(error) => Self { bytes: None, sha256: String::new(), picture: Err(error.to_string()) },
+            Err(error) => Self { bytes: None, sha256: String::new(), picture: Err(error.into()) },
         }
     }
 }
@@ -224,7 +225,7 @@ impl Packed {
                     checksums.push((id, sha256));
                     Ok(checksums.len() - 1)
                 }
-                Picture::Unusable(reason) => Err(reason.clone()),
+                Picture::Unusable(reason) => Err(Unusable::Noted(reason.clone())),
             };
             places.insert(id.clone(), place);
         }
@@ -281,7 +282,7 @@ impl Packed {
     ///
     /// # Errors
     /// An image is not in the file.
-    pub fn places(&self, truth: &[Truth]) -> Result<Vec<Result<usize, String>>> {
+    pub fn places(&self, truth: &[Truth]) -> Result<Vec<Result<usize, Unusable>>> {
         let place = |row: &Truth| {
             let place = self.places.get(&row.id).cloned();
             place.with_context(|| format!("{} lacks {}, which the run names: {REMEDY}", self.path.display(), row.id))

@@ -108,7 +108,7 @@ fn find(detector: &Path, images: &Path, out: &Path, arguments: &Arguments, devic
     each_photograph(&paths, false, |_, photo| {
         let id = next.next().context("there are as many answers as images")?;
         let found = match photo {
-            Err(reason) => Err(reason),
+            Err(reason) => Err(reason.to_string()),
             Ok(photo) => {
                 let found = read_sync(finder.search(&photo.pixels, &Alone))?;
                 match found.main.map(|main| found.faces[main]) {

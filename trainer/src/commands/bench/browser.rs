@@ -160,7 +160,7 @@ fn write_drawn(folder: &Path, crop: Crop, device: &Device) -> Result<()> {
 
 /// The main face that is found in the photograph.
 fn face(finder: &Finder, photograph: &Path) -> Result<Face> {
-    let photo = photos::read(photograph, false).map_err(anyhow::Error::msg)?.pixels;
+    let photo = photos::read(photograph, false)?.pixels;
     let faces = read_sync(finder.faces(&photo))?;
     let main = main_face(&faces, [photo.width(), photo.height()]);
     let main = main.with_context(|| format!("the detector finds no face in {}", photograph.display()))?;
