@@ -1,7 +1,9 @@
 //! Engines compute folded networks: CPU layers, WebGPU programs, or tensors of a Burn backend. Which of them serves a device
 //! is decided here, for the age network and the detector alike.
 
+use std::convert::Infallible;
 use std::fmt::Debug;
+use std::marker::PhantomData;
 
 use burn::tensor::Device;
 
@@ -94,6 +96,8 @@ pub enum Placed<N: Foldable> {
     /// WebGPU programs.
     #[cfg(all(feature = "gpu", target_family = "wasm"))]
     Graphics(gpu::Graphics, Box<N::On<gpu::Graphics>>),
+    /// Nothing is this: programs without an engine know the type all the same.
+    Nowhere(Infallible, PhantomData<N>),
 }
 
 impl<N: Foldable> Placed<N> {
@@ -120,7 +124,10 @@ impl<N: Foldable> Placed<N> {
             Ok(Self::Tensors(engine, Box::new(net)))
         }
         #[cfg(not(feature = "tensors"))]
-        Err(WeightsError::NoEngine(format!("{device:?}")))
+        {
+            let _ = weights;
+            Err(WeightsError::NoEngine(format!("{device:?}")))
+        }
     }
 
     /// The maps of the answer, `[batch, height, width, channels]` each, to planes of this shape.
@@ -135,6 +142,7 @@ impl<N: Foldable> Placed<N> {
             Self::Processor(engine, net) => computed::<N, _>(engine, net, planes, shape).await,
             #[cfg(all(feature = "gpu", target_family = "wasm"))]
             Self::Graphics(engine, net) => computed::<N, _>(engine, net, planes, shape).await,
+            Self::Nowhere(never, _) => match *never {},
         }
     }
 }

@@ -257,7 +257,8 @@ impl StateDict {
     }
 }
 
-#[cfg(all(test, feature = "tensors"))]
+#[cfg(test)]
+#[cfg(feature = "tensors")]
 mod tests {
     use super::*;
     use crate::AgeNet;

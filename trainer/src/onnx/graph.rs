@@ -194,7 +194,8 @@ impl Graph {
 
     fn constant(&self, what: &str, shape: &[usize], numbers: Numbers) -> Value {
         let constants = &mut self.parts.borrow_mut().constants;
-        let value = Value { name: format!("{what}_{}", constants.len()), shape: shape.to_vec() };
+        // Results of operations have an underscore, and never the same name.
+        let value = Value { name: format!("{what}.{}", constants.len()), shape: shape.to_vec() };
         constants.push((value.clone(), numbers));
         value
     }

@@ -53,7 +53,8 @@ fn run(graph: &Graph, inputs: &[Vec<f32>]) -> HashMap<String, Array> {
         let inputs: Vec<&Array> = node.inputs.iter().filter_map(|name| known.get(name)).collect();
         let result = compute(node, &inputs);
         assert_eq!(result.shape, node.output.shape, "the graph tells another shape for {}", node.output.name);
-        known.insert(node.output.name.clone(), result);
+        let twin = known.insert(node.output.name.clone(), result);
+        assert!(twin.is_none(), "two tensors are called {}", node.output.name);
     }
     known
 }
