@@ -6,8 +6,8 @@ use glae_metrics::{Heading, Problems};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::protocols::{Collection, Part, Protocol, Record};
-use super::split::Splits;
+use super::protocols::{Collection, Protocol, Record, Split};
+use super::split::Division;
 
 /// Largest share of labelled images that may be unusable; the same as `data.max_bad_share` of a run.
 const TOLERATED: f64 = 0.01;
@@ -193,15 +193,15 @@ impl Examined {
 
     /// Notes what lies on both sides of a division, and returns the reasons for which the set cannot be used: none if it
     /// can.
-    pub fn judge(&mut self, protocol: Protocol, splits: &Splits) -> Vec<String> {
-        let mut part_of: Vec<Option<Part>> = vec![None; self.records.len()];
-        for part in Part::ALL {
+    pub fn judge(&mut self, protocol: Protocol, splits: &Division) -> Vec<String> {
+        let mut part_of: Vec<Option<Split>> = vec![None; self.records.len()];
+        for part in Split::ALL {
             for index in splits.part(part) {
                 part_of[*index] = Some(part);
             }
         }
         for group in self.twins() {
-            let parts: BTreeSet<Part> = group.iter().filter_map(|index| part_of[*index]).collect();
+            let parts: BTreeSet<Split> = group.iter().filter_map(|index| part_of[*index]).collect();
             if parts.len() > 1 {
                 let members = group
                     .iter()
@@ -210,20 +210,20 @@ impl Examined {
                 self.findings.add(FindingKind::TwinsApart, || sentence);
             }
         }
-        let mut people: BTreeMap<&str, BTreeSet<Part>> = BTreeMap::new();
+        let mut people: BTreeMap<&str, BTreeSet<Split>> = BTreeMap::new();
         for (record, part) in self.records.iter().zip(&part_of) {
             if let (Some(identity), Some(part)) = (&record.identity, part) {
                 people.entry(identity).or_default().insert(*part);
             }
         }
         for (identity, parts) in people.into_iter().filter(|(_, parts)| parts.len() > 1) {
-            let parts: Vec<_> = parts.into_iter().map(Part::name).collect();
+            let parts: Vec<_> = parts.into_iter().map(Split::name).collect();
             self.findings.add(FindingKind::PersonApart, || format!("{identity}: {}", parts.join(", ")));
         }
         self.reasons(protocol, splits)
     }
 
-    fn reasons(&self, protocol: Protocol, splits: &Splits) -> Vec<String> {
+    fn reasons(&self, protocol: Protocol, splits: &Division) -> Vec<String> {
         let count = |kind| count(&self.findings, kind);
         let mut reasons = Vec::new();
         let bad = [FindingKind::Row, FindingKind::Age, FindingKind::Missing, FindingKind::Unreadable]
@@ -239,7 +239,7 @@ impl Examined {
                 100.0 * TOLERATED
             ));
         }
-        for part in [Part::Train, Part::Test] {
+        for part in [Split::Train, Split::Test] {
             if splits.part(part).is_empty() {
                 reasons.push(format!("no image is in {part}"));
             }
@@ -270,7 +270,7 @@ fn compare_with_published(protocol: Protocol, records: &[Record], findings: &mut
     differ("images", published.images, records.len());
     let people: BTreeSet<&str> = records.iter().filter_map(|record| record.identity.as_deref()).collect();
     differ("people", published.identities, people.len());
-    for (part, expected) in Part::ALL.into_iter().zip(published.parts.into_iter().flatten()) {
+    for (part, expected) in Split::ALL.into_iter().zip(published.parts.into_iter().flatten()) {
         let found = records.iter().filter(|record| record.part == Some(part)).count();
         differ(part.name(), Some(expected), found);
     }
@@ -316,7 +316,7 @@ fn content_keys(
 mod tests {
     use super::*;
     use crate::protocols::trees;
-    use crate::split::{Plan, split};
+    use crate::split::{SplitPlan, split};
 
     /// Everything that is found in a table and the reasons against its use.
     fn check(text: &str, images: &[(&str, &str)]) -> (Examined, Vec<String>) {
@@ -326,7 +326,7 @@ mod tests {
             trees::write(root.path(), file, content);
         }
         let mut examined = Examined::new(Protocol::Csv, Protocol::Csv.read(root.path()).unwrap());
-        let splits = split(&mut examined, Plan { protocol: Protocol::Csv, seed: 1, val_share: 0.0 });
+        let splits = split(&mut examined, SplitPlan { protocol: Protocol::Csv, seed: 1, val_share: 0.0 });
         let reasons = examined.judge(Protocol::Csv, &splits);
         (examined, reasons)
     }

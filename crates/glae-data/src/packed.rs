@@ -33,7 +33,7 @@ const REMEDY: &str = "make it anew with trainer prepare --run RUN.toml";
 
 /// What all crops of a file have in common.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
+pub struct PackSettings {
     /// Which part of the photograph, with its template.
     pub crop: Crop,
     /// Side of a crop in pixels.
@@ -46,7 +46,7 @@ pub struct Settings {
     pub detector: Option<String>,
 }
 
-impl Settings {
+impl PackSettings {
     /// Side of a stored picture in pixels.
     fn side(&self) -> u32 {
         self.size as u32 + 2 * self.margin
@@ -77,8 +77,8 @@ impl Settings {
 
 /// What the file says about itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Index {
-    settings: Settings,
+struct PackIndex {
+    settings: PackSettings,
     /// SHA-256 over name and SHA-256 of every image file.
     source: String,
     images: Vec<Entry>,
@@ -106,7 +106,7 @@ enum Picture {
 pub struct Packed {
     path: PathBuf,
     file: File,
-    index: Index,
+    index: PackIndex,
     /// The place of each image's crop in the file, or why it has none, by name.
     places: HashMap<String, Result<usize, Unusable>>,
 }
@@ -130,7 +130,7 @@ pub fn write(
     images: &Path,
     ids: &BTreeSet<String>,
     crops: &Crops,
-    settings: Settings,
+    settings: PackSettings,
     mut done: impl FnMut(),
 ) -> Result<Written> {
     let ids: Vec<&String> = ids.iter().collect();
@@ -157,7 +157,7 @@ pub fn write(
             }
         }
         let unusable = entries.len() - usable;
-        let index = Index { settings, source: sha256(source.as_bytes()), images: entries };
+        let index = PackIndex { settings, source: sha256(source.as_bytes()), images: entries };
         let json = serde_json::to_vec(&index)?;
         file.write_all(&json)?;
         file.write_all(&(json.len() as u64).to_le_bytes())?;
@@ -214,7 +214,7 @@ impl Packed {
         ensure!(json_length <= length - least, "{shown} is damaged (length of its index): {REMEDY}");
         let json = read(length - TRAILER as u64 - json_length, json_length as usize)?;
         ensure!(rest.starts_with(&Sha256::digest(&json)), "{shown} is damaged (its index): {REMEDY}");
-        let index: Index = serde_json::from_slice(&json)
+        let index: PackIndex = serde_json::from_slice(&json)
             .with_context(|| format!("{shown} was written by another version of the trainer: {REMEDY}"))?;
 
         let mut places = HashMap::with_capacity(index.images.len());
@@ -247,7 +247,7 @@ impl Packed {
     ///
     /// # Errors
     /// Everything that differs, and what to do.
-    pub fn check(&self, wanted: &Settings, images: &Path) -> Result<()> {
+    pub fn check(&self, wanted: &PackSettings, images: &Path) -> Result<()> {
         let shown = self.path.display();
         let differences = self.index.settings.differences(wanted);
         ensure!(
@@ -269,7 +269,7 @@ impl Packed {
     }
 
     /// What all crops have in common.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &PackSettings {
         &self.index.settings
     }
 
@@ -303,7 +303,7 @@ impl Packed {
 }
 
 /// Reads the picture at a place.
-fn read_picture(file: &File, settings: &Settings, place: usize) -> std::io::Result<Vec<u8>> {
+fn read_picture(file: &File, settings: &PackSettings, place: usize) -> std::io::Result<Vec<u8>> {
     let length = settings.bytes_per_picture();
     read_at(file, (MAGIC.len() + place * length) as u64, length)
 }

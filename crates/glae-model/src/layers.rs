@@ -8,7 +8,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::ops::PadMode;
 
 /// Computes the layers of a network. Training has quicker ways for some devices.
-pub trait Layers {
+pub trait TrainingLayers {
     /// `conv.forward(x)`.
     fn convolve(&self, conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
         conv.forward(x)
@@ -175,7 +175,7 @@ impl Pool {
 #[derive(Clone, Copy, Debug)]
 pub struct Burn;
 
-impl Layers for Burn {}
+impl TrainingLayers for Burn {}
 
 /// A kernel `[out, channels, side, side]` as `[side, side, channels, out]`, for maps whose channels come last.
 #[cfg(any(feature = "cpu", all(feature = "gpu", target_family = "wasm")))]

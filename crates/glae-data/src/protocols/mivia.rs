@@ -16,7 +16,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::rows::Rows;
+use super::rows::LabelFile;
 use super::{Collection, Published, Record, find, find_folder, images_below, read_age};
 use crate::check::{FindingKind, Findings};
 
@@ -41,7 +41,7 @@ pub(super) fn read(dir: &Path) -> Result<Collection> {
     })?;
     let images = find_folder(dir, &["training_caip_contest", "images"])
         .with_context(|| format!("{} has no folder `training_caip_contest/` with the images", dir.display()))?;
-    let table = Rows::plain(&labels, 1)?;
+    let table = LabelFile::plain(&labels, 1)?;
     let mut findings = Findings::default();
     let mut records = Vec::new();
     for row in &table.rows {

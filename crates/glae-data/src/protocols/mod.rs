@@ -56,7 +56,7 @@ pub enum Protocol {
 /// A part of a divided set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Part {
+pub enum Split {
     /// Learned from.
     Train,
     /// Choices are made on it.
@@ -65,7 +65,7 @@ pub enum Part {
     Test,
 }
 
-impl Part {
+impl Split {
     /// All three.
     pub const ALL: [Self; 3] = [Self::Train, Self::Val, Self::Test];
 
@@ -89,7 +89,7 @@ impl Part {
     }
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for Split {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -109,7 +109,7 @@ pub struct Record {
     /// The folder of the class, for class folders.
     pub class: Option<String>,
     /// The part it belongs to, where the set itself says so.
-    pub part: Option<Part>,
+    pub part: Option<Split>,
     /// Labelled, but no part of the protocol: Morph II's other groups of people.
     pub outside: bool,
 }
@@ -136,7 +136,7 @@ pub struct Published {
     pub identities: Option<usize>,
     /// Youngest and oldest age in years.
     pub ages: Option<RangeInclusive<f32>>,
-    /// Images of each part, in the order of [`Part::ALL`].
+    /// Images of each part, in the order of [`Split::ALL`].
     pub parts: Option<[usize; 3]>,
 }
 

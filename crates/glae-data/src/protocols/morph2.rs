@@ -19,7 +19,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::rows::Rows;
+use super::rows::LabelFile;
 use super::{Collection, Published, Record, compare_with_name, find, find_folder, images_below, name_of, read_age};
 use crate::check::{FindingKind, Findings};
 
@@ -43,7 +43,7 @@ pub(super) fn read(dir: &Path, partial: bool) -> Result<Collection> {
     let images = labels.parent().unwrap_or(dir).to_owned();
     let album = find_folder(&images, &["Album2"])
         .with_context(|| format!("{} has no folder `Album2/` with the photos", images.display()))?;
-    let table = Rows::headed(&labels)?;
+    let table = LabelFile::headed(&labels)?;
     let (identity, age, photo) = (table.need("id_num")?, table.need("age")?, table.need("photo")?);
     let race = if partial { Some(table.need("race")?) } else { None };
     let list = find(&images, &["partial.txt"]).filter(|_| partial).map(|path| listed(&path)).transpose()?;

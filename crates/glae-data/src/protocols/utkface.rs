@@ -18,8 +18,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::rows::Rows;
-use super::{Collection, Part, Record, compare_with_name, find, find_folder, images_below, read_age};
+use super::rows::LabelFile;
+use super::{Collection, Record, Split, compare_with_name, find, find_folder, images_below, read_age};
 use crate::check::{FindingKind, Findings};
 
 pub(super) fn read(dir: &Path) -> Result<Collection> {
@@ -44,10 +44,10 @@ pub(super) fn read(dir: &Path) -> Result<Collection> {
 fn by_splits(splits: &Path, images: &Path) -> Result<Collection> {
     let mut findings = Findings::default();
     let mut records = Vec::new();
-    for part in Part::ALL {
+    for part in Split::ALL {
         let name = format!("{part}.csv");
         let path = find(splits, &[&name]).with_context(|| format!("{} lacks `{name}`", splits.display()))?;
-        let table = Rows::headed(&path)?;
+        let table = LabelFile::headed(&path)?;
         let (file, age) = (table.need("file")?, table.need("age")?);
         for row in &table.rows {
             let Some(age) = read_age(&mut findings, row.cell(age), || table.place(row)) else { continue };
@@ -119,10 +119,10 @@ mod tests {
         assert_eq!(
             parts,
             [
-                ("1_0_0_2.jpg", Part::Train),
-                ("2_0_0_2.jpg", Part::Train),
-                ("4_0_0_2.jpg", Part::Val),
-                ("3_0_0_2.jpg", Part::Test)
+                ("1_0_0_2.jpg", Split::Train),
+                ("2_0_0_2.jpg", Split::Train),
+                ("4_0_0_2.jpg", Split::Val),
+                ("3_0_0_2.jpg", Split::Test)
             ]
         );
         assert_eq!(collection.findings.count_of(FindingKind::Name), 1);

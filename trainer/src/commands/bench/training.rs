@@ -11,9 +11,9 @@ use glae_model::{AgeNet, Precision, StateDict};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::contest::{Contender, THREADS, bytes, same, take_turns, threads_named, timed};
 use super::peer::Peer;
 use super::report::Measurement;
+use super::turns::{Contender, THREADS, bytes, same, take_turns, threads_named, timed};
 use crate::layers::Quick;
 use crate::onnx::age::{PAIR, age};
 use crate::optimizer::Sgd;
