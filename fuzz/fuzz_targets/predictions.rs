@@ -16,7 +16,7 @@ fuzz_target!(|input: (u8, &[u8])| {
         }
         Err(problems) => {
             assert!(problems.count() > 0 && !problems.to_string().is_empty());
-            assert!(problems.groups.iter().all(|g| (1..=Problems::LISTED).contains(&g.first.len())));
+            assert!(problems.groups.iter().all(|g| (1..=<Problems>::LISTED).contains(&g.first.len())));
         }
     }
 });

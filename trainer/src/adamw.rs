@@ -15,11 +15,10 @@ const SECOND: f64 = 0.999;
 
 const EPSILON: f64 = 1e-8;
 
-/// The optimizer's state: two moments per parameter, by name, and the number of steps.
+/// The optimizer's state: two moments per parameter, by name.
 #[derive(Debug, Default)]
 pub struct AdamW {
     moments: BTreeMap<String, [Tensor<1>; 2]>,
-    steps: i32,
 }
 
 impl AdamW {
@@ -28,10 +27,9 @@ impl AdamW {
     /// are corrected for their start at zero. Parameters without gradient stay as they are; only those of more than one
     /// dimension decay (kernels, not biases and not BatchNorm).
     pub fn step<M: Module>(&mut self, module: M, gradients: Gradients, rates: Rates, decay: f64, clip: f64) -> M {
-        self.steps += 1;
-        let Rates { learning_rate, momentum } = rates;
+        let Rates { step, learning_rate, momentum } = rates;
         // The momentum of OneCycle changes slowly, so its present value stands for all of them.
-        let (started, settled) = (1.0 - momentum.powi(self.steps), 1.0 - SECOND.powi(self.steps));
+        let [started, settled] = [momentum, SECOND].map(|kept| 1.0 - kept.powi(step as i32 + 1));
         update(module, gradients, clip, |name, dimensions, weight, gradient| {
             let square = gradient.clone() * gradient.clone();
             let fresh = (gradient.mul_scalar(1.0 - momentum), square.mul_scalar(1.0 - SECOND));
@@ -47,26 +45,22 @@ impl AdamW {
         })
     }
 
-    /// Moments and step count, for a checkpoint.
+    /// The moments, for a checkpoint.
     pub fn state(&self) -> StateDict {
         let named = |(name, [first, second]): (&String, &[Tensor<1>; 2])| {
             [(format!("first.{name}"), array(first)), (format!("second.{name}"), array(second))]
         };
-        let mut state: BTreeMap<String, Array> = self.moments.iter().flat_map(named).collect();
-        // Exact in f32 up to 16 million steps.
-        state.insert("steps".to_owned(), Array { shape: vec![1], values: vec![self.steps as f32] });
-        StateDict(state)
+        StateDict(self.moments.iter().flat_map(named).collect())
     }
 
-    /// Moments and step count from a checkpoint.
+    /// Moments from a checkpoint.
     pub fn restore(state: &StateDict, device: &Device) -> Self {
         let (first, mut second) = (state.part("first"), state.part("second").0);
         let pair = |(name, first): (&String, &Array)| {
             let second = second.remove(name)?;
             Some((name.clone(), [tensor(first, device), tensor(&second, device)]))
         };
-        let steps = state.0.get("steps").and_then(|array| array.values.first()).map_or(0, |steps| *steps as i32);
-        Self { moments: first.0.iter().filter_map(pair).collect(), steps }
+        Self { moments: first.0.iter().filter_map(pair).collect() }
     }
 }
 
@@ -86,8 +80,8 @@ mod tests {
         let mut layer = LinearConfig::new(1, 1).with_bias(false).init(&device);
         layer.weight = Param::from_tensor(Tensor::ones([1, 1], &device).require_grad());
         let mut optimizer = AdamW::default();
-        let rates = Rates { learning_rate: 0.1, momentum: 0.5 };
-        for (slope, expected) in [(3.0, 0.89), (1.0, 0.806_55)] {
+        for (step, slope, expected) in [(0, 3.0, 0.89), (1, 1.0, 0.806_55)] {
+            let rates = Rates { step, learning_rate: 0.1, momentum: 0.5 };
             let loss = layer.forward(Tensor::<2>::full([1, 1], slope, &device)).sum();
             layer = optimizer.step(layer, loss.backward(), rates, 0.1, 1e9);
             let weight: f32 = layer.weight.val().into_scalar();
@@ -99,8 +93,7 @@ mod tests {
     fn what_is_restored_goes_on_alike() {
         let device = crate::device::cpu();
         let tensor = |value: f32| Tensor::<1>::from_data([value, 2.0], &device);
-        let optimizer = AdamW { moments: [("conv.weight".to_owned(), [tensor(1.0), tensor(0.5)])].into(), steps: 70 };
-        let again = AdamW::restore(&optimizer.state(), &device);
-        assert_eq!((again.steps, again.state()), (70, optimizer.state()));
+        let optimizer = AdamW { moments: [("conv.weight".to_owned(), [tensor(1.0), tensor(0.5)])].into() };
+        assert_eq!(AdamW::restore(&optimizer.state(), &device).state(), optimizer.state());
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use glae_model::StateDict;
-use glae_model::weights::{Array, Named, named};
+use glae_model::weights::{Array, named};
 
 use crate::optimizer::{array, tensor};
 
@@ -36,13 +36,13 @@ impl Average {
     /// its random start.
     pub fn update(&mut self, module: &impl Module, step: usize) {
         let kept = self.decay.min((1.0 + step as f64) / (10.0 + step as f64));
-        named(module, |Named { path, shape, .. }, weight| {
-            let name = path.torch_name();
+        named(module, |parameter| {
+            let (name, weight) = (parameter.path.torch_name(), parameter.value());
             let next = match self.state.remove(&name) {
                 Some((_, average)) => average.clone() + (weight - average).mul_scalar(1.0 - kept),
                 None => weight,
             };
-            self.state.insert(name, (shape.to_vec(), next));
+            self.state.insert(name, (parameter.shape.to_vec(), next));
         });
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use burn::module::Module;
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use glae_model::StateDict;
-use glae_model::weights::{Array, Named, mapped};
+use glae_model::weights::{Array, mapped};
 
 use crate::accumulate::flat;
 use crate::adamw::AdamW;
@@ -67,7 +67,7 @@ impl Sgd {
     /// One step: g is scaled so that the norm over all parameters is at most `clip`; then g += decay w, v = m v + g,
     /// w -= rate (g + m v). Parameters without gradient stay as they are.
     pub fn step<M: Module>(&mut self, module: M, gradients: Gradients, rates: Rates, decay: f64, clip: f64) -> M {
-        let Rates { learning_rate, momentum } = rates;
+        let Rates { learning_rate, momentum, .. } = rates;
         update(module, gradients, clip, |name, _, weight, gradient| {
             let gradient = gradient + weight.clone().mul_scalar(decay);
             let velocity = match self.velocities.remove(&name) {
@@ -113,9 +113,10 @@ pub(crate) fn update<M: Module>(
     let shrink = squares.sqrt().add_scalar(1e-6).recip().mul_scalar(clip).clamp_max(1.0);
     let mut found = flat(&module, &mut gradients);
     drop(gradients);
-    mapped(module, |Named { id, path, shape }, weight| {
-        let gradient = found.remove(&id)? * shrink.clone();
-        Some(Tensor::from_inner(change(path.fields(), shape.len(), weight.inner(), gradient)))
+    mapped(module, |weight| {
+        let gradient = found.remove(&weight.id)? * shrink.clone();
+        let values = weight.value().inner();
+        Some(Tensor::from_inner(change(weight.path.fields(), weight.shape.len(), values, gradient)))
     })
 }
 
@@ -145,7 +146,7 @@ mod tests {
         let mut layer = LinearConfig::new(1, 1).with_bias(false).init(&device);
         layer.weight = Param::from_tensor(Tensor::ones([1, 1], &device).require_grad());
         let mut sgd = Sgd::default();
-        let rates = Rates { learning_rate: 0.1, momentum: 0.5 };
+        let rates = Rates { step: 0, learning_rate: 0.1, momentum: 0.5 };
         for expected in [0.535, -0.000_525] {
             let loss = layer.forward(Tensor::<2>::full([1, 1], 3.0, &device)).sum();
             layer = sgd.step(layer, loss.backward(), rates, 0.1, 1e9);
@@ -162,7 +163,7 @@ mod tests {
         // Gradient (30, 40), norm 50, clipped to 5: (3, 4).
         let input = Tensor::<2>::from_data([[30.0f32, 40.0]], &device);
         let loss = layer.forward(input).sum();
-        let rates = Rates { learning_rate: 1.0, momentum: 0.0 };
+        let rates = Rates { step: 0, learning_rate: 1.0, momentum: 0.0 };
         layer = Sgd::default().step(layer, loss.backward(), rates, 0.0, 5.0);
         let weight: Vec<f32> = layer.weight.val().into_data().try_to_vec().unwrap();
         assert!((weight[0] + 3.0).abs() < 1e-4 && (weight[1] + 4.0).abs() < 1e-4, "{weight:?}");

@@ -5,6 +5,8 @@ use std::f64::consts::PI;
 /// Learning rate and momentum of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
+    /// Steps of the cycle before this one.
+    pub step: usize,
     /// Learning rate.
     pub learning_rate: f64,
     /// Momentum, which falls while the rate rises.
@@ -16,14 +18,14 @@ pub struct Rates {
 pub fn one_cycle(step: usize, steps: usize, highest: f64, warmup: f64) -> Rates {
     let last = steps.saturating_sub(1).max(1) as f64;
     let turn = (warmup * steps as f64 - 1.0).max(0.0);
-    let step = (step as f64).min(last);
+    let at = (step as f64).min(last);
     let initial = highest / 25.0;
-    if step <= turn && turn > 0.0 {
-        let share = step / turn;
-        Rates { learning_rate: cosine(initial, highest, share), momentum: cosine(0.95, 0.85, share) }
+    if at <= turn && turn > 0.0 {
+        let share = at / turn;
+        Rates { step, learning_rate: cosine(initial, highest, share), momentum: cosine(0.95, 0.85, share) }
     } else {
-        let share = (step - turn) / (last - turn).max(1.0);
-        Rates { learning_rate: cosine(highest, initial / 1e4, share), momentum: cosine(0.85, 0.95, share) }
+        let share = (at - turn) / (last - turn).max(1.0);
+        Rates { step, learning_rate: cosine(highest, initial / 1e4, share), momentum: cosine(0.85, 0.95, share) }
     }
 }
 

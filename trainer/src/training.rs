@@ -61,7 +61,7 @@ pub struct Run<'a> {
 
 /// How a run ended.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum RunEnd {
     /// Both stages are done.
     Finished(Box<Checkpoint>),
     /// It was stopped; the checkpoint is written.
@@ -74,7 +74,7 @@ impl Run<'_> {
     /// # Errors
     /// The loss is no longer finite, a picture can no longer be read, or the folder cannot be written; the last checkpoint
     /// stays.
-    pub fn train(&self, resumed: Option<Checkpoint>) -> Result<Outcome> {
+    pub fn train(&self, resumed: Option<Checkpoint>) -> Result<RunEnd> {
         self.check_devices()?;
         let training = self.device().clone().autodiff();
         let mut net = seeded(self.device(), self.config.seed, || AgeNet::new(&self.config.network, &training));
@@ -132,7 +132,7 @@ impl Run<'_> {
                 })?;
                 if at.step < per_epoch {
                     self.checkpoint(&net, &optimizer, average.as_ref(), at)?.write(&self.folder)?;
-                    return Ok(Outcome::Stopped(at));
+                    return Ok(RunEnd::Stopped(at));
                 }
                 let loss = sum / (at.step - first).max(1) as f64;
                 at = Progress { epoch: at.epoch + 1, step: 0, ..at };
@@ -143,7 +143,7 @@ impl Run<'_> {
                 checkpoint.write(&self.folder)?;
                 dashboard.end(line);
                 if self.stop.load(Ordering::Relaxed) && at.epoch < stage.epochs {
-                    return Ok(Outcome::Stopped(at));
+                    return Ok(RunEnd::Stopped(at));
                 }
             }
             // From here on the averaged weights are the network: stage 2's classifier learns on their backbone.
@@ -159,7 +159,7 @@ impl Run<'_> {
         }
         let checkpoint = self.checkpoint(&net, &optimizer, None, at)?;
         checkpoint.write(&self.folder)?;
-        Ok(Outcome::Finished(Box::new(checkpoint)))
+        Ok(RunEnd::Finished(Box::new(checkpoint)))
     }
 
     /// What to do about numbers that are not finite.

@@ -9,7 +9,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::Response;
 
 use crate::browser::within;
-use crate::engine::Engine;
+use crate::engine::WorkerHandle;
 use crate::inference::protocol::FETCH_SECONDS;
 use crate::weights::{Index, Wanted};
 
@@ -105,7 +105,7 @@ struct Errors {
 /// Read from the manifests of the weights in use; the weights themselves are not touched.
 #[component]
 fn Weights() -> impl IntoView {
-    let wanted = expect_context::<Engine>().wanted_weights();
+    let wanted = expect_context::<WorkerHandle>().wanted_weights();
     let manifests = LocalResource::new(move || manifests(wanted.clone()));
     move || match manifests.get() {
         None => view! { <p class="hint">"Reading the manifests"</p> }.into_any(),

@@ -7,8 +7,8 @@ use leptos_router::path;
 use crate::about::AboutPage;
 use crate::boards::{LeaderboardPage, OrganisePage, SubmissionsPage};
 use crate::browser::property;
-use crate::engine::Engine;
-use crate::estimate::{Bench, EstimatePage};
+use crate::engine::WorkerHandle;
+use crate::estimate::{EstimatePage, Workplace};
 use crate::settings::Settings;
 use crate::weights::Means;
 
@@ -25,8 +25,8 @@ use leptos::wasm_bindgen::JsCast;
 
 #[component]
 fn App() -> impl IntoView {
-    let engine = Engine::new(settings());
-    let bench = Bench::new(engine);
+    let engine = WorkerHandle::new(settings());
+    let bench = Workplace::new(engine);
     provide_context(engine);
     provide_context(bench);
     // The photograph's own parts need nothing else.

@@ -27,6 +27,8 @@ pub mod engine;
 pub mod estimate;
 pub mod inference;
 pub mod leaderboard;
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
+mod number_table;
 pub mod scoring;
 pub mod settings;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]

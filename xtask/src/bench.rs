@@ -14,13 +14,13 @@ use anyhow::Result;
 pub(crate) use accuracy::accuracy;
 pub(crate) use board::board;
 pub(crate) use browser::browser;
-pub(crate) use detector::{Part, detector};
+pub(crate) use detector::{Where, detector};
 pub(crate) use start::{first_start, start};
 pub(crate) use training::training;
 
 use crate::{
     compress::Quality,
-    journeys::Stage,
+    journeys::JourneyTools,
     native, page,
     project::Project,
     step::{Steps, execute},
@@ -33,7 +33,7 @@ const DOCUMENT: &str = "docs/performance.md";
 /// A million predictions parsed and scored: natively and with pandas and scikit-learn, then in the page's worker.
 pub(crate) fn scoring(project: &Project, steps: &mut Steps) -> Result<()> {
     tools::install(project, steps)?;
-    let stage = Stage::set_up(project, steps)?;
+    let stage = JourneyTools::set_up(project, steps)?;
     let why = "pandas and scikit-learn to compare with";
     let python = steps.run("python", why, || install::python(project, "requirements-scoring"))?;
     steps.run("native", "glae-metrics beside pandas and scikit-learn, alternating", || {

@@ -10,13 +10,13 @@ use crate::{
 };
 
 /// What the browser tests need beside the page: found or installed before anything is built for minutes.
-pub(crate) struct Stage {
+pub(crate) struct JourneyTools {
     browser: Browser,
     axe: Option<PathBuf>,
     geckodriver: Option<PathBuf>,
 }
 
-impl Stage {
+impl JourneyTools {
     /// Finds or installs it.
     pub(crate) fn set_up(project: &Project, steps: &mut Steps) -> Result<Self> {
         let browser = steps.run("browser", "the page is tested in a real one", || browser::install(project))?;

@@ -51,6 +51,8 @@ pub(crate) fn write(project: &Project, dist: &Path, reload: bool) -> Result<()> 
     for file in compress::files(&web.join("styles"))? {
         hashed.insert(file_name(&file)?, read(&file)?);
     }
+    let charts = read(&project.path("crates/glae-chart/src/chart.css"))?;
+    hashed.entry("leaderboard.css".to_owned()).or_default().extend(charts);
     for program in &PROGRAMS {
         for file in compress::files(&program.folder(project))? {
             let place = file.strip_prefix(program.folder(project))?.to_path_buf();

@@ -23,7 +23,7 @@ mod tools;
 mod watch;
 
 use anyhow::{Result, bail};
-use bench::Part;
+use bench::Where;
 use project::Project;
 use step::Steps;
 
@@ -97,12 +97,12 @@ fn main() -> Result<()> {
         ("pretrained", []) => pretrained::run(&project, &mut steps),
         ("dist", []) => dist::run(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["scoring"]) => bench::scoring(&project, &mut steps).inspect(|()| steps.summary()),
-        ("bench", ["detector"]) => bench::detector(&project, &mut steps, Part::Both).inspect(|()| steps.summary()),
+        ("bench", ["detector"]) => bench::detector(&project, &mut steps, Where::Both).inspect(|()| steps.summary()),
         ("bench", ["detector", "native"]) => {
-            bench::detector(&project, &mut steps, Part::Native).inspect(|()| steps.summary())
+            bench::detector(&project, &mut steps, Where::Native).inspect(|()| steps.summary())
         }
         ("bench", ["detector", "browser"]) => {
-            bench::detector(&project, &mut steps, Part::Browser).inspect(|()| steps.summary())
+            bench::detector(&project, &mut steps, Where::Browser).inspect(|()| steps.summary())
         }
         ("bench", ["board"]) => bench::board(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["browser"]) => bench::browser(&project, &mut steps).inspect(|()| steps.summary()),

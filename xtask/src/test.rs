@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::{
     bench::install,
     compress::Quality,
-    journeys::Stage,
+    journeys::JourneyTools,
     native::{self, ALL},
     page,
     project::Project,
@@ -24,7 +24,7 @@ pub(crate) fn run(project: &Project, steps: &mut Steps) -> Result<()> {
 
 /// The same where the tools are there and a list of what was skipped has begun.
 pub(crate) fn all(project: &Project, steps: &mut Steps, skips: &Skips) -> Result<()> {
-    let stage = Stage::set_up(project, steps)?;
+    let stage = JourneyTools::set_up(project, steps)?;
     native::build(project, steps)?;
     steps.run("native tests", "everything that needs no browser", || {
         // Nothing set outside may point these tests at a page; the browser tests have a step of their own.
@@ -69,7 +69,7 @@ pub(crate) fn object_store(project: &Project, steps: &mut Steps) -> Result<()> {
 /// Walks through the page at random for many actions, from a seed that changes from day to day.
 pub(crate) fn soak(project: &Project, steps: &mut Steps, actions: u32) -> Result<()> {
     tools::install(project, steps)?;
-    let stage = Stage::set_up(project, steps)?;
+    let stage = JourneyTools::set_up(project, steps)?;
     native::build(project, steps)?;
     let site = page::build(project, steps, Quality::Quick)?;
     let day = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs() / 86_400;

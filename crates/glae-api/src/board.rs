@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use glae_metrics::Unpredicted;
 use serde::{Deserialize, Serialize};
 
 use crate::contest::{ContestPage, Phase, Standing, TruthVersion};
@@ -75,18 +76,6 @@ pub enum Truth {
     Hidden,
     /// Nobody here has it: researchers score against their own copy in their browser, and nothing is sent.
     Yours,
-}
-
-/// What happens to images without a prediction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Unpredicted {
-    /// They are a problem of the file; nothing is scored.
-    #[default]
-    Refused,
-    /// They count 1 in the epsilon-error and are left out elsewhere (ChaLearn's rule).
-    Counted,
 }
 
 /// A column of the table: one number of [`Scores`].

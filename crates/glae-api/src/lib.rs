@@ -10,10 +10,11 @@ pub mod row;
 pub mod submission;
 pub mod team;
 
-pub use board::{Board, BoardPage, BoardSummary, COMPARED, Column, Dataset, Truth, Unpredicted};
+pub use board::{Board, BoardPage, BoardSummary, COMPARED, Column, Dataset, Truth};
 pub use contest::{
     Admission, Contest, ContestPage, Entry, EntryState, FinalChoice, NewEntry, Phase, Standing, TruthVersion,
 };
+pub use glae_metrics::Unpredicted;
 pub use organise::{
     Action, BoardOffice, Deed, Done, Entrant, Frozen, FrozenRanking, FrozenRow, Log, NewDeed, OrganisedBoard,
     OrganisedRow, Organiser,

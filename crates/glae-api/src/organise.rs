@@ -9,6 +9,7 @@ use crate::row::{Scores, Visibility};
 /// What an organiser does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "cli", derive(clap::Subcommand))]
 #[serde(tag = "action", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Action {
     /// Admits a team to a contest.
@@ -30,6 +31,7 @@ pub enum Action {
         /// The contest's board.
         board: String,
         /// How many, 1 to 1000.
+        #[cfg_attr(feature = "cli", arg(long, default_value_t = 1))]
         count: u32,
     },
     /// Hides a submission from all but its team, which sees the reason.
@@ -68,6 +70,7 @@ pub enum Action {
         board: String,
     },
     /// Moves the moment at which a contest closes.
+    #[cfg_attr(feature = "cli", command(skip))]
     Extend {
         /// The contest's board.
         board: String,

@@ -1,5 +1,6 @@
 //! Errors as documents.
 
+use glae_metrics::ProblemGroup;
 use serde::{Deserialize, Serialize};
 
 /// An error as a document (RFC 9457), sent as `application/problem+json`.
@@ -30,4 +31,10 @@ pub struct FileProblem {
     pub count: u64,
     /// The first of them, in words, with line numbers.
     pub first: Vec<String>,
+}
+
+impl From<ProblemGroup> for FileProblem {
+    fn from(ProblemGroup { kind, count, first }: ProblemGroup) -> Self {
+        Self { kind: kind.label().to_owned(), count, first }
+    }
 }

@@ -1,16 +1,13 @@
 //! What is missing or odd in a data set, all at once: counted by kind, the first of each named.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
 
+use glae_metrics::{Heading, Problems};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::protocols::{Collection, Part, Protocol, Record};
-use super::split::Splits;
-
-/// Findings of each kind that are named.
-const NAMED: usize = 20;
+use super::protocols::{Collection, Protocol, Record, Split};
+use super::split::Division;
 
 /// Largest share of labelled images that may be unusable; the same as `data.max_bad_share` of a run.
 const TOLERATED: f64 = 0.01;
@@ -20,7 +17,7 @@ const OLDEST: f32 = 100.0;
 
 /// What can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum FindingKind {
     /// A row of a label file that says nothing usable.
     Row,
     /// An age outside 0 to 120 years.
@@ -57,7 +54,13 @@ pub enum Kind {
     Published,
 }
 
-impl Kind {
+impl Heading for FindingKind {
+    fn heading(self, count: u64) -> String {
+        format!("{}: {count}", self.title())
+    }
+}
+
+impl FindingKind {
     fn title(self) -> &'static str {
         match self {
             Self::Row => "rows without a usable label",
@@ -81,51 +84,8 @@ impl Kind {
     }
 }
 
-/// Findings by kind.
-#[derive(Clone, Debug, Default)]
-pub struct Findings(BTreeMap<Kind, Group>);
-
-#[derive(Clone, Debug, Default)]
-struct Group {
-    count: usize,
-    named: Vec<String>,
-}
-
-impl Findings {
-    /// Notes one; the sentence is only made for those that are named.
-    pub fn add(&mut self, kind: Kind, sentence: impl FnOnce() -> String) {
-        let group = self.0.entry(kind).or_default();
-        group.count += 1;
-        if group.named.len() < NAMED {
-            group.named.push(sentence());
-        }
-    }
-
-    /// How many there are of a kind.
-    pub fn count(&self, kind: Kind) -> usize {
-        self.0.get(&kind).map_or(0, |group| group.count)
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl fmt::Display for Findings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (kind, group) in &self.0 {
-            writeln!(f, "{}: {}", kind.title(), group.count)?;
-            for sentence in &group.named {
-                writeln!(f, "    {sentence}")?;
-            }
-            if group.count > group.named.len() {
-                writeln!(f, "    ... and {} more", group.count - group.named.len())?;
-            }
-        }
-        Ok(())
-    }
-}
+/// What was found, by kind.
+pub type Findings = Problems<FindingKind>;
 
 /// A collection compared with the disk: what can be used, and what was found.
 #[derive(Clone, Debug)]
@@ -144,10 +104,11 @@ impl Examined {
     /// Compares labels and disk, and pictures with each other. Reads only files whose size occurs twice.
     pub fn new(protocol: Protocol, collection: Collection) -> Self {
         let Collection { images, records, on_disk, mut findings } = collection;
-        let labelled = records.len() + findings.count(Kind::Row) + findings.count(Kind::Age);
+        let labelled = records.len()
+            + [FindingKind::Row, FindingKind::Age].map(|kind| count(&findings, kind)).iter().sum::<usize>();
         let labels: BTreeSet<&str> = records.iter().map(|record| record.file.as_str()).collect();
         for file in on_disk.keys().filter(|file| !labels.contains(file.as_str())) {
-            findings.add(Kind::Unlabelled, || file.clone());
+            findings.add(FindingKind::Unlabelled, || file.clone());
         }
         drop(labels);
         compare_with_published(protocol, &records, &mut findings);
@@ -164,28 +125,28 @@ impl Examined {
                         folded.get_or_insert_with(|| on_disk.keys().map(|file| (file.to_lowercase(), file)).collect());
                     let similar = folded.get(&file.to_lowercase());
                     let hint = similar.map_or_else(String::new, |other| format!(" (but {other} is)"));
-                    findings.add(Kind::Missing, || format!("{file}{hint}"));
+                    findings.add(FindingKind::Missing, || format!("{file}{hint}"));
                     continue;
                 }
                 Some(0) => {
-                    findings.add(Kind::Unreadable, || format!("{file} is empty"));
+                    findings.add(FindingKind::Unreadable, || format!("{file} is empty"));
                     continue;
                 }
                 Some(_) => {}
             }
             if let Some(first) = known.get(file).map(|first| &sound[*first]) {
                 let (kind, sentence) = match (first.part, record.part) {
-                    (Some(a), Some(b)) if a != b => (Kind::TwoParts, format!("{file}: {a} and {b}")),
+                    (Some(a), Some(b)) if a != b => (FindingKind::TwoParts, format!("{file}: {a} and {b}")),
                     _ if first.age != record.age => {
-                        (Kind::Repeated, format!("{file}: first {} years, then {}", first.age, record.age))
+                        (FindingKind::Repeated, format!("{file}: first {} years, then {}", first.age, record.age))
                     }
-                    _ => (Kind::Repeated, file.clone()),
+                    _ => (FindingKind::Repeated, file.clone()),
                 };
                 findings.add(kind, || sentence);
                 continue;
             }
             if record.age > OLDEST && !protocol.is_classes() {
-                findings.add(Kind::Old, || format!("{file}: {} years", record.age));
+                findings.add(FindingKind::Old, || format!("{file}: {} years", record.age));
             }
             known.insert(file.clone(), sound.len());
             sound.push(record);
@@ -201,7 +162,7 @@ impl Examined {
                     examined.contents.push(*numbers.entry(key).or_insert(next));
                     examined.records.push(record);
                 }
-                Err(reason) => examined.findings.add(Kind::Unreadable, || format!("{}: {reason}", record.file)),
+                Err(reason) => examined.findings.add(FindingKind::Unreadable, || format!("{}: {reason}", record.file)),
             }
         }
         examined.note_twins();
@@ -221,7 +182,7 @@ impl Examined {
         for group in self.twins() {
             let records = group.iter().map(|index| &self.records[*index]);
             let differ = records.clone().any(|record| record.age != self.records[group[0]].age);
-            let kind = if differ { Kind::TwinsDiffer } else { Kind::Twins };
+            let kind = if differ { FindingKind::TwinsDiffer } else { FindingKind::Twins };
             let sentence = records
                 .map(|record| if differ { format!("{} ({})", record.file, record.age) } else { record.file.clone() })
                 .collect::<Vec<_>>()
@@ -232,40 +193,43 @@ impl Examined {
 
     /// Notes what lies on both sides of a division, and returns the reasons for which the set cannot be used: none if it
     /// can.
-    pub fn judge(&mut self, protocol: Protocol, splits: &Splits) -> Vec<String> {
-        let mut part_of: Vec<Option<Part>> = vec![None; self.records.len()];
-        for part in Part::ALL {
+    pub fn judge(&mut self, protocol: Protocol, splits: &Division) -> Vec<String> {
+        let mut part_of: Vec<Option<Split>> = vec![None; self.records.len()];
+        for part in Split::ALL {
             for index in splits.part(part) {
                 part_of[*index] = Some(part);
             }
         }
         for group in self.twins() {
-            let parts: BTreeSet<Part> = group.iter().filter_map(|index| part_of[*index]).collect();
+            let parts: BTreeSet<Split> = group.iter().filter_map(|index| part_of[*index]).collect();
             if parts.len() > 1 {
                 let members = group
                     .iter()
                     .filter_map(|index| Some(format!("{} ({})", self.records[*index].file, part_of[*index]?)));
                 let sentence = members.collect::<Vec<_>>().join(", ");
-                self.findings.add(Kind::TwinsApart, || sentence);
+                self.findings.add(FindingKind::TwinsApart, || sentence);
             }
         }
-        let mut people: BTreeMap<&str, BTreeSet<Part>> = BTreeMap::new();
+        let mut people: BTreeMap<&str, BTreeSet<Split>> = BTreeMap::new();
         for (record, part) in self.records.iter().zip(&part_of) {
             if let (Some(identity), Some(part)) = (&record.identity, part) {
                 people.entry(identity).or_default().insert(*part);
             }
         }
         for (identity, parts) in people.into_iter().filter(|(_, parts)| parts.len() > 1) {
-            let parts: Vec<_> = parts.into_iter().map(Part::name).collect();
-            self.findings.add(Kind::PersonApart, || format!("{identity}: {}", parts.join(", ")));
+            let parts: Vec<_> = parts.into_iter().map(Split::name).collect();
+            self.findings.add(FindingKind::PersonApart, || format!("{identity}: {}", parts.join(", ")));
         }
         self.reasons(protocol, splits)
     }
 
-    fn reasons(&self, protocol: Protocol, splits: &Splits) -> Vec<String> {
-        let count = |kind| self.findings.count(kind);
+    fn reasons(&self, protocol: Protocol, splits: &Division) -> Vec<String> {
+        let count = |kind| count(&self.findings, kind);
         let mut reasons = Vec::new();
-        let bad = [Kind::Row, Kind::Age, Kind::Missing, Kind::Unreadable].map(count).iter().sum::<usize>();
+        let bad = [FindingKind::Row, FindingKind::Age, FindingKind::Missing, FindingKind::Unreadable]
+            .map(count)
+            .iter()
+            .sum::<usize>();
         let share = bad as f64 / self.labelled.max(1) as f64;
         if share > TOLERATED {
             reasons.push(format!(
@@ -275,34 +239,38 @@ impl Examined {
                 100.0 * TOLERATED
             ));
         }
-        for part in [Part::Train, Part::Test] {
+        for part in [Split::Train, Split::Test] {
             if splits.part(part).is_empty() {
                 reasons.push(format!("no image is in {part}"));
             }
         }
-        let mut forbid = |kind: Kind, forbidden: bool| {
+        let mut forbid = |kind: FindingKind, forbidden: bool| {
             if forbidden && count(kind) > 0 {
-                reasons.push(format!("{}: {}", kind.title(), count(kind)));
+                reasons.push(kind.heading(count(kind) as u64));
             }
         };
-        forbid(Kind::TwoParts, true);
-        forbid(Kind::TwinsApart, protocol.keeps_pictures_apart());
-        forbid(Kind::PersonApart, protocol.keeps_identities_apart());
+        forbid(FindingKind::TwoParts, true);
+        forbid(FindingKind::TwinsApart, protocol.keeps_pictures_apart());
+        forbid(FindingKind::PersonApart, protocol.keeps_identities_apart());
         reasons
     }
+}
+
+fn count(findings: &Findings, kind: FindingKind) -> usize {
+    findings.count_of(kind) as usize
 }
 
 fn compare_with_published(protocol: Protocol, records: &[Record], findings: &mut Findings) {
     let published = protocol.published();
     let mut differ = |what: &str, expected: Option<usize>, found: usize| {
         if let Some(expected) = expected.filter(|expected| *expected != found) {
-            findings.add(Kind::Published, || format!("{what}: {expected} published, {found} labelled here"));
+            findings.add(FindingKind::Published, || format!("{what}: {expected} published, {found} labelled here"));
         }
     };
     differ("images", published.images, records.len());
     let people: BTreeSet<&str> = records.iter().filter_map(|record| record.identity.as_deref()).collect();
     differ("people", published.identities, people.len());
-    for (part, expected) in Part::ALL.into_iter().zip(published.parts.into_iter().flatten()) {
+    for (part, expected) in Split::ALL.into_iter().zip(published.parts.into_iter().flatten()) {
         let found = records.iter().filter(|record| record.part == Some(part)).count();
         differ(part.name(), Some(expected), found);
     }
@@ -310,8 +278,9 @@ fn compare_with_published(protocol: Protocol, records: &[Record], findings: &mut
         let outside = records.iter().filter(|record| !ages.contains(&record.age)).count();
         if outside > 0 {
             let (youngest, oldest) = (ages.start(), ages.end());
-            findings
-                .add(Kind::Published, || format!("ages: {youngest} to {oldest} published, {outside} images outside"));
+            findings.add(FindingKind::Published, || {
+                format!("ages: {youngest} to {oldest} published, {outside} images outside")
+            });
         }
     }
 }
@@ -347,7 +316,7 @@ fn content_keys(
 mod tests {
     use super::*;
     use crate::protocols::trees;
-    use crate::split::{Plan, split};
+    use crate::split::{SplitPlan, split};
 
     /// Everything that is found in a table and the reasons against its use.
     fn check(text: &str, images: &[(&str, &str)]) -> (Examined, Vec<String>) {
@@ -357,7 +326,7 @@ mod tests {
             trees::write(root.path(), file, content);
         }
         let mut examined = Examined::new(Protocol::Csv, Protocol::Csv.read(root.path()).unwrap());
-        let splits = split(&mut examined, Plan { protocol: Protocol::Csv, seed: 1, val_share: 0.0 });
+        let splits = split(&mut examined, SplitPlan { protocol: Protocol::Csv, seed: 1, val_share: 0.0 });
         let reasons = examined.judge(Protocol::Csv, &splits);
         (examined, reasons)
     }
@@ -389,22 +358,22 @@ mod tests {
         ];
         let (examined, reasons) = check(text, &images);
         let kinds = [
-            (Kind::Row, 1),
-            (Kind::Age, 1),
-            (Kind::Missing, 1),
-            (Kind::Unreadable, 1),
-            (Kind::TwoParts, 1),
-            (Kind::Repeated, 1),
-            (Kind::TwinsApart, 1),
-            (Kind::PersonApart, 1),
-            (Kind::Twins, 1),
-            (Kind::TwinsDiffer, 0),
+            (FindingKind::Row, 1),
+            (FindingKind::Age, 1),
+            (FindingKind::Missing, 1),
+            (FindingKind::Unreadable, 1),
+            (FindingKind::TwoParts, 1),
+            (FindingKind::Repeated, 1),
+            (FindingKind::TwinsApart, 1),
+            (FindingKind::PersonApart, 1),
+            (FindingKind::Twins, 1),
+            (FindingKind::TwinsDiffer, 0),
             // Among them h.jpg, whose label is H.jpg.
-            (Kind::Unlabelled, 2),
-            (Kind::Old, 1),
+            (FindingKind::Unlabelled, 2),
+            (FindingKind::Old, 1),
         ];
         for (kind, count) in kinds {
-            assert_eq!(examined.findings.count(kind), count, "{kind:?}\n{}", examined.findings);
+            assert_eq!(examined.findings.count_of(kind), count, "{kind:?}\n{}", examined.findings);
         }
         assert_eq!(reasons.len(), 4, "{reasons:?}");
         let text = examined.findings.to_string();
@@ -419,13 +388,16 @@ mod tests {
     fn identical_images_with_different_ages_are_told_apart() {
         let images = [("a.jpg", "same"), ("b.jpg", "same"), ("c.jpg", "other"), ("d.jpg", "another")];
         let (examined, _) = check("file,age\na.jpg,3\nb.jpg,4\nc.jpg,5\nd.jpg,6\n", &images);
-        assert_eq!((examined.findings.count(Kind::Twins), examined.findings.count(Kind::TwinsDiffer)), (0, 1));
+        assert_eq!(
+            (examined.findings.count_of(FindingKind::Twins), examined.findings.count_of(FindingKind::TwinsDiffer)),
+            (0, 1)
+        );
         assert!(examined.findings.to_string().contains("a.jpg (3), b.jpg (4)"));
         // The same size is not the same content.
         assert_eq!(examined.contents[0], examined.contents[1]);
         assert_ne!(examined.contents[1], examined.contents[2]);
         // Drawn apart they never are.
-        assert_eq!(examined.findings.count(Kind::TwinsApart), 0);
+        assert_eq!(examined.findings.count_of(FindingKind::TwinsApart), 0);
     }
 
     #[test]
@@ -434,12 +406,12 @@ mod tests {
         let names: Vec<String> = (0..100).map(|n| format!("{n}.jpg")).collect();
         let images: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), name.as_str())).collect();
         let (examined, reasons) = check(&format!("file,age\n{}", rows(101)), &images);
-        assert_eq!((examined.findings.count(Kind::Missing), reasons.len()), (1, 0));
+        assert_eq!((examined.findings.count_of(FindingKind::Missing), reasons.len()), (1, 0));
         let (examined, reasons) = check(&format!("file,age\n{}", rows(130)), &images);
         assert!(reasons[0].contains("30 of 130"), "{reasons:?}");
         let text = examined.findings.to_string();
-        assert!(text.contains("not on disk: 30") && text.contains("... and 10 more"), "{text}");
-        assert_eq!(text.matches(".jpg").count(), NAMED);
+        assert!(text.contains("not on disk: 30") && text.contains("and 10 more"), "{text}");
+        assert_eq!(text.matches(".jpg").count(), Findings::LISTED);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use glae_face::photo::{Unread, unread};
 
-use super::photos::refusal;
+use super::photos::{Unusable, refusal};
 
 /// Folders nest this deep at most: a link that leads back into its own folder ends here.
 const DEPTH: usize = 16;
@@ -27,7 +27,7 @@ pub struct Image {
     /// Where it is.
     pub path: PathBuf,
     /// Why it cannot be read, as far as its first bytes show that.
-    pub refused: Option<String>,
+    pub refused: Option<Unusable>,
 }
 
 /// What was found.
@@ -63,7 +63,7 @@ pub fn find(given: &[PathBuf]) -> Result<Found> {
             found.folder(path)?;
             ensure!(found.images.len() > before, "there are no images in {}\n{}", path.display(), found.passed);
         } else {
-            let refused = start(path).map_or_else(|error| Some(error.to_string()), |start| refusal(&start));
+            let refused = start(path).map_or_else(|error| Some(error.into()), |start| refusal(&start));
             found.images.push(Image { id: name_of(path), path: path.clone(), refused });
         }
     }
@@ -102,8 +102,7 @@ impl Found {
                     None if is_folder && depth > 0 => open.push((path, depth - 1)),
                     None if is_folder => {}
                     None => {
-                        let refused =
-                            start(&path).map_or_else(|error| Some(error.to_string()), |start| refusal(&start));
+                        let refused = start(&path).map_or_else(|error| Some(error.into()), |start| refusal(&start));
                         images.insert(id.clone(), Image { id, path, refused });
                     }
                 }
@@ -248,7 +247,7 @@ mod tests {
         let given = [root.path().join("a.heic"), root.path().join("missing.jpg")];
         let found = find(&given).unwrap();
         assert!(found.images.iter().all(|image| image.refused.is_some()) && found.passed.count() == 0);
-        assert!(found.images[0].refused.as_ref().unwrap().contains("HEIC"));
+        assert!(matches!(found.images[0].refused, Some(Unusable::Format(Unread::Heic))));
         let error = find(&[root.path().join("inner")]).unwrap_err().to_string();
         assert!(error.contains("there are no images in") && error.contains("1 in HEIC: b.heic"), "{error}");
     }

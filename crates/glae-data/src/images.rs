@@ -12,7 +12,7 @@ use glae_model::manifest::{Crop, Input};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::photos;
+use super::photos::{self, Unusable};
 use super::tables::{Landmarks, Truth};
 
 /// How images become crops.
@@ -57,7 +57,7 @@ impl Crops {
     ///
     /// # Errors
     /// The reason: missing, unreadable, damaged, too large, or without landmarks where they are needed.
-    pub fn read(&self, path: &Path, id: &str) -> Result<RgbImage, String> {
+    pub fn read(&self, path: &Path, id: &str) -> Result<RgbImage, Unusable> {
         self.read_wide(path, id, 0)
     }
 
@@ -65,9 +65,8 @@ impl Crops {
     ///
     /// # Errors
     /// As for [`Crops::read`].
-    pub fn read_wide(&self, path: &Path, id: &str, margin: u32) -> Result<RgbImage, String> {
-        let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-        self.crop(&bytes, id, margin)
+    pub fn read_wide(&self, path: &Path, id: &str, margin: u32) -> Result<RgbImage, Unusable> {
+        self.crop(&std::fs::read(path)?, id, margin)
     }
 
     /// The crop of an image file's content. Its middle is the crop without margin to the byte; in the margin is what the
@@ -75,7 +74,7 @@ impl Crops {
     ///
     /// # Errors
     /// As for [`Crops::read`].
-    pub fn crop(&self, bytes: &[u8], id: &str, margin: u32) -> Result<RgbImage, String> {
+    pub fn crop(&self, bytes: &[u8], id: &str, margin: u32) -> Result<RgbImage, Unusable> {
         let Photo { pixels: photo, shrunk, .. } = photos::decode(bytes, self.allow_cut_off)?;
         let size = self.input.size as u32;
         let wide = size + 2 * margin;
@@ -91,11 +90,10 @@ impl Crops {
                 (own, crop_square(&photo, square, wide))
             }
             Crop::Landmarks(template) => {
-                let points = self.landmarks.get(id).ok_or("it has no row in the landmarks file")?;
+                let points = self.landmarks.get(id).ok_or(Unusable::NoLandmarks)?;
                 let points = &points.map(|point| point.map(|stored| stored / shrunk as f32));
-                let straightened = |template: &[[f32; 2]; 5], size| {
-                    align(&photo, points, template, size).ok_or_else(|| "its landmarks coincide".to_owned())
-                };
+                let straightened =
+                    |template: &[[f32; 2]; 5], size| align(&photo, points, template, size).ok_or(Unusable::Coincide);
                 let own = straightened(&template, size)?;
                 if margin == 0 {
                     return Ok(own);
@@ -146,7 +144,7 @@ pub type Usable<T> = (Vec<String>, Vec<f32>, Vec<T>, Vec<UnusableImage>);
 pub fn usable<T>(
     folder: &Path,
     truth: &[Truth],
-    read: Vec<Result<T, String>>,
+    read: Vec<Result<T, Unusable>>,
     max_bad_share: f64,
 ) -> Result<Usable<T>> {
     let (mut ids, mut ages, mut good, mut problems) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -157,7 +155,7 @@ pub fn usable<T>(
                 ages.push(row.age);
                 good.push(own);
             }
-            Err(reason) => problems.push(UnusableImage { id: row.id.clone(), reason }),
+            Err(reason) => problems.push(UnusableImage { id: row.id.clone(), reason: reason.to_string() }),
         }
     }
     for problem in problems.iter().take(20) {

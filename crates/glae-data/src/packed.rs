@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::images::Crops;
+use super::photos::Unusable;
 use super::tables::Truth;
 use crate::files::write_atomically_with;
 
@@ -32,7 +33,7 @@ const REMEDY: &str = "make it anew with trainer prepare --run RUN.toml";
 
 /// What all crops of a file have in common.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
+pub struct PackSettings {
     /// Which part of the photograph, with its template.
     pub crop: Crop,
     /// Side of a crop in pixels.
@@ -45,7 +46,7 @@ pub struct Settings {
     pub detector: Option<String>,
 }
 
-impl Settings {
+impl PackSettings {
     /// Side of a stored picture in pixels.
     fn side(&self) -> u32 {
         self.size as u32 + 2 * self.margin
@@ -76,8 +77,8 @@ impl Settings {
 
 /// What the file says about itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Index {
-    settings: Settings,
+struct PackIndex {
+    settings: PackSettings,
     /// SHA-256 over name and SHA-256 of every image file.
     source: String,
     images: Vec<Entry>,
@@ -105,9 +106,9 @@ enum Picture {
 pub struct Packed {
     path: PathBuf,
     file: File,
-    index: Index,
+    index: PackIndex,
     /// The place of each image's crop in the file, or why it has none, by name.
-    places: HashMap<String, Result<usize, String>>,
+    places: HashMap<String, Result<usize, Unusable>>,
 }
 
 /// What was written.
@@ -129,7 +130,7 @@ pub fn write(
     images: &Path,
     ids: &BTreeSet<String>,
     crops: &Crops,
-    settings: Settings,
+    settings: PackSettings,
     mut done: impl FnMut(),
 ) -> Result<Written> {
     let ids: Vec<&String> = ids.iter().collect();
@@ -149,14 +150,14 @@ pub fn write(
                         usable += 1;
                         Picture::Sha256(sha256)
                     }
-                    Err(reason) => Picture::Unusable(reason),
+                    Err(reason) => Picture::Unusable(reason.to_string()),
                 };
                 entries.push(Entry { id: (*id).clone(), bytes, picture });
                 done();
             }
         }
         let unusable = entries.len() - usable;
-        let index = Index { settings, source: sha256(source.as_bytes()), images: entries };
+        let index = PackIndex { settings, source: sha256(source.as_bytes()), images: entries };
         let json = serde_json::to_vec(&index)?;
         file.write_all(&json)?;
         file.write_all(&(json.len() as u64).to_le_bytes())?;
@@ -172,7 +173,7 @@ struct Made {
     bytes: Option<u64>,
     /// Of its content; empty where it could not be read.
     sha256: String,
-    picture: Result<(RgbImage, String), String>,
+    picture: Result<(RgbImage, String), Unusable>,
 }
 
 impl Made {
@@ -185,7 +186,7 @@ impl Made {
                 });
                 Self { bytes: Some(bytes.len() as u64), sha256: sha256(&bytes), picture }
             }
-            Err(error) => Self { bytes: None, sha256: String::new(), picture: Err(error.to_string()) },
+            Err(error) => Self { bytes: None, sha256: String::new(), picture: Err(error.into()) },
         }
     }
 }
@@ -213,7 +214,7 @@ impl Packed {
         ensure!(json_length <= length - least, "{shown} is damaged (length of its index): {REMEDY}");
         let json = read(length - TRAILER as u64 - json_length, json_length as usize)?;
         ensure!(rest.starts_with(&Sha256::digest(&json)), "{shown} is damaged (its index): {REMEDY}");
-        let index: Index = serde_json::from_slice(&json)
+        let index: PackIndex = serde_json::from_slice(&json)
             .with_context(|| format!("{shown} was written by another version of the trainer: {REMEDY}"))?;
 
         let mut places = HashMap::with_capacity(index.images.len());
@@ -224,7 +225,7 @@ impl Packed {
                     checksums.push((id, sha256));
                     Ok(checksums.len() - 1)
                 }
-                Picture::Unusable(reason) => Err(reason.clone()),
+                Picture::Unusable(reason) => Err(Unusable::Noted(reason.clone())),
             };
             places.insert(id.clone(), place);
         }
@@ -246,7 +247,7 @@ impl Packed {
     ///
     /// # Errors
     /// Everything that differs, and what to do.
-    pub fn check(&self, wanted: &Settings, images: &Path) -> Result<()> {
+    pub fn check(&self, wanted: &PackSettings, images: &Path) -> Result<()> {
         let shown = self.path.display();
         let differences = self.index.settings.differences(wanted);
         ensure!(
@@ -268,7 +269,7 @@ impl Packed {
     }
 
     /// What all crops have in common.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &PackSettings {
         &self.index.settings
     }
 
@@ -281,7 +282,7 @@ impl Packed {
     ///
     /// # Errors
     /// An image is not in the file.
-    pub fn places(&self, truth: &[Truth]) -> Result<Vec<Result<usize, String>>> {
+    pub fn places(&self, truth: &[Truth]) -> Result<Vec<Result<usize, Unusable>>> {
         let place = |row: &Truth| {
             let place = self.places.get(&row.id).cloned();
             place.with_context(|| format!("{} lacks {}, which the run names: {REMEDY}", self.path.display(), row.id))
@@ -302,7 +303,7 @@ impl Packed {
 }
 
 /// Reads the picture at a place.
-fn read_picture(file: &File, settings: &Settings, place: usize) -> std::io::Result<Vec<u8>> {
+fn read_picture(file: &File, settings: &PackSettings, place: usize) -> std::io::Result<Vec<u8>> {
     let length = settings.bytes_per_picture();
     read_at(file, (MAGIC.len() + place * length) as u64, length)
 }

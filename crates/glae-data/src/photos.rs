@@ -2,41 +2,67 @@
 
 use std::path::{Path, PathBuf};
 
-use glae_face::photo::{self, MEMORY, Photo, PhotoError};
+use glae_face::photo::{self, MEMORY, Photo, PhotoError, Unread};
 use image::{ImageFormat, ImageReader};
+
+/// Why an image file cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// It cannot be read, in the system's words.
+    #[error("{0}")]
+    Unreadable(String),
+    /// It is of a format that is not read.
+    #[error("it is {}, which is not read. {}", .0.name(), .0.remedy())]
+    Format(Unread),
+    /// It is no photograph, or a damaged one.
+    #[error(transparent)]
+    Photo(#[from] PhotoError),
+    /// Its crop needs landmarks that were not given.
+    #[error("it has no row in the landmarks file")]
+    NoLandmarks,
+    /// Its landmarks are one point.
+    #[error("its landmarks coincide")]
+    Coincide,
+    /// As was noted before: by a file of packed crops, by a detector.
+    #[error("{0}")]
+    Noted(String),
+}
+
+impl From<std::io::Error> for Unusable {
+    fn from(error: std::io::Error) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
 
 /// Reads a photograph. One that is cut off is refused unless that is allowed.
 ///
 /// # Errors
 /// Why the file cannot be used.
-pub fn read(path: &Path, allow_cut_off: bool) -> Result<Photo, String> {
-    decode(&std::fs::read(path).map_err(|error| error.to_string())?, allow_cut_off)
+pub fn read(path: &Path, allow_cut_off: bool) -> Result<Photo, Unusable> {
+    decode(&std::fs::read(path)?, allow_cut_off)
 }
 
 /// The same from a file's content.
 ///
 /// # Errors
 /// As for [`read`].
-pub fn decode(bytes: &[u8], allow_cut_off: bool) -> Result<Photo, String> {
+pub fn decode(bytes: &[u8], allow_cut_off: bool) -> Result<Photo, Unusable> {
     let photo = photo::read(bytes).and_then(|photo| if allow_cut_off { Ok(photo) } else { photo.whole() });
-    photo.map_err(|error| sentence(&error, bytes))
+    photo.map_err(|error| because(error, bytes))
 }
 
 /// Why a file that begins with these bytes is no photograph that can be read; `None` if it may be one.
-pub fn refusal(start: &[u8]) -> Option<String> {
+pub fn refusal(start: &[u8]) -> Option<Unusable> {
     let error = match image::guess_format(start) {
         _ if start.is_empty() => PhotoError::Empty,
         Ok(ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP) => return None,
         _ => PhotoError::NotAnImage,
     };
-    Some(sentence(&error, start))
+    Some(because(error, start))
 }
 
-fn sentence(error: &PhotoError, bytes: &[u8]) -> String {
-    match photo::unread(bytes) {
-        Some(format) => format!("it is {}, which is not read. {}", format.name(), format.remedy()),
-        None => error.to_string(),
-    }
+fn because(error: PhotoError, bytes: &[u8]) -> Unusable {
+    photo::unread(bytes).map_or(Unusable::Photo(error), Unusable::Format)
 }
 
 /// Divides files into neighbours that may be decoded at the same time: at most `most`, and no more than one large photograph
@@ -87,16 +113,17 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_the_remedy() {
         let heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic";
-        for said in [refusal(heic).unwrap(), decode(heic, false).unwrap_err()] {
+        for said in [refusal(heic).unwrap(), decode(heic, false).unwrap_err()].map(|why| why.to_string()) {
             assert!(said.starts_with("it is HEIC, which is not read. Save it as JPEG"), "{said}");
         }
-        assert!(refusal(b"").unwrap().contains("empty") && refusal(b"<html>").unwrap().contains("not a photo"));
+        assert_eq!(refusal(b""), Some(Unusable::Photo(PhotoError::Empty)));
+        assert_eq!(refusal(b"<html>"), Some(Unusable::Photo(PhotoError::NotAnImage)));
         let mut jpeg = Vec::new();
         let picture = image::RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8 * 3, y as u8 * 3, (x * y) as u8]));
         image::codecs::jpeg::JpegEncoder::new(&mut jpeg).encode_image(&picture).unwrap();
         assert_eq!(refusal(&jpeg), None);
         let half = &jpeg[..jpeg.len() * 2 / 3];
-        assert!(decode(half, false).unwrap_err().contains("cut off"));
+        assert_eq!(decode(half, false), Err(Unusable::Photo(PhotoError::CutOff)));
         assert!(decode(half, true).unwrap().cut_off && !decode(&jpeg, false).unwrap().cut_off);
     }
 }

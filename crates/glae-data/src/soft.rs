@@ -67,11 +67,11 @@ fn old() -> f32 {
 #[derive(Debug)]
 pub struct SoftLabels {
     settings: Soft,
-    rows: BTreeMap<String, Row>,
+    rows: BTreeMap<String, SoftRow>,
 }
 
 #[derive(Debug)]
-struct Row {
+struct SoftRow {
     set: String,
     /// Ages 0 to 100; sums to 1.
     probabilities: Vec<f32>,
@@ -79,7 +79,7 @@ struct Row {
     confidence: f32,
 }
 
-impl Row {
+impl SoftRow {
     /// Expectation, in years.
     fn age(&self) -> f32 {
         self.probabilities.iter().enumerate().map(|(age, p)| age as f32 * p).sum()
@@ -120,7 +120,7 @@ impl SoftLabels {
                 "{shown}: the confidence of {file} is {confidence}, not in 0..=1"
             );
             let probabilities = own.iter().map(|p| p / sum).collect();
-            let twice = all.insert(file.clone(), Row { set, probabilities, confidence: *confidence }).is_some();
+            let twice = all.insert(file.clone(), SoftRow { set, probabilities, confidence: *confidence }).is_some();
             ensure!(!twice, "{}, line {line}: {file} occurs twice", rows.display());
         }
         Ok(Self { settings: settings.clone(), rows: all })
@@ -245,7 +245,7 @@ fn truth(rows: &Named<'_>) -> Vec<Truth> {
 }
 
 /// Rows by name.
-type Named<'a> = Vec<(&'a String, &'a Row)>;
+type Named<'a> = Vec<(&'a String, &'a SoftRow)>;
 
 #[cfg(test)]
 mod tests {

@@ -16,13 +16,13 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::check::{Examined, Kind};
-use super::protocols::{Part, Protocol, Record};
+use super::check::{Examined, FindingKind};
+use super::protocols::{Protocol, Record, Split};
 use crate::files::write_atomically;
 
 /// How a set is divided.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Plan {
+pub struct SplitPlan {
     /// By whose rule.
     pub protocol: Protocol,
     /// Decides everything that is drawn.
@@ -33,18 +33,18 @@ pub struct Plan {
 
 /// Indices of records by part.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Splits([Vec<usize>; 3]);
+pub struct Division([Vec<usize>; 3]);
 
-impl Splits {
+impl Division {
     /// The records of a part, in the order of the label files.
-    pub fn part(&self, part: Part) -> &[usize] {
+    pub fn part(&self, part: Split) -> &[usize] {
         &self.0[part as usize]
     }
 }
 
 /// Divides what can be used. Notes ages of which there are too few, for MIVIA-LT.
-pub fn split(examined: &mut Examined, plan: Plan) -> Splits {
-    let Plan { protocol, seed, val_share } = plan;
+pub fn split(examined: &mut Examined, plan: SplitPlan) -> Division {
+    let SplitPlan { protocol, seed, val_share } = plan;
     let records = &examined.records;
     let mut inside: Vec<usize> = (0..records.len()).filter(|index| !records[*index].outside).collect();
     let given = inside.iter().any(|index| records[*index].part.is_some());
@@ -52,7 +52,7 @@ pub fn split(examined: &mut Examined, plan: Plan) -> Splits {
     if given {
         for index in inside {
             // A set that names parts names one for every record.
-            parts[records[index].part.unwrap_or(Part::Train) as usize].push(index);
+            parts[records[index].part.unwrap_or(Split::Train) as usize].push(index);
         }
     } else {
         let units = units(examined, protocol.keeps_identities_apart());
@@ -66,7 +66,7 @@ pub fn split(examined: &mut Examined, plan: Plan) -> Splits {
         let train = if rest.len() > train { drawn(records, &units, &rest, train, stream(seed, REST)).0 } else { rest };
         parts = [train, Vec::new(), test];
     }
-    if parts[Part::Val as usize].is_empty() && val_share > 0.0 {
+    if parts[Split::Val as usize].is_empty() && val_share > 0.0 {
         let units = units(examined, protocol.keeps_identities_apart());
         let train = std::mem::take(&mut parts[0]);
         let target = (train.len() as f64 * val_share).round() as usize;
@@ -80,7 +80,7 @@ pub fn split(examined: &mut Examined, plan: Plan) -> Splits {
     for part in &mut parts {
         part.sort_unstable();
     }
-    Splits(parts)
+    Division(parts)
 }
 
 /// Wanted images for training and test.
@@ -175,7 +175,7 @@ fn ten_of_each(examined: &mut Examined, test: &[usize], mut generator: ChaCha8Rn
         images.sort_by(|a, b| examined.records[*a].file.cmp(&examined.records[*b].file));
         shuffle(&mut images, &mut generator);
         if images.len() < wanted {
-            examined.findings.add(Kind::Rare, || format!("{age} years: {} of {wanted}", images.len()));
+            examined.findings.add(FindingKind::Rare, || format!("{age} years: {} of {wanted}", images.len()));
         }
         images.truncate(wanted);
         chosen.extend(images);
@@ -207,15 +207,21 @@ pub const ACCOUNT: &str = "split.toml";
 ///
 /// # Errors
 /// The folder cannot be written, or holds another division already.
-pub fn write(out: &Path, examined: &Examined, splits: &Splits, images: &Path, plan: Plan) -> Result<Vec<PathBuf>> {
-    let used = || Part::ALL.into_iter().flat_map(|part| splits.part(part)).map(|index| &examined.records[*index]);
+pub fn write(
+    out: &Path,
+    examined: &Examined,
+    splits: &Division,
+    images: &Path,
+    plan: SplitPlan,
+) -> Result<Vec<PathBuf>> {
+    let used = || Split::ALL.into_iter().flat_map(|part| splits.part(part)).map(|index| &examined.records[*index]);
     let columns = Columns {
         sigma: used().all(|record| record.sigma.is_some()),
         identity: used().any(|record| record.identity.is_some()),
         class: used().any(|record| record.class.is_some()),
     };
     let mut files = Vec::new();
-    for part in Part::ALL.into_iter().filter(|part| !splits.part(*part).is_empty()) {
+    for part in Split::ALL.into_iter().filter(|part| !splits.part(*part).is_empty()) {
         let rows = splits.part(part).iter().map(|index| &examined.records[*index]);
         files.push((format!("{part}.csv"), columns.table(rows)?, splits.part(part).len()));
     }
@@ -230,7 +236,7 @@ pub fn write(out: &Path, examined: &Examined, splits: &Splits, images: &Path, pl
             .collect(),
     };
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
-    for part in Part::ALL {
+    for part in Split::ALL {
         let path = out.join(format!("{part}.csv"));
         let wanted = files.iter().find(|(name, ..)| path.ends_with(name)).map(|(_, bytes, _)| bytes.as_slice());
         ensure!(
@@ -302,15 +308,15 @@ mod tests {
         Record { file: file.to_string(), age, ..Record::default() }
     }
 
-    fn plan(protocol: Protocol) -> Plan {
-        Plan { protocol, seed: 7, val_share: 0.1 }
+    fn plan(protocol: Protocol) -> SplitPlan {
+        SplitPlan { protocol, seed: 7, val_share: 0.1 }
     }
 
-    fn sizes_of(splits: &Splits) -> [usize; 3] {
-        Part::ALL.map(|part| splits.part(part).len())
+    fn sizes_of(splits: &Division) -> [usize; 3] {
+        Split::ALL.map(|part| splits.part(part).len())
     }
 
-    fn files(examined: &Examined, splits: &Splits, part: Part) -> BTreeSet<String> {
+    fn files(examined: &Examined, splits: &Division, part: Split) -> BTreeSet<String> {
         splits.part(part).iter().map(|index| examined.records[*index].file.clone()).collect()
     }
 
@@ -319,14 +325,14 @@ mod tests {
         let mut set = examined((0..1000).map(|n| record(n, 30.0)).collect());
         let splits = split(&mut set, plan(Protocol::Morph2Random));
         assert_eq!(sizes_of(&splits), [720, 80, 200]);
-        let all: BTreeSet<usize> = Part::ALL.iter().flat_map(|part| splits.part(*part)).copied().collect();
+        let all: BTreeSet<usize> = Split::ALL.iter().flat_map(|part| splits.part(*part)).copied().collect();
         assert_eq!(all.len(), 1000);
         // A random part is no block of the list.
-        let young = splits.part(Part::Test).iter().filter(|index| **index < 500).count();
+        let young = splits.part(Split::Test).iter().filter(|index| **index < 500).count();
         assert!((70..130).contains(&young), "{young}");
-        let without = split(&mut set, Plan { val_share: 0.0, ..plan(Protocol::Morph2Random) });
+        let without = split(&mut set, SplitPlan { val_share: 0.0, ..plan(Protocol::Morph2Random) });
         assert_eq!(sizes_of(&without), [800, 0, 200]);
-        assert_eq!(without.part(Part::Test), splits.part(Part::Test));
+        assert_eq!(without.part(Split::Test), splits.part(Split::Test));
     }
 
     #[test]
@@ -336,10 +342,10 @@ mod tests {
         let splits = split(&mut set, plan(Protocol::Mivia));
         let mut backwards = examined(records.into_iter().rev().collect());
         let again = split(&mut backwards, plan(Protocol::Mivia));
-        for part in Part::ALL {
+        for part in Split::ALL {
             assert_eq!(files(&set, &splits, part), files(&backwards, &again, part));
         }
-        let other = split(&mut set, Plan { seed: 8, ..plan(Protocol::Mivia) });
+        let other = split(&mut set, SplitPlan { seed: 8, ..plan(Protocol::Mivia) });
         assert_ne!(other, splits);
     }
 
@@ -367,7 +373,8 @@ mod tests {
         let mut set = examined(records.collect());
         let splits = split(&mut set, plan(Protocol::Morph2Partial));
         assert_eq!(sizes_of(&splits), [3955, 439, 1099]);
-        let outside = Part::ALL.iter().flat_map(|part| splits.part(*part)).filter(|index| set.records[**index].outside);
+        let outside =
+            Split::ALL.iter().flat_map(|part| splits.part(*part)).filter(|index| set.records[**index].outside);
         assert_eq!(outside.count(), 0);
     }
 
@@ -375,12 +382,12 @@ mod tests {
     fn a_whole_mivia_has_the_paper_s_parts() {
         // As many records as it takes; the rest is in no part.
         let mut set = examined((0..573_500).map(|n| record(n, 1.0 + (n % 81) as f32)).collect());
-        let splits = split(&mut set, Plan { val_share: 0.0, ..plan(Protocol::Mivia) });
+        let splits = split(&mut set, SplitPlan { val_share: 0.0, ..plan(Protocol::Mivia) });
         assert_eq!(sizes_of(&splits), [458_752, 0, 114_688]);
-        let balanced = split(&mut set, Plan { val_share: 0.0, ..plan(Protocol::MiviaLt) });
+        let balanced = split(&mut set, SplitPlan { val_share: 0.0, ..plan(Protocol::MiviaLt) });
         assert_eq!(sizes_of(&balanced), [458_752, 0, 810]);
-        assert_eq!(balanced.part(Part::Train), splits.part(Part::Train));
-        assert_eq!(set.findings.count(Kind::Rare), 0);
+        assert_eq!(balanced.part(Split::Train), splits.part(Split::Train));
+        assert_eq!(set.findings.count_of(FindingKind::Rare), 0);
     }
 
     #[test]
@@ -389,13 +396,13 @@ mod tests {
         let mut set = examined(ages.enumerate().map(|(n, age)| record(n, age)).collect());
         let whole = split(&mut set, plan(Protocol::Mivia));
         let balanced = split(&mut set, plan(Protocol::MiviaLt));
-        assert_eq!(balanced.part(Part::Train), whole.part(Part::Train));
-        assert_eq!(balanced.part(Part::Val), whole.part(Part::Val));
-        assert!(balanced.part(Part::Test).iter().all(|index| whole.part(Part::Test).contains(index)));
-        let of_age = |age: f32| balanced.part(Part::Test).iter().filter(|i| set.records[**i].age == age).count();
+        assert_eq!(balanced.part(Split::Train), whole.part(Split::Train));
+        assert_eq!(balanced.part(Split::Val), whole.part(Split::Val));
+        assert!(balanced.part(Split::Test).iter().all(|index| whole.part(Split::Test).contains(index)));
+        let of_age = |age: f32| balanced.part(Split::Test).iter().filter(|i| set.records[**i].age == age).count();
         assert_eq!((of_age(20.0), of_age(21.0)), (10, 10));
-        let rare = whole.part(Part::Test).iter().filter(|index| set.records[**index].age == 80.0).count();
-        assert_eq!((of_age(80.0), set.findings.count(Kind::Rare)), (rare, 1));
+        let rare = whole.part(Split::Test).iter().filter(|index| set.records[**index].age == 80.0).count();
+        assert_eq!((of_age(80.0), set.findings.count_of(FindingKind::Rare)), (rare, 1));
     }
 
     #[test]
@@ -408,7 +415,7 @@ mod tests {
         let apart = |set: &mut Examined, protocol, width: usize| {
             let splits = split(set, plan(protocol));
             assert!(sizes_of(&splits).iter().all(|size| *size > 0), "{:?}", sizes_of(&splits));
-            let part_of = |n: usize| Part::ALL.into_iter().find(|part| splits.part(*part).contains(&n)).unwrap();
+            let part_of = |n: usize| Split::ALL.into_iter().find(|part| splits.part(*part).contains(&n)).unwrap();
             (0..200).filter(|n| part_of(*n) != part_of(n / width * width)).count()
         };
         assert_eq!(apart(&mut set, Protocol::Morph2Random, 2), 0);
@@ -419,12 +426,12 @@ mod tests {
 
     #[test]
     fn given_parts_stay_and_only_a_lacking_validation_part_is_drawn() {
-        let part = |n: usize| Some(if n < 90 { Part::Train } else { Part::Test });
+        let part = |n: usize| Some(if n < 90 { Split::Train } else { Split::Test });
         let mut set = examined((0..100).map(|n| Record { part: part(n), ..record(n, 30.0) }).collect());
         let splits = split(&mut set, plan(Protocol::Imagenet));
         assert_eq!(sizes_of(&splits), [81, 9, 10]);
-        assert_eq!(splits.part(Part::Test), (90..100).collect::<Vec<_>>());
-        set.records[0].part = Some(Part::Val);
+        assert_eq!(splits.part(Split::Test), (90..100).collect::<Vec<_>>());
+        set.records[0].part = Some(Split::Val);
         assert_eq!(sizes_of(&split(&mut set, plan(Protocol::Imagenet))), [89, 1, 10]);
     }
 
@@ -433,11 +440,11 @@ mod tests {
         let records = (0..10).map(|n| Record {
             sigma: Some(2.5),
             identity: Some("Ann, twice".to_owned()),
-            part: Some(if n < 6 { Part::Train } else { Part::Test }),
+            part: Some(if n < 6 { Split::Train } else { Split::Test }),
             ..record(format!("a, b {n}.jpg"), 30.5)
         });
         let mut set = examined(records.collect());
-        let plan = Plan { val_share: 0.0, ..plan(Protocol::Csv) };
+        let plan = SplitPlan { val_share: 0.0, ..plan(Protocol::Csv) };
         let splits = split(&mut set, plan);
         let out = tempfile::tempdir().unwrap();
         let folder = out.path().join("new/split");

@@ -24,8 +24,7 @@ pub type Landmarks = HashMap<String, [[f32; 2]; 5]>;
 /// # Errors
 /// The file is unreadable, or everything that is wrong with it: with line numbers.
 pub fn read_truth(path: &Path) -> Result<Vec<Truth>> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let truth = glae_metrics::Truth::parse(&bytes).map_err(|problems| file_problems(path, &problems))?;
+    let truth = read_table(path, glae_metrics::Truth::parse)?;
     Ok(truth.rows().map(|row| Truth { id: row.id.to_owned(), age: row.age as f32 }).collect())
 }
 
@@ -73,13 +72,16 @@ pub fn moved(mut landmarks: Landmarks, offset: f32) -> Landmarks {
 /// # Errors
 /// The file is unreadable, or everything that is wrong with it: with line numbers.
 pub fn read_cells(path: &Path, columns: &[&[&str]]) -> Result<Cells> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Cells::parse(&bytes, columns).map_err(|problems| file_problems(path, &problems))
+    read_table(path, |bytes| Cells::parse(bytes, columns))
 }
 
-/// The problems of a file with its name.
-pub fn file_problems(path: &Path, problems: &Problems) -> anyhow::Error {
-    anyhow!("{} has problems:\n{problems}", path.display())
+/// What `parse` reads of a file.
+///
+/// # Errors
+/// The file is unreadable, or everything that is wrong with it, under its name.
+pub fn read_table<T>(path: &Path, parse: impl FnOnce(&[u8]) -> Result<T, Problems>) -> Result<T> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(&bytes).map_err(|problems| anyhow!("{} has problems:\n{problems}", path.display()))
 }
 
 #[cfg(test)]

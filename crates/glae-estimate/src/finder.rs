@@ -47,7 +47,7 @@ pub struct Found {
 
 /// How far the closer look at a photograph is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
+pub struct Searched {
     /// Tiles that are done.
     pub done: u32,
     /// Tiles of this look.
@@ -122,7 +122,7 @@ impl Finder {
             let tiles = level.tiles(side);
             let mut more = Vec::new();
             for (done, tile) in (0..).zip(&tiles) {
-                if !host.goes_on(Step { done, of: tiles.len() as u32 }).await {
+                if !host.goes_on(Searched { done, of: tiles.len() as u32 }).await {
                     found.stopped = true;
                     break;
                 }

@@ -2,7 +2,7 @@
 
 use glae_model::{Estimate, EstimateError, Inference};
 
-use crate::finder::Step;
+use crate::finder::Searched;
 
 /// The program that the pipeline runs in: it has a clock, and may have more than one worker to compute with.
 pub trait Host {
@@ -12,7 +12,7 @@ pub trait Host {
     }
 
     /// Hears before each tile of a closer look how far that is, and says whether to go on. Faces found until then stay.
-    fn goes_on(&self, _step: Step) -> impl Future<Output = bool> {
+    fn goes_on(&self, _step: Searched) -> impl Future<Output = bool> {
         std::future::ready(true)
     }
 

@@ -45,7 +45,7 @@ impl Photo {
 }
 
 /// Why a file cannot be used, each with what to do about it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PhotoError {
     /// No bytes at all.
     #[error("This file is empty. Choose another photo.")]

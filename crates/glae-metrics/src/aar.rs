@@ -4,6 +4,7 @@ use crate::by_age::ByAge;
 
 /// Age accuracy and regularity, the score of the Guess The Age contest (`[GLAE] eq. (15)`): 0 to 10, more is better.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Aar {
     /// `mae_term` + `regularity_term`.
     pub score: f64,
@@ -19,6 +20,7 @@ pub struct Aar {
 
 /// One of the contest's groups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AarGroup {
     /// The span in years, as in "11-20".
     pub label: String,

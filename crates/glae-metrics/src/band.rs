@@ -4,6 +4,7 @@ use crate::by_age::{ByAge, age_class};
 
 /// The paper's three age groups (`[GLAE] Table IX`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Band {
     /// 0 to 17 years.
@@ -16,6 +17,7 @@ pub enum Band {
 
 /// The scores of one age group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BandReport {
     /// Which group.
     pub band: Band,

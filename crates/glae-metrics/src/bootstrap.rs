@@ -71,6 +71,7 @@ impl Bootstrap {
 
 /// 95 % percentile bootstrap intervals, in years.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Intervals {
     /// Of the MAE, from resamples of the whole sample.
     pub mae: [f64; 2],

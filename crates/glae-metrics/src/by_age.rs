@@ -7,6 +7,7 @@ const CLASSES: usize = OLDEST as usize + 1;
 
 /// The scores at one age.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AgeReport {
     /// The age in years, rounded half up.
     pub age: u32,

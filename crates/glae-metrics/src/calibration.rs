@@ -5,6 +5,7 @@ use crate::by_age::age_class;
 
 /// How far uploaded distributions over ages can be believed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Calibration {
     /// Mean of -ln p(true age). A probability below 1e-12 counts as that, so that one impossible age does not make the
     /// number infinite.

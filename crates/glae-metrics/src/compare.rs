@@ -10,6 +10,7 @@ use crate::truth::Truth;
 
 /// Whether one set of predictions is better than another on the same images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Comparison {
     /// By mean absolute error.
     pub mae: Difference,
@@ -25,6 +26,7 @@ pub struct Comparison {
 
 /// One metric of two sets of predictions, in years.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Difference {
     /// The metric of the first.
     pub a: f64,

@@ -37,13 +37,13 @@ impl Ids {
 /// Ids come from uploaded files. SipHash with the standard library's random key prevents ids that are chosen to fall into
 /// one place; browsers give no random key, but there a file slows down only the page it was given to.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Index {
+pub(crate) struct IdIndex {
     /// Row and half of its id's hash, so that growing hashes nothing again and other ids are seldom looked at.
     rows: HashTable<(u32, u32)>,
     hasher: RandomState,
 }
 
-impl Index {
+impl IdIndex {
     /// Adds a row of `ids`, unless one with the same id is there: that row is returned.
     pub(crate) fn add(&mut self, ids: &Ids, row: usize) -> Option<usize> {
         let id = ids.get(row);
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn an_id_is_found_where_it_was_added_first() {
         let mut ids = Ids::default();
-        let mut index = Index::default();
+        let mut index = IdIndex::default();
         let added: Vec<_> = ["a", "", "ab", "a", "ü"]
             .iter()
             .map(|id| {

@@ -40,7 +40,7 @@ pub use compare::{Comparison, Difference, compare};
 pub use errors::epsilon_error;
 pub use parser::{Limits, Parser};
 pub use predictions::{Predictions, Route};
-pub use problems::{ProblemGroup, ProblemKind, Problems};
+pub use problems::{Heading, ProblemGroup, ProblemKind, Problems};
 pub use report::Report;
 pub use routing::RoutingShare;
 pub use sample::{MetricsError, Sample, cmae, mae};

@@ -2,23 +2,35 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Everything that is wrong with a file, or with two that do not fit together.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problems {
-    /// One entry for each kind that occurs, in the order of [`ProblemKind::ALL`].
-    pub groups: Vec<ProblemGroup>,
+/// Everything that is wrong with a file, with two that do not fit together, or with anything else that has kinds of problems.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problems<K = ProblemKind> {
+    /// One entry for each kind that occurs, in the order of the kinds.
+    pub groups: Vec<ProblemGroup<K>>,
 }
 
 /// All problems of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProblemGroup {
+pub struct ProblemGroup<K = ProblemKind> {
     /// What they have in common.
-    pub kind: ProblemKind,
+    pub kind: K,
     /// How many there are.
     pub count: u64,
     /// The first of them, at most [`Problems::LISTED`]: a sentence each, with line number and remedy. They quote the
     /// file, so they may hold markup: show them as text.
     pub first: Vec<String>,
+}
+
+/// A kind of problem, as it is said.
+pub trait Heading: Copy + Ord + fmt::Debug {
+    /// The line above so many problems of the kind.
+    fn heading(self, count: u64) -> String;
+}
+
+impl Heading for ProblemKind {
+    fn heading(self, count: u64) -> String {
+        format!("{} ({count}): {}", self.label(), self.meaning())
+    }
 }
 
 macro_rules! kinds {
@@ -69,7 +81,13 @@ kinds! {
     Sigma, "sigma", "Some rows of the truth have a `sigma` and others have none. Fill the column in every row, or leave it out.";
 }
 
-impl Problems {
+impl<K> Default for Problems<K> {
+    fn default() -> Self {
+        Self { groups: Vec::new() }
+    }
+}
+
+impl<K: Heading> Problems<K> {
     /// How many problems of each kind are listed; all are counted.
     pub const LISTED: usize = 20;
 
@@ -84,17 +102,22 @@ impl Problems {
     }
 
     /// The problems of one kind.
-    pub fn of(&self, kind: ProblemKind) -> Option<&ProblemGroup> {
+    pub fn of(&self, kind: K) -> Option<&ProblemGroup<K>> {
         self.groups.iter().find(|group| group.kind == kind)
     }
 
+    /// How many problems there are of one kind.
+    pub fn count_of(&self, kind: K) -> u64 {
+        self.of(kind).map_or(0, |group| group.count)
+    }
+
     /// A single problem.
-    pub(crate) fn one(kind: ProblemKind, sentence: String) -> Self {
+    pub(crate) fn one(kind: K, sentence: String) -> Self {
         Self { groups: vec![ProblemGroup { kind, count: 1, first: vec![sentence] }] }
     }
 
     /// Counts a problem, and lists it while there is room.
-    pub(crate) fn add(&mut self, kind: ProblemKind, sentence: impl FnOnce() -> String) {
+    pub fn add(&mut self, kind: K, sentence: impl FnOnce() -> String) {
         let group = self.group(kind);
         group.count += 1;
         if group.first.len() < Self::LISTED {
@@ -103,7 +126,7 @@ impl Problems {
     }
 
     /// Adds the problems of another, after its own.
-    pub(crate) fn merge(&mut self, other: Problems) {
+    pub(crate) fn merge(&mut self, other: Self) {
         for other in other.groups {
             let group = self.group(other.kind);
             group.count += other.count;
@@ -125,7 +148,7 @@ impl Problems {
         if self.is_empty() { Ok(value) } else { Err(self) }
     }
 
-    fn group(&mut self, kind: ProblemKind) -> &mut ProblemGroup {
+    fn group(&mut self, kind: K) -> &mut ProblemGroup<K> {
         let position = self.groups.binary_search_by_key(&kind, |group| group.kind).unwrap_or_else(|position| {
             self.groups.insert(position, ProblemGroup { kind, count: 0, first: Vec::new() });
             position
@@ -134,11 +157,11 @@ impl Problems {
     }
 }
 
-impl fmt::Display for Problems {
+impl<K: Heading> fmt::Display for Problems<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, ProblemGroup { kind, count, first }) in self.groups.iter().enumerate() {
             let line_break = if number == 0 { "" } else { "\n" };
-            write!(f, "{line_break}{} ({count}): {}", kind.label(), kind.meaning())?;
+            write!(f, "{line_break}{}", kind.heading(*count))?;
             for sentence in first {
                 write!(f, "\n  {sentence}")?;
             }
@@ -151,7 +174,7 @@ impl fmt::Display for Problems {
     }
 }
 
-impl std::error::Error for Problems {}
+impl<K: Heading> std::error::Error for Problems<K> {}
 
 /// A piece of a file as it can stand in a sentence: short, and without anything invisible.
 pub(crate) fn quoted(text: &str) -> String {

@@ -13,6 +13,7 @@ use crate::shots::Shots;
 
 /// The scores of a set of samples. Ages and errors in years, shares from 0 to 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Report {
     /// Name and version of what computed it: [`SCORER`].
     pub scorer: String,

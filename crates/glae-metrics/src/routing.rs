@@ -6,6 +6,7 @@ use crate::predictions::Route;
 /// How often the vanilla classifier answered (`[GLAE] Fig. 4`), and how often a mixture of both; the balanced one answered the
 /// rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoutingShare {
     /// The age group; absent for all ages together.
     pub band: Option<Band>,

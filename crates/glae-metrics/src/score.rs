@@ -26,6 +26,7 @@ pub struct Options {
 
 /// What happens to images without a prediction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Unpredicted {
     /// They are a problem of the file; nothing is scored.

@@ -4,6 +4,7 @@ use crate::by_age::ByAge;
 
 /// Scores by how often an age was seen in training, as in deep imbalanced regression (DIR).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Shots {
     /// Ages with more than 100 training images; absent when the test set has none of them.
     pub many: Option<Shot>,
@@ -15,6 +16,7 @@ pub struct Shots {
 
 /// The scores of the ages with many, medium or few training images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Shot {
     /// Number of test samples of these ages.
     pub samples: usize,

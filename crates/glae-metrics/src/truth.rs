@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use crate::by_age::age_class;
-use crate::ids::{Ids, Index};
+use crate::ids::{IdIndex, Ids};
 use crate::lines::Limits;
 use crate::number::{finite, years};
 use crate::parser::{accept, has_control, push_id};
@@ -15,7 +15,7 @@ use crate::table::{AGE, ID, Rows, Table};
 #[derive(Clone, Debug, Default)]
 pub struct Truth {
     ids: Ids,
-    index: Index,
+    index: IdIndex,
     ages: Vec<f64>,
     /// One for each row, or none at all.
     sigmas: Vec<f64>,

@@ -6,6 +6,7 @@ use crate::truth::Truth;
 
 /// An image with a large error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Worst {
     /// Its id.
     pub id: String,

@@ -9,7 +9,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
 use crate::config::{NetworkConfig, Residual};
-use crate::layers::{Burn, Layers, Pool};
+use crate::layers::{Burn, Pool, TrainingLayers};
 use crate::mobilenet::MobileNet;
 
 /// The backbone f^b. In a state dict the variant is no part of a name: see [`crate::weights::Path`].
@@ -41,7 +41,7 @@ impl Backbone {
     }
 
     /// [`Self::forward`] with another way to compute its layers, for training.
-    pub fn forward_with(&self, input: Tensor<4>, layers: &dyn Layers) -> Tensor<4> {
+    pub fn forward_with(&self, input: Tensor<4>, layers: &dyn TrainingLayers) -> Tensor<4> {
         match self {
             Self::ResNet(net) => net.forward_with(input, layers),
             Self::MobileNet(net) => net.forward_with(input, layers),
@@ -85,7 +85,7 @@ impl ResNet {
         }
     }
 
-    fn forward_with(&self, input: Tensor<4>, layers: &dyn Layers) -> Tensor<4> {
+    fn forward_with(&self, input: Tensor<4>, layers: &dyn TrainingLayers) -> Tensor<4> {
         let mut x = layers.normalise(&self.bn1, layers.convolve(&self.conv1, input), true);
         x = layers.max_pool(x, STEM_POOL);
         for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten() {
@@ -142,7 +142,7 @@ impl Block {
         }
     }
 
-    fn forward(&self, input: Tensor<4>, layers: &dyn Layers) -> Tensor<4> {
+    fn forward(&self, input: Tensor<4>, layers: &dyn TrainingLayers) -> Tensor<4> {
         let shortcut = match &self.downsample {
             Some(down) => layers.normalise(&down.bn, layers.convolve(&down.conv, input.clone()), false),
             None => input.clone(),

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::AGES;
 use crate::config::NetworkConfig;
+use crate::engine::DeviceError;
 use crate::fold::FoldedNet;
 use crate::golden::{self, GoldenError, GoldenOutcome};
-use crate::layers::DeviceError;
-use crate::manifest::{Input, Manifest};
-use crate::routing::{Answer, Pair, Route, Rules, Temperatures};
+use crate::manifest::{Input, Manifest, verify};
+use crate::routing::{Answer, MirrorPair, Route, Rules, Temperatures};
 use crate::weights::{StateDict, WeightsError};
 
 /// What the network says of one face.
@@ -45,7 +45,7 @@ pub struct Heads {
 impl Heads {
     /// One answer by these rules.
     pub fn estimate(&self, rules: Rules) -> Estimate {
-        let pair = |[image, mirror]: &[Vec<f32>; 2], temperature| Pair::from_logits(image, mirror, temperature);
+        let pair = |[image, mirror]: &[Vec<f32>; 2], temperature| MirrorPair::from_logits(image, mirror, temperature);
         let Temperatures { vanilla, balanced } = rules.temperatures;
         Estimate::new(&pair(&self.vanilla, vanilla), &pair(&self.balanced, balanced), rules)
     }
@@ -53,7 +53,7 @@ impl Heads {
 
 impl Estimate {
     /// One answer out of both classifiers', which have been divided by their temperatures.
-    pub fn new(vanilla: &Pair, balanced: &Pair, rules: Rules) -> Self {
+    pub fn new(vanilla: &MirrorPair, balanced: &MirrorPair, rules: Rules) -> Self {
         let Rules { routing, readout, .. } = rules;
         let share = routing.vanilla_share(vanilla, balanced);
         let (a, b) = (vanilla.mean(), balanced.mean());
@@ -172,7 +172,8 @@ impl Inference {
         let logits = self.logits(&self.planes(&[crop], false)?).await?;
         let (vanilla, balanced) = logits.split_at(AGES);
         let Rules { readout, temperatures: Temperatures { vanilla: hot, balanced: other }, .. } = self.rules;
-        let answer = |logits, temperature| Answer::new(&Pair::from_logits(logits, logits, temperature).mean(), readout);
+        let answer =
+            |logits, temperature| Answer::new(&MirrorPair::from_logits(logits, logits, temperature).mean(), readout);
         Ok([answer(vanilla, hot), answer(balanced, other)])
     }
 
@@ -227,7 +228,7 @@ impl Estimator {
     /// # Errors
     /// Wrong checksum, damaged file, another architecture.
     pub fn load(manifest: Manifest, weights: &[u8], device: &Device) -> Result<Self, WeightsError> {
-        manifest.verify(weights)?;
+        verify(weights, &manifest.sha256)?;
         Self::new(manifest, &StateDict::from_safetensors(weights)?, device)
     }
 

@@ -4,18 +4,18 @@ mod head;
 
 use burn::tensor::Device;
 
-use crate::backbone::STEM_POOL;
+use crate::backbone::{Backbone, STEM_POOL};
 use crate::config::{NetworkConfig, Residual};
-#[cfg(feature = "cpu")]
-use crate::cpu;
+#[cfg(all(feature = "gpu", target_family = "wasm"))]
+use crate::engine::DeviceEngine;
+use crate::engine::{DeviceError, Engine, Foldable, Placed};
 #[cfg(all(feature = "gpu", target_family = "wasm"))]
 use crate::gpu;
-use crate::layers::{Activation, DeviceError, Kit, Step};
+use crate::layers::{Activation, Step};
 use crate::mobilenet::STEM_STRIDE;
-#[cfg(not(all(feature = "gpu", target_family = "wasm")))]
-use crate::tensors::Tensors;
 use crate::weights::{StateDict, WeightsError};
-use head::Head;
+use head::OnHost;
+pub use head::{Dense, Head, HeadEngine};
 
 /// BatchNorm's epsilon, as in torchvision and Burn.
 const EPSILON: f32 = 1e-5;
@@ -23,19 +23,8 @@ const EPSILON: f32 = 1e-5;
 /// Backbone and both classifiers with as few operations as they need.
 #[derive(Clone, Debug)]
 pub struct FoldedNet {
-    trunk: Trunk,
+    backbone: Placed<Backbone>,
     heads: [Head; 2],
-}
-
-/// The backbone on the fastest engine: WebGPU kernels, CPU kernels, or Burn tensors.
-#[derive(Clone, Debug)]
-enum Trunk {
-    #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
-    Tensors(Box<Layers<Tensors>>),
-    #[cfg(feature = "cpu")]
-    Processor(Box<Layers<cpu::Processor>>),
-    #[cfg(all(feature = "gpu", target_family = "wasm"))]
-    Graphics(Box<Layers<gpu::Graphics>>),
 }
 
 impl FoldedNet {
@@ -44,9 +33,7 @@ impl FoldedNet {
     /// # Errors
     /// A tensor is missing or has another shape than the architecture, or the device cannot compute the architecture.
     pub fn new(config: &NetworkConfig, state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
-        config.check().map_err(|error| WeightsError::Manifest(error.to_string()))?;
-        let heads = [Head::new(config, state, "vanilla")?, Head::new(config, state, "balanced")?];
-        Ok(Self { trunk: Trunk::new(config, state, device)?, heads })
+        Ok(Self { backbone: Placed::new((config, state), device)?, heads: Head::both(config, state)? })
     }
 
     /// Both classifiers' logits, `[2, batch, 101]`, vanilla first, of normalised `pixels`, `[batch, 3, size, size]` of this
@@ -55,16 +42,9 @@ impl FoldedNet {
     /// # Errors
     /// A device that fails.
     pub async fn forward(&self, pixels: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, DeviceError> {
-        let features = match &self.trunk {
-            #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
-            Trunk::Tensors(layers) => layers.forward(pixels, shape).await?,
-            #[cfg(feature = "cpu")]
-            Trunk::Processor(layers) => layers.forward(pixels, shape).await?,
-            #[cfg(all(feature = "gpu", target_family = "wasm"))]
-            Trunk::Graphics(layers) => layers.forward(pixels, shape).await?,
-        };
-        let images = features.chunks_exact(features.len() / shape[0]);
-        Ok(self.heads.iter().flat_map(|head| images.clone().flat_map(|image| head.forward(image))).collect())
+        let features = self.backbone.forward(pixels, shape).await?.concat();
+        let images: Vec<_> = features.chunks_exact(features.len() / shape[0]).map(<[f32]>::to_vec).collect();
+        Ok(self.heads.iter().flat_map(|head| images.iter().flat_map(|image| head.forward(&OnHost, image))).collect())
     }
 }
 
@@ -73,91 +53,86 @@ impl FoldedNet {
 #[cfg(all(feature = "gpu", target_family = "wasm"))]
 pub fn rehearse(config: &NetworkConfig, device: &Device) {
     const SIDE: usize = 32;
-    let kit = gpu::Graphics::new(device);
+    let Some(engine) = gpu::Graphics::new(device) else { return };
     let config = NetworkConfig { width: 4, input_size: SIDE, ..config.clone() };
     let zeros =
         |_: &str, _: Option<&str>, shape: [usize; 4]| Ok((vec![0.0; shape.iter().product()], vec![0.0; shape[0]]));
-    if let Ok(layers) = Layers::with(&config, kit.clone(), zeros) {
-        layers.map(&[0.0; 3 * SIDE * SIDE], [1, 3, SIDE, SIDE]);
-        kit.flush();
+    if let Ok(net) = FoldedBackbone::with(&config, &engine, zeros) {
+        net.map(&engine, &engine.map(&[0.0; 3 * SIDE * SIDE], [1, 3, SIDE, SIDE]));
+        engine.flush();
     }
 }
 
-impl Trunk {
-    fn new(config: &NetworkConfig, state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
-        #[cfg(feature = "cpu")]
-        if cpu::serves(device) {
-            return Ok(Self::Processor(Box::new(Layers::new(config, state, cpu::Processor::new(device))?)));
+impl Foldable for Backbone {
+    type On<E: Engine> = FoldedBackbone<E>;
+    type Weights<'a> = (&'a NetworkConfig, &'a StateDict);
+
+    fn on<E: Engine>((config, state): Self::Weights<'_>, engine: &E) -> Result<FoldedBackbone<E>, WeightsError> {
+        config.check().map_err(|error| WeightsError::Manifest(error.to_string()))?;
+        let least = E::CHANNELS;
+        if !config.width.is_multiple_of(least) {
+            let text = format!("this device needs a `network.width` that is a multiple of {least}");
+            return Err(WeightsError::Manifest(text));
         }
-        #[cfg(all(feature = "gpu", target_family = "wasm"))]
-        return if config.width.is_multiple_of(4) {
-            Ok(Self::Graphics(Box::new(Layers::new(config, state, gpu::Graphics::new(device))?)))
-        } else {
-            Err(WeightsError::Manifest(
-                "browsers' WebGPU needs a `network.width` that is a multiple of four".to_owned(),
-            ))
-        };
-        #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
-        Ok(Self::Tensors(Box::new(Layers::new(config, state, Tensors::new(device))?)))
-    }
-}
-
-/// The backbone.
-#[derive(Clone, Debug)]
-struct Layers<K: Kit> {
-    kit: K,
-    stem: K::Conv,
-    blocks: Blocks<K>,
-}
-
-/// What is behind the stem.
-#[derive(Clone, Debug)]
-enum Blocks<K: Kit> {
-    /// Pooling, then residual blocks.
-    Residual(Vec<Block<K>>),
-    /// Pairs of a depthwise and a 1x1 convolution.
-    Separable(Vec<(K::Depthwise, K::Conv)>),
-}
-
-#[derive(Clone, Debug)]
-struct Block<K: Kit> {
-    convs: Vec<K::Conv>,
-    downsample: Option<K::Conv>,
-}
-
-/// Kernel and bias of a convolution.
-type Folded = Result<(Vec<f32>, Vec<f32>), WeightsError>;
-
-impl<K: Kit> Layers<K> {
-    fn new(config: &NetworkConfig, state: &StateDict, kit: K) -> Result<Self, WeightsError> {
-        Self::with(config, kit, |conv, norm, shape| {
+        FoldedBackbone::with(config, engine, |conv, norm, shape| {
             let norm = norm.map(|name| format!("backbone.{name}"));
             state.folded(&format!("backbone.{conv}"), norm.as_deref(), shape)
         })
     }
 
+    fn maps<E: Engine>(net: &FoldedBackbone<E>, engine: &E, pixels: &E::Map) -> Vec<E::Map> {
+        vec![net.map(engine, pixels)]
+    }
+}
+
+/// The backbone on one engine.
+#[derive(Clone, Debug)]
+pub struct FoldedBackbone<E: Engine> {
+    stem: E::Conv,
+    blocks: Blocks<E>,
+}
+
+/// What is behind the stem.
+#[derive(Clone, Debug)]
+enum Blocks<E: Engine> {
+    /// Pooling, then residual blocks.
+    Residual(Vec<Block<E>>),
+    /// Pairs of a depthwise and a 1x1 convolution.
+    Separable(Vec<(E::Depthwise, E::Conv)>),
+}
+
+#[derive(Clone, Debug)]
+struct Block<E: Engine> {
+    convs: Vec<E::Conv>,
+    downsample: Option<E::Conv>,
+}
+
+/// Kernel and bias of a convolution.
+type Folded = Result<(Vec<f32>, Vec<f32>), WeightsError>;
+
+impl<E: Engine> FoldedBackbone<E> {
     /// With `weights` giving kernel and bias of the convolution of this name, of this shape, with the BatchNorm of that name
     /// folded in.
     fn with(
         config: &NetworkConfig,
-        kit: K,
+        engine: &E,
         weights: impl Fn(&str, Option<&str>, [usize; 4]) -> Folded,
     ) -> Result<Self, WeightsError> {
         match config.backbone.residual() {
-            Some(residual) => Self::residual(config, residual, kit, weights),
-            None => Self::separable(config, kit, weights),
+            Some(residual) => Self::residual(config, residual, engine, weights),
+            None => Self::separable(config, engine, weights),
         }
     }
 
     fn residual(
         config: &NetworkConfig,
         residual: Residual,
-        kit: K,
+        engine: &E,
         weights: impl Fn(&str, Option<&str>, [usize; 4]) -> Folded,
     ) -> Result<Self, WeightsError> {
         let conv = |names: [&str; 2], shape: [usize; 4], stride, map| {
             let (weight, bias) = weights(names[0], Some(names[1]), shape)?;
-            Ok::<_, WeightsError>(kit.conv(&weight, bias, shape, Step::half(stride), map))
+            Ok::<_, WeightsError>(engine.conv(&weight, bias, shape, Step::half(stride), map))
         };
         let (mut from, width) = (config.width, config.width);
         let stem = conv(["conv1", "bn1"], [width, 3, 7, 7], 2, config.input_size)?;
@@ -191,17 +166,17 @@ impl<K: Kit> Layers<K> {
                 (from, side) = (out, small);
             }
         }
-        Ok(Self { stem, blocks: Blocks::Residual(blocks), kit })
+        Ok(Self { stem, blocks: Blocks::Residual(blocks) })
     }
 
     fn separable(
         config: &NetworkConfig,
-        kit: K,
+        engine: &E,
         weights: impl Fn(&str, Option<&str>, [usize; 4]) -> Folded,
     ) -> Result<Self, WeightsError> {
         let conv = |name: &str, shape: [usize; 4], stride| {
             let (weight, bias) = weights(name, None, shape)?;
-            Ok::<_, WeightsError>(kit.conv(&weight, bias, shape, Step::same(stride), 0))
+            Ok::<_, WeightsError>(engine.conv(&weight, bias, shape, Step::same(stride), 0))
         };
         let stem = conv("conv1", [config.width, 3, 3, 3], STEM_STRIDE)?;
         let mut from = config.width;
@@ -210,37 +185,31 @@ impl<K: Kit> Layers<K> {
             let (weight, bias) = weights(&format!("pairs.{index}.depth"), None, [from, 1, 3, 3])?;
             let point = conv(&format!("pairs.{index}.point"), [to, from, 1, 1], 1)?;
             from = to;
-            Ok((kit.depthwise(&weight, bias, stride), point))
+            Ok((engine.depthwise(&weight, bias, stride), point))
         });
         let pairs = pairs.collect::<Result<_, WeightsError>>()?;
-        Ok(Self { stem, blocks: Blocks::Separable(pairs), kit })
+        Ok(Self { stem, blocks: Blocks::Separable(pairs) })
     }
 
-    /// The last map's values, `[batch, side, side, channels]`.
-    async fn forward(&self, pixels: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, DeviceError> {
-        Ok(self.kit.read(vec![self.map(pixels, shape)]).await?.remove(0))
-    }
-
-    fn map(&self, pixels: &[f32], shape: [usize; 4]) -> K::Map {
-        let kit = &self.kit;
-        let planes = kit.map(pixels, shape);
+    /// The last map.
+    fn map(&self, engine: &E, pixels: &E::Map) -> E::Map {
         match &self.blocks {
             Blocks::Separable(pairs) => {
                 let then = Activation::Relu6;
-                pairs.iter().fold(kit.convolve(&self.stem, &planes, None, then), |x, (depth, point)| {
-                    kit.convolve(point, &kit.convolve_depthwise(depth, &x, then), None, then)
+                pairs.iter().fold(engine.convolve(&self.stem, pixels, None, then), |x, (depth, point)| {
+                    engine.convolve(point, &engine.convolve_depthwise(depth, &x, then), None, then)
                 })
             }
             Blocks::Residual(blocks) => {
                 let then = Activation::Relu;
-                let mut x = kit.max_pool(&kit.convolve(&self.stem, &planes, None, then), STEM_POOL);
+                let mut x = engine.max_pool(&engine.convolve(&self.stem, pixels, None, then), STEM_POOL);
                 for Block { convs, downsample } in blocks {
-                    let down = downsample.as_ref().map(|conv| kit.convolve(conv, &x, None, Activation::Linear));
+                    let down = downsample.as_ref().map(|conv| engine.convolve(conv, &x, None, Activation::Linear));
                     let (last, first) = convs.split_last().expect("a block has convolutions");
-                    let inner = first.iter().fold(None, |inner: Option<K::Map>, conv| {
-                        Some(kit.convolve(conv, inner.as_ref().unwrap_or(&x), None, then))
+                    let inner = first.iter().fold(None, |inner: Option<E::Map>, conv| {
+                        Some(engine.convolve(conv, inner.as_ref().unwrap_or(&x), None, then))
                     });
-                    x = kit.convolve(last, inner.as_ref().unwrap_or(&x), Some(down.as_ref().unwrap_or(&x)), then);
+                    x = engine.convolve(last, inner.as_ref().unwrap_or(&x), Some(down.as_ref().unwrap_or(&x)), then);
                 }
                 x
             }
@@ -286,22 +255,16 @@ impl StateDict {
         }
         Ok(scale)
     }
-
-    /// The values of the array of this name.
-    fn shaped(&self, name: &str, expected: &[usize]) -> Result<&[f32], WeightsError> {
-        let array = self.get(name)?;
-        if array.shape == expected {
-            return Ok(&array.values);
-        }
-        Err(WeightsError::Shape { name: name.to_owned(), found: array.shape.clone(), expected: expected.to_vec() })
-    }
 }
 
 #[cfg(test)]
+#[cfg(feature = "tensors")]
 mod tests {
     use super::*;
     use crate::AgeNet;
+    use crate::backbone as modules;
     use crate::config::{Backbone, Projection, Rearrange};
+    use crate::tensors::Tensors;
     use burn::module::Module;
     use burn::tensor::{Distribution, Tensor};
 
@@ -346,8 +309,9 @@ mod tests {
             let largest = unfolded.iter().fold(0f32, |most, value| most.max(value.abs()));
             let pixels: Vec<f32> = x.to_data().try_into_vec().unwrap();
             // By the tensors of the device as well, as on GPUs of machines.
-            let layers = Layers::new(&config, &StateDict::of(&net), Tensors::new(&device)).unwrap();
-            let by_tensors = FoldedNet { trunk: Trunk::Tensors(Box::new(layers)), ..folded.clone() };
+            let tensors = Tensors::new(&device);
+            let backbone = Box::new(modules::Backbone::on((&config, &StateDict::of(&net)), &tensors).unwrap());
+            let by_tensors = FoldedNet { backbone: Placed::Tensors(tensors, backbone), ..folded.clone() };
             for folded in [folded, by_tensors] {
                 let answers = pollster::block_on(folded.forward(&pixels, x.dims())).unwrap();
                 assert_eq!(answers.len(), unfolded.len());

@@ -73,29 +73,27 @@ fn largest<'a>(pairs: impl Iterator<Item = (&'a f32, &'a f32)>) -> f32 {
     pairs.map(|(a, b)| (a - b).abs()).fold(0.0, |worst, d| if d.is_nan() { f32::INFINITY } else { worst.max(d) })
 }
 
-/// The generated picture: RGB8, `size` x `size`, from integers only, so that every platform draws the same. A coarse
-/// grid of hashed colours is interpolated, which gives the smooth gradients and edges of a photograph.
+/// The generated picture: RGB8, `size` x `size`, from integers only, so that every platform draws the same.
 pub fn picture(size: usize, seed: u32) -> Vec<u8> {
-    let cell = (size / 7).max(1);
-    let mut pixels = Vec::with_capacity(size * size * 3);
-    for y in 0..size {
-        for x in 0..size {
-            let (column, row, fx, fy) = (x / cell, y / cell, x % cell, y % cell);
-            for channel in 0..3 {
-                let at = |c, r| hash(seed, [channel, c, r]) as usize;
-                let top = at(column, row) * (cell - fx) + at(column + 1, row) * fx;
-                let bottom = at(column, row + 1) * (cell - fx) + at(column + 1, row + 1) * fx;
-                pixels.push(((top * (cell - fy) + bottom * fy) / (cell * cell)) as u8);
-            }
-        }
-    }
-    pixels
+    let (side, cell) = (size as u32, (size as u32 / 7).max(1));
+    (0..side).flat_map(|y| (0..side).flat_map(move |x| texture(seed, cell, [x, y]))).collect()
+}
+
+/// A pixel of a coarse grid of hashed colours, `cell` pixels wide and interpolated, which gives the smooth gradients and edges
+/// of a photograph.
+pub fn texture(seed: u32, cell: u32, [x, y]: [u32; 2]) -> [u8; 3] {
+    let (column, row, fx, fy) = (x / cell, y / cell, x % cell, y % cell);
+    [0, 1, 2].map(|channel| {
+        let at = |c, r| u32::from(hash(seed, [channel, c, r]));
+        let top = at(column, row) * (cell - fx) + at(column + 1, row) * fx;
+        let bottom = at(column, row + 1) * (cell - fx) + at(column + 1, row + 1) * fx;
+        ((top * (cell - fy) + bottom * fy) / (cell * cell)) as u8
+    })
 }
 
 /// A byte from a seed and three coordinates (xorshift-multiply, as in murmur3's finaliser).
-fn hash(seed: u32, coordinates: [usize; 3]) -> u8 {
-    let mut h =
-        coordinates.iter().fold(seed ^ 0x9E37_79B9, |h, c| (h ^ *c as u32).wrapping_mul(0x85EB_CA6B).rotate_left(13));
+fn hash(seed: u32, coordinates: [u32; 3]) -> u8 {
+    let mut h = coordinates.iter().fold(seed ^ 0x9E37_79B9, |h, c| (h ^ c).wrapping_mul(0x85EB_CA6B).rotate_left(13));
     h = (h ^ (h >> 16)).wrapping_mul(0xC2B2_AE35);
     (h ^ (h >> 15)) as u8
 }

@@ -1,6 +1,4 @@
-//! Who computes the layers of a network.
-
-use std::fmt::Debug;
+//! What the layers of a network are, and how training computes them.
 
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::MaxPool2dConfig;
@@ -10,7 +8,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::ops::PadMode;
 
 /// Computes the layers of a network. Training has quicker ways for some devices.
-pub trait Layers {
+pub trait TrainingLayers {
     /// `conv.forward(x)`.
     fn convolve(&self, conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
         conv.forward(x)
@@ -36,73 +34,6 @@ pub trait Layers {
     /// The largest of each square; padding is -inf, so it never wins the maximum.
     fn max_pool(&self, x: Tensor<4>, pool: Pool) -> Tensor<4> {
         pool.forward(x)
-    }
-}
-
-/// Layers for inference by programs of our own, whose maps keep channels next to each other.
-pub trait Kit: Clone + Debug {
-    /// Activations.
-    type Map;
-    /// A convolution that sees all channels, with its bias.
-    type Conv: Clone + Debug;
-    /// A 3x3 convolution that keeps channels apart, with its bias.
-    type Depthwise: Clone + Debug;
-
-    /// # Shapes
-    /// - `weight`: `[out, channels, side, side]` in row-major order; `bias`: `[out]`
-    ///
-    /// `map` is the smaller side of the maps that come, 0 if unknown.
-    fn conv(&self, weight: &[f32], bias: Vec<f32>, shape: [usize; 4], step: Step, map: usize) -> Self::Conv;
-
-    /// A 3x3 convolution that keeps channels apart, with [`Padding::Same`], which is one pixel all round at stride 1.
-    ///
-    /// # Shapes
-    /// - `weight`: `[channels, 1, 3, 3]` in row-major order; `bias`: `[channels]`
-    fn depthwise(&self, weight: &[f32], bias: Vec<f32>, stride: usize) -> Self::Depthwise;
-
-    /// From planes, `[batch, channels, height, width]` of this shape.
-    fn map(&self, planes: &[f32], shape: [usize; 4]) -> Self::Map;
-
-    /// The convolution, then the shortcut added, then the activation.
-    fn convolve(&self, conv: &Self::Conv, x: &Self::Map, shortcut: Option<&Self::Map>, then: Activation) -> Self::Map;
-
-    /// The convolution, then the activation.
-    fn convolve_depthwise(&self, conv: &Self::Depthwise, x: &Self::Map, then: Activation) -> Self::Map;
-
-    /// The largest of each square; padding is -inf, so it never wins the maximum.
-    fn max_pool(&self, x: &Self::Map, pool: Pool) -> Self::Map;
-
-    /// The sum of a map and of one of half its size, whose pixels count four times each.
-    fn add_doubled(&self, x: Self::Map, half: &Self::Map) -> Self::Map;
-
-    /// The numbers of maps, `[batch, height, width, channels]` each, all with one wait for the device.
-    ///
-    /// # Errors
-    /// A device that fails.
-    fn read(&self, maps: Vec<Self::Map>) -> impl Future<Output = Result<Vec<Vec<f32>>, DeviceError>>;
-}
-
-/// Why a device gave no numbers.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DeviceError {
-    /// What it was sent failed, or it was lost: the backend's own words.
-    #[error("the device stopped computing: {0}")]
-    Stopped(String),
-    /// It gave numbers of another kind or another number of them: whose fault, and what was expected.
-    #[error("the device gave something else than asked for: {0}")]
-    Garbled(String),
-    /// It gave NaN or infinity.
-    #[error("the device gave numbers that are not finite")]
-    NotFinite,
-}
-
-impl DeviceError {
-    /// Numbers that are all finite.
-    ///
-    /// # Errors
-    /// [`Self::NotFinite`]
-    pub fn finite(numbers: Vec<f32>) -> Result<Vec<f32>, Self> {
-        if numbers.iter().all(|number| number.is_finite()) { Ok(numbers) } else { Err(Self::NotFinite) }
     }
 }
 
@@ -244,7 +175,7 @@ impl Pool {
 #[derive(Clone, Copy, Debug)]
 pub struct Burn;
 
-impl Layers for Burn {}
+impl TrainingLayers for Burn {}
 
 /// A kernel `[out, channels, side, side]` as `[side, side, channels, out]`, for maps whose channels come last.
 #[cfg(any(feature = "cpu", all(feature = "gpu", target_family = "wasm")))]

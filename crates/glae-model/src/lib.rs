@@ -8,7 +8,7 @@
 //! | vanilla and balanced classifiers on one backbone | [`network`] |
 //! | label distribution and losses, eq. 1-10 (feature `loss`) | `loss` |
 //! | adaptive routing, eq. 11 | [`routing`] |
-//! | folding for inference | [`fold`] |
+//! | folding for inference, and the engines that compute what was folded | [`fold`], [`engine`] |
 //! | weights on disk and their manifest | [`weights`], [`manifest`] |
 //! | all of inference in one type | [`Estimator`] |
 //!
@@ -20,6 +20,8 @@ pub mod backbone;
 pub mod config;
 #[cfg(feature = "cpu")]
 pub mod cpu;
+#[cfg(feature = "network")]
+pub mod engine;
 #[cfg(feature = "network")]
 mod estimator;
 #[cfg(feature = "network")]
@@ -41,7 +43,7 @@ pub mod projection;
 #[cfg(feature = "network")]
 pub mod rearrange;
 pub mod routing;
-#[cfg(all(feature = "network", not(all(feature = "gpu", target_family = "wasm"))))]
+#[cfg(feature = "tensors")]
 pub mod tensors;
 pub mod weights;
 

@@ -1,5 +1,6 @@
 //! What travels with every weights file.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -53,8 +54,35 @@ pub struct Manifest {
     pub golden: Golden,
 }
 
-/// Formats that are read.
-const FORMATS: std::ops::RangeInclusive<u32> = 1..=3;
+/// The newest format that is read.
+const NEWEST: u32 = 3;
+
+/// Reads a manifest: of the age network, of the detector.
+///
+/// # Errors
+/// Not JSON, a field is missing, or a format of the future.
+pub fn parse<M: DeserializeOwned>(json: &str, newest: u32) -> Result<M, WeightsError> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: u32,
+    }
+    let wrong = |error: serde_json::Error| WeightsError::Manifest(error.to_string());
+    // First of all: a format of the future may lack fields, or have others.
+    let Head { format: found } = serde_json::from_str(json).map_err(wrong)?;
+    if !(1..=newest).contains(&found) {
+        return Err(WeightsError::Format { found, newest });
+    }
+    serde_json::from_str(json).map_err(wrong)
+}
+
+/// Checks that weights are those a manifest speaks of.
+///
+/// # Errors
+/// Another SHA-256 than `expected`.
+pub fn verify(weights: &[u8], expected: &str) -> Result<(), WeightsError> {
+    let found = sha256(weights);
+    if found == expected { Ok(()) } else { Err(WeightsError::Checksum { expected: expected.to_owned(), found }) }
+}
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -106,20 +134,7 @@ impl Manifest {
     /// # Errors
     /// Not JSON, a field is missing, or a format of the future.
     pub fn parse(json: &str) -> Result<Self, WeightsError> {
-        #[derive(Deserialize)]
-        struct Head {
-            format: u32,
-        }
-        let wrong = |error: serde_json::Error| WeightsError::Manifest(error.to_string());
-        // First of all: a format of the future may lack fields, or have others.
-        let Head { format } = serde_json::from_str(json).map_err(wrong)?;
-        if !FORMATS.contains(&format) {
-            let text = format!(
-                "it has format {format}, this version reads the formats 1 to 3: update the page or the trainer"
-            );
-            return Err(WeightsError::Manifest(text));
-        }
-        let manifest: Self = serde_json::from_str(json).map_err(wrong)?;
+        let manifest: Self = parse(json, NEWEST)?;
         if manifest.input.size != manifest.network.input_size {
             return Err(WeightsError::Manifest("`input.size` and `network.input_size` differ".to_owned()));
         }
@@ -129,18 +144,6 @@ impl Manifest {
     /// What comes between logits and an age.
     pub fn rules(&self) -> Rules {
         Rules { routing: self.routing, readout: self.readout, temperatures: self.temperatures }
-    }
-
-    /// Checks that the bytes are those the manifest speaks of.
-    ///
-    /// # Errors
-    /// Another SHA-256.
-    pub fn verify(&self, weights: &[u8]) -> Result<(), WeightsError> {
-        let found = sha256(weights);
-        if found == self.sha256 {
-            return Ok(());
-        }
-        Err(WeightsError::Checksum { expected: self.sha256.clone(), found })
     }
 }
 

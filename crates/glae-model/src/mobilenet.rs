@@ -8,7 +8,7 @@ use burn::nn::{Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
 use crate::config::NetworkConfig;
-use crate::layers::Layers;
+use crate::layers::TrainingLayers;
 
 /// Stride of the first convolution.
 pub const STEM_STRIDE: usize = 2;
@@ -41,7 +41,7 @@ impl MobileNet {
         Self { conv1: conv([3, width], 3, STEM_STRIDE, 1, device), pairs }
     }
 
-    pub(crate) fn forward_with(&self, input: Tensor<4>, layers: &dyn Layers) -> Tensor<4> {
+    pub(crate) fn forward_with(&self, input: Tensor<4>, layers: &dyn TrainingLayers) -> Tensor<4> {
         self.pairs.iter().fold(layers.convolve_relu6(&self.conv1, input), |x, pair| {
             layers.convolve_relu6(&pair.point, layers.convolve_relu6(&pair.depth, x))
         })

@@ -112,14 +112,14 @@ pub struct Answer {
 
 /// What a classifier said of an image and of its mirror image.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Pair {
+pub struct MirrorPair {
     /// p(x), 101 probabilities.
     pub image: Vec<f64>,
     /// p(flip x), 101 probabilities.
     pub mirror: Vec<f64>,
 }
 
-impl Pair {
+impl MirrorPair {
     /// Softmax of both rows of logits, divided by a temperature above 0.
     pub fn from_logits(image: &[f32], mirror: &[f32], temperature: f32) -> Self {
         Self { image: softmax(image, temperature), mirror: softmax(mirror, temperature) }
@@ -145,18 +145,18 @@ impl Answer {
 
 impl Routing {
     /// Share of the vanilla classifier in the answer: 1 or 0 for rules that pick one, in between for mixtures.
-    pub fn vanilla_share(self, vanilla: &Pair, balanced: &Pair) -> f64 {
+    pub fn vanilla_share(self, vanilla: &MirrorPair, balanced: &MirrorPair) -> f64 {
         let vanilla_wins = match self {
             Routing::Smaller => vanilla.divergence() < balanced.divergence(),
             Routing::Bigger => vanilla.divergence() > balanced.divergence(),
             Routing::Vanilla => true,
             Routing::Balanced => false,
             Routing::Symmetric => {
-                let both = |pair: &Pair| pair.divergence() + kl(&pair.mirror, &pair.image);
+                let both = |pair: &MirrorPair| pair.divergence() + kl(&pair.mirror, &pair.image);
                 both(vanilla) < both(balanced)
             }
             Routing::Mixture { power } => {
-                let weight = |pair: &Pair| (pair.divergence() + LEAST_DIVERGENCE).powf(-f64::from(power));
+                let weight = |pair: &MirrorPair| (pair.divergence() + LEAST_DIVERGENCE).powf(-f64::from(power));
                 let (vanilla, balanced) = (weight(vanilla), weight(balanced));
                 return vanilla / (vanilla + balanced);
             }
@@ -220,8 +220,8 @@ fn kl(p: &[f64], q: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    fn pair(image: [f64; 2], mirror: [f64; 2]) -> Pair {
-        Pair { image: image.to_vec(), mirror: mirror.to_vec() }
+    fn pair(image: [f64; 2], mirror: [f64; 2]) -> MirrorPair {
+        MirrorPair { image: image.to_vec(), mirror: mirror.to_vec() }
     }
 
     #[test]
@@ -240,7 +240,7 @@ mod tests {
         let shaken = pair([0.5, 0.5], [0.25, 0.75]);
         assert!((shaken.divergence() - 0.143_841).abs() < 1e-6);
         let calm = pair([0.5, 0.5], [0.5, 0.5]);
-        let pick = |rule: Routing, a: &Pair, b: &Pair| rule.route(rule.vanilla_share(a, b));
+        let pick = |rule: Routing, a: &MirrorPair, b: &MirrorPair| rule.route(rule.vanilla_share(a, b));
         assert_eq!(pick(Routing::Smaller, &calm, &shaken), Route::Vanilla);
         assert_eq!(pick(Routing::Smaller, &shaken, &calm), Route::Balanced);
         assert_eq!(pick(Routing::Bigger, &shaken, &calm), Route::Vanilla);
@@ -260,7 +260,7 @@ mod tests {
     fn a_mixture_weighs_by_the_inverse_divergence() {
         let calm = pair([0.5, 0.5], [0.5, 0.5]);
         let shaken = pair([0.5, 0.5], [0.25, 0.75]);
-        let share = |power, a: &Pair, b: &Pair| Routing::Mixture { power }.vanilla_share(a, b);
+        let share = |power, a: &MirrorPair, b: &MirrorPair| Routing::Mixture { power }.vanilla_share(a, b);
         assert_eq!(share(0.0, &calm, &shaken), 0.5);
         // 1 / 0.0001 against 1 / 0.143941.
         assert!((share(1.0, &calm, &shaken) - 0.999_306).abs() < 1e-5);
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_temperature_above_one_widens() {
-        let pair = |temperature| Pair::from_logits(&[0.0, 2.0], &[0.0, 2.0], temperature);
+        let pair = |temperature| MirrorPair::from_logits(&[0.0, 2.0], &[0.0, 2.0], temperature);
         // e^2 / (1 + e^2) and e^1 / (1 + e^1).
         assert!((pair(1.0).image[1] - 0.880_797).abs() < 1e-6);
         assert!((pair(2.0).image[1] - 0.731_059).abs() < 1e-6);

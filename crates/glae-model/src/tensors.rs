@@ -5,9 +5,10 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::layers::{Activation, DeviceError, Kit, Padding, Pool, Step, doubled, same_padded};
+use crate::engine::{DeviceEngine, DeviceError, Engine};
+use crate::layers::{Activation, Padding, Pool, Step, doubled, same_padded};
 
-/// These layers, to be used through [`Kit`]. Maps are `[batch, channels, height, width]`.
+/// These layers, to be used through [`Engine`]. Maps are `[batch, channels, height, width]`.
 #[derive(Clone, Debug)]
 pub struct Tensors {
     device: Device,
@@ -46,7 +47,7 @@ impl Conv {
     }
 }
 
-impl Kit for Tensors {
+impl Engine for Tensors {
     type Map = Tensor<4>;
     type Conv = Conv;
     type Depthwise = Conv;
@@ -59,10 +60,6 @@ impl Kit for Tensors {
     fn depthwise(&self, weight: &[f32], bias: Vec<f32>, stride: usize) -> Conv {
         let channels = bias.len();
         Conv { groups: channels, ..self.conv(weight, bias, [channels, 1, 3, 3], Step::same(stride), 0) }
-    }
-
-    fn map(&self, planes: &[f32], shape: [usize; 4]) -> Tensor<4> {
-        self.upload(planes.to_vec(), shape)
     }
 
     fn convolve(&self, conv: &Conv, x: &Tensor<4>, shortcut: Option<&Tensor<4>>, then: Activation) -> Tensor<4> {
@@ -88,6 +85,12 @@ impl Kit for Tensors {
 
     fn add_doubled(&self, x: Tensor<4>, half: &Tensor<4>) -> Tensor<4> {
         x + doubled(half.clone())
+    }
+}
+
+impl DeviceEngine for Tensors {
+    fn map(&self, planes: &[f32], shape: [usize; 4]) -> Tensor<4> {
+        self.upload(planes.to_vec(), shape)
     }
 
     async fn read(&self, maps: Vec<Tensor<4>>) -> Result<Vec<Vec<f32>>, DeviceError> {

@@ -8,7 +8,8 @@ mod module;
 use std::collections::BTreeMap;
 
 use half::f16;
-use serde::{Deserialize, Serialize};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 
 #[cfg(feature = "loss")]
 pub use gradients::gradients;
@@ -18,9 +19,17 @@ pub use module::{Named, Path, mapped, named};
 /// Why weights cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
-    /// The manifest is not what we write.
-    #[error("the manifest cannot be read: {0}")]
+    /// The manifest is not JSON, a field is missing, or a value is none that an export writes.
+    #[error("the manifest cannot be used: {0}")]
     Manifest(String),
+    /// A manifest of the future.
+    #[error("the manifest has format {found}, this version reads 1 to {newest}: update the page or the trainer")]
+    Format {
+        /// What the manifest says.
+        found: u32,
+        /// The newest format that is read.
+        newest: u32,
+    },
     /// Other bytes than the manifest speaks of.
     #[error("the weights file does not match its manifest (SHA-256 {found}, expected {expected}): download it again")]
     Checksum {
@@ -29,6 +38,9 @@ pub enum WeightsError {
         /// What the bytes have.
         found: String,
     },
+    /// No engine that the program was built with computes on the device.
+    #[error("this program has no engine that computes on {0}: build it with the feature `tensors`")]
+    NoEngine(String),
     /// Not a safetensors file, or a damaged one.
     #[error("the weights file is not a readable safetensors file: {0}")]
     File(String),
@@ -90,6 +102,18 @@ impl StateDict {
         self.0.get(name).ok_or_else(|| WeightsError::Missing(name.to_owned()))
     }
 
+    /// The values of the array of this name and shape.
+    ///
+    /// # Errors
+    /// It is not there, or has another shape.
+    pub fn shaped(&self, name: &str, expected: &[usize]) -> Result<&[f32], WeightsError> {
+        let array = self.get(name)?;
+        if array.shape == expected {
+            return Ok(&array.values);
+        }
+        Err(WeightsError::Shape { name: name.to_owned(), found: array.shape.clone(), expected: expected.to_vec() })
+    }
+
     /// The part below a name, without that prefix: `part("backbone")` holds `conv1.weight`.
     pub fn part(&self, name: &str) -> Self {
         let prefix = format!("{name}.");
@@ -99,38 +123,32 @@ impl StateDict {
 
     /// A safetensors file.
     pub fn to_safetensors(&self, precision: Precision) -> Vec<u8> {
-        let mut header = BTreeMap::new();
-        let mut data = Vec::new();
-        let mut put = |name: String, shape: &[usize], dtype: &str, bytes: &mut dyn Iterator<Item = u8>| {
-            let start = data.len();
-            data.extend(bytes);
-            let data_offsets = [start, data.len()];
-            header.insert(name, Entry { dtype: dtype.to_owned(), shape: shape.to_vec(), data_offsets });
-        };
+        let mut stored: Vec<(String, Dtype, &[usize], Vec<u8>)> = Vec::new();
         for (name, Array { shape, values }) in &self.0 {
-            let floats = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>().into_iter();
-            let precise = precision == Precision::Full || is_norm(name);
-            if precise {
-                put(name.clone(), shape, "F32", &mut floats(values));
+            let floats = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            if precision == Precision::Full || is_norm(name) {
+                stored.push((name.clone(), Dtype::F32, shape, floats(values)));
             } else if precision == Precision::Bytes && shape.len() > 1 && values.len() >= LEAST_ROUNDED {
                 let slices = || values.chunks_exact(values.len() / shape[0]);
                 let factor = |slice: &[f32]| slice.iter().fold(0f32, |most, v| most.max(v.abs())) / LARGEST;
                 let factors: Vec<f32> = slices().map(factor).collect();
-                let mut rounded = slices().zip(&factors).flat_map(|(slice, factor)| {
+                let rounded = slices().zip(&factors).flat_map(|(slice, factor)| {
                     slice.iter().flat_map(move |v| ((v / factor.max(f32::MIN_POSITIVE)).round() as i8).to_le_bytes())
                 });
-                put(name.clone(), shape, "I8", &mut rounded);
-                put(format!("{name}{FACTORS}"), &shape[..1], "F32", &mut floats(&factors));
+                stored.push((name.clone(), Dtype::I8, shape, rounded.collect()));
+                stored.push((format!("{name}{FACTORS}"), Dtype::F32, &shape[..1], floats(&factors)));
             } else {
-                put(name.clone(), shape, "F16", &mut values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()));
+                let halves = values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes());
+                stored.push((name.clone(), Dtype::F16, shape, halves.collect()));
             }
         }
-        let mut json = serde_json::to_vec(&header).expect("names and numbers always serialise");
-        json.resize(json.len().next_multiple_of(8), b' ');
-        let mut file = (json.len() as u64).to_le_bytes().to_vec();
-        file.extend(json);
-        file.extend(data);
-        file
+        let views = stored.iter().map(|(name, dtype, shape, bytes)| {
+            (
+                name,
+                TensorView::new(*dtype, shape.to_vec(), bytes).expect("an array has as many values as its shape says"),
+            )
+        });
+        safetensors::serialize(views, None).expect("names and shapes always serialise")
     }
 
     /// Reads a safetensors file of f16 and f32 arrays, and of i8 arrays with their factors ([`Precision::Bytes`]).
@@ -138,33 +156,20 @@ impl StateDict {
     /// # Errors
     /// The file is damaged or holds other types.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
-        let wrong = |text: &str| WeightsError::File(text.to_owned());
-        let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(|| wrong("it is too short"))?;
-        let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| wrong("its header is too long"))?;
-        let (json, data) = rest.split_at_checked(length).ok_or_else(|| wrong("its header is cut off"))?;
-        let mut header: BTreeMap<String, serde_json::Value> =
-            serde_json::from_slice(json).map_err(|error| WeightsError::File(error.to_string()))?;
-        header.remove("__metadata__");
+        let file = SafeTensors::deserialize(bytes).map_err(|error| WeightsError::File(error.to_string()))?;
         let mut arrays = BTreeMap::new();
         let mut rounded = Vec::new();
-        for (name, entry) in header {
-            let entry: Entry =
-                serde_json::from_value(entry).map_err(|e| WeightsError::File(format!("`{name}`: {e}")))?;
-            let [from, to] = entry.data_offsets;
-            let raw = data.get(from..to).ok_or_else(|| WeightsError::File(format!("`{name}` is cut off")))?;
-            let values: Vec<f32> = match entry.dtype.as_str() {
-                "F16" => raw.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
-                "F32" => raw.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-                "I8" => {
-                    rounded.push(name.clone());
-                    raw.iter().map(|b| f32::from(b.cast_signed())).collect()
+        for (name, view) in file.iter() {
+            let values: Vec<f32> = match view.dtype() {
+                Dtype::F16 => view.data().as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
+                Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+                Dtype::I8 => {
+                    rounded.push(name.to_owned());
+                    view.data().iter().map(|b| f32::from(b.cast_signed())).collect()
                 }
                 other => return Err(WeightsError::File(format!("`{name}` has the type {other}, not F16, F32 or I8"))),
             };
-            if values.len() != entry.shape.iter().product::<usize>() {
-                return Err(WeightsError::File(format!("`{name}` has {} values, not its shape's", values.len())));
-            }
-            arrays.insert(name, Array { shape: entry.shape, values });
+            arrays.insert(name.to_owned(), Array { shape: view.shape().to_vec(), values });
         }
         for name in rounded {
             let factors = arrays.remove(&format!("{name}{FACTORS}"));
@@ -179,13 +184,6 @@ impl StateDict {
         }
         Ok(Self(arrays))
     }
-}
-
-#[derive(Serialize, Deserialize)]
-struct Entry {
-    dtype: String,
-    shape: Vec<usize>,
-    data_offsets: [usize; 2],
 }
 
 /// BatchNorm's arrays stay in f32: variances span more than f16 holds.
@@ -227,7 +225,7 @@ mod tests {
         // Without its factors an array of i8 means nothing.
         let at = file.windows(FACTORS.len()).position(|window| window == FACTORS.as_bytes()).unwrap();
         let mut damaged = file;
-        damaged[at + 1] = b'F';
+        damaged[at + 1] = b'g';
         assert!(StateDict::from_safetensors(&damaged).unwrap_err().to_string().contains("factors"));
     }
 

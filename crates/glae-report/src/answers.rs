@@ -7,7 +7,7 @@ use glae_metrics::{
 
 /// Which classifier is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Rule {
     /// That of stage 1, always.
     Vanilla,
     /// That of stage 2, always.
@@ -18,7 +18,7 @@ pub enum Answer {
     Bigger,
 }
 
-impl Answer {
+impl Rule {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Vanilla, Self::Balanced, Self::Routed, Self::Bigger];
 
@@ -72,7 +72,7 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Predictions in the order of [`Answer::ALL`]; images may lack one, and are then left out of all numbers.
+    /// Predictions in the order of [`Rule::ALL`]; images may lack one, and are then left out of all numbers.
     pub fn new(truth: Truth, counts: Vec<u32>, predictions: [Predictions; 4]) -> Self {
         Self { truth, counts, predictions }
     }
@@ -88,7 +88,7 @@ impl Answers {
     }
 
     /// The predictions of one way to answer.
-    pub fn predictions(&self, answer: Answer) -> &Predictions {
+    pub fn predictions(&self, answer: Rule) -> &Predictions {
         &self.predictions[answer as usize]
     }
 
@@ -101,7 +101,7 @@ impl Answers {
     ///
     /// # Errors
     /// The predictions do not fit the truth.
-    pub fn report(&self, answer: Answer) -> Result<Report> {
+    pub fn report(&self, answer: Rule) -> Result<Report> {
         self.score(self.predictions(answer), |_| true)
     }
 
@@ -110,7 +110,7 @@ impl Answers {
     /// # Errors
     /// No image has an answer.
     pub fn constant(&self, years: f32) -> Result<Report> {
-        let predictions = self.predictions(Answer::Vanilla).with_ages(|_| f64::from(years));
+        let predictions = self.predictions(Rule::Vanilla).with_ages(|_| f64::from(years));
         self.score(&predictions, |_| true)
     }
 
@@ -118,7 +118,7 @@ impl Answers {
     ///
     /// # Errors
     /// There is no image that both answer.
-    pub fn compare(&self, answer: Answer, other: &Self, against: Answer) -> Result<Comparison> {
+    pub fn compare(&self, answer: Rule, other: &Self, against: Rule) -> Result<Comparison> {
         let (a, b) = (self.predictions(answer), other.predictions(against));
         Ok(compare(&self.truth, a, b, Bootstrap::default())?)
     }
@@ -127,7 +127,7 @@ impl Answers {
     ///
     /// # Errors
     /// The predictions do not fit the truth.
-    pub fn cell(&self, answer: Answer, metric: Metric) -> Result<Option<Cell>> {
+    pub fn cell(&self, answer: Rule, metric: Metric) -> Result<Option<Cell>> {
         let with = |value: f64, interval: Option<[f64; 2]>| Cell { value, interval: interval.unwrap_or([value; 2]) };
         let band = match metric {
             Metric::Mae(band) | Metric::Cmae(band) => band,
@@ -152,7 +152,7 @@ impl Answers {
     }
 
     /// The number of images by true (first) and estimated age group.
-    pub fn confusion(&self, answer: Answer) -> [[usize; 3]; 3] {
+    pub fn confusion(&self, answer: Rule) -> [[usize; 3]; 3] {
         let mut counts = [[0; 3]; 3];
         for Sample { age, prediction } in self.samples(answer) {
             counts[Band::of(age) as usize][Band::of(prediction) as usize] += 1;
@@ -161,7 +161,7 @@ impl Answers {
     }
 
     /// The scores of one age group alone, with intervals; nothing if none of its images has an answer.
-    fn group(&self, answer: Answer, band: Band) -> Result<Option<Report>> {
+    fn group(&self, answer: Rule, band: Band) -> Result<Option<Report>> {
         let inside = |age| Band::of(age) == band;
         if !self.samples(answer).iter().any(|sample| inside(sample.age)) {
             return Ok(None);
@@ -179,12 +179,12 @@ impl Answers {
         Ok(score_part(&self.truth, predictions, &options, part)?)
     }
 
-    fn samples(&self, answer: Answer) -> Vec<Sample> {
+    fn samples(&self, answer: Rule) -> Vec<Sample> {
         self.joined(answer, |predictions, row| Some(predictions.age(row)))
     }
 
     /// Samples whose prediction is the likeliest class; none without distributions.
-    fn likeliest(&self, answer: Answer) -> Vec<Sample> {
+    fn likeliest(&self, answer: Rule) -> Vec<Sample> {
         self.joined(answer, |predictions, row| {
             let shares = predictions.distribution(row)?;
             let larger = |best: usize, class: usize| if shares[class] > shares[best] { class } else { best };
@@ -193,7 +193,7 @@ impl Answers {
     }
 
     /// The images that have an answer, in the order of the truth.
-    fn joined(&self, answer: Answer, prediction: impl Fn(&Predictions, usize) -> Option<f64>) -> Vec<Sample> {
+    fn joined(&self, answer: Rule, prediction: impl Fn(&Predictions, usize) -> Option<f64>) -> Vec<Sample> {
         let predictions = self.predictions(answer);
         let rows = self.truth.rows().zip(predictions.rows_of(&self.truth));
         rows.filter_map(|(truth, row)| Some(Sample { age: truth.age, prediction: prediction(predictions, row?)? }))
@@ -226,17 +226,17 @@ mod tests {
     #[test]
     fn numbers_are_those_of_a_report_and_groups_have_their_own() {
         let answers = answers();
-        let value = |metric| answers.cell(Answer::Vanilla, metric).unwrap().map(|cell| cell.value);
+        let value = |metric| answers.cell(Rule::Vanilla, metric).unwrap().map(|cell| cell.value);
         assert_eq!(answers.left_out(), 1);
         assert_eq!((value(Metric::Mae(None)), value(Metric::Cmae(None))), (Some(7.25), Some(9.0)));
         assert_eq!(value(Metric::Mae(Some(Band::Young))), Some(2.0));
         assert_eq!(value(Metric::Cmae(Some(Band::Old))), Some(20.0));
-        assert_eq!(value(Metric::Aar), Some(answers.report(Answer::Vanilla).unwrap().aar.score));
+        assert_eq!(value(Metric::Aar), Some(answers.report(Rule::Vanilla).unwrap().aar.score));
         // Drawn with itself alone, an image errs the same every time.
-        let [old, young] = [Band::Old, Band::Young].map(|band| answers.cell(Answer::Vanilla, Metric::Mae(Some(band))));
+        let [old, young] = [Band::Old, Band::Young].map(|band| answers.cell(Rule::Vanilla, Metric::Mae(Some(band))));
         assert_eq!(old.unwrap().unwrap().interval, [20.0, 20.0]);
         assert_eq!(young.unwrap().unwrap().interval, [1.0, 3.0]);
-        let perfect = answers.cell(Answer::Routed, Metric::Cmae(None)).unwrap().unwrap();
+        let perfect = answers.cell(Rule::Routed, Metric::Cmae(None)).unwrap().unwrap();
         assert_eq!((perfect.value, perfect.interval), (0.0, [0.0, 0.0]));
         // Errors of always 20: 10, 10, 10, 60.
         assert_eq!(answers.constant(20.0).unwrap().mae, 22.5);
@@ -247,7 +247,7 @@ mod tests {
         let truth = Truth::parse(b"id,age\na,30\nb,90\n").unwrap();
         let own = || Predictions::parse(b"id,age\na,30\n").unwrap();
         let answers = Answers::new(truth, Vec::new(), [own(), own(), own(), own()]);
-        let cell = |band| answers.cell(Answer::Routed, Metric::Mae(Some(band))).unwrap();
+        let cell = |band| answers.cell(Rule::Routed, Metric::Mae(Some(band))).unwrap();
         assert_eq!((cell(Band::Young), cell(Band::Old)), (None, None));
         assert!(cell(Band::Middle).is_some());
     }
@@ -255,8 +255,8 @@ mod tests {
     #[test]
     fn groups_are_taken_for_each_other() {
         // 80 was taken for 60: an old face among the middle-aged.
-        assert_eq!(answers().confusion(Answer::Vanilla), [[2, 0, 0], [0, 1, 0], [0, 1, 0]]);
-        assert_eq!(answers().confusion(Answer::Routed), [[2, 0, 0], [0, 1, 0], [0, 0, 1]]);
+        assert_eq!(answers().confusion(Rule::Vanilla), [[2, 0, 0], [0, 1, 0], [0, 1, 0]]);
+        assert_eq!(answers().confusion(Rule::Routed), [[2, 0, 0], [0, 1, 0], [0, 0, 1]]);
     }
 
     #[test]
@@ -278,7 +278,7 @@ mod tests {
         let truth = Truth::parse(b"id,age\nb,4\na,2\n").unwrap();
         let own = || Predictions::parse(file.as_bytes()).unwrap();
         let answers = Answers::new(truth, Vec::new(), [own(), own(), own(), own()]);
-        let cell = answers.cell(Answer::Vanilla, Metric::Top1).unwrap().unwrap();
+        let cell = answers.cell(Rule::Vanilla, Metric::Top1).unwrap().unwrap();
         assert_eq!((cell.value, cell.interval), (0.5, [0.0, 1.0]));
     }
 }

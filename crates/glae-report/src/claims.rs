@@ -3,7 +3,7 @@
 use anyhow::Result;
 use glae_metrics::{Comparison, Difference};
 
-use crate::answers::{Answer, Answers};
+use crate::answers::{Answers, Rule};
 use crate::spread::Spread;
 use crate::words::{p_value, signed, signed_interval, years};
 
@@ -55,7 +55,7 @@ impl Claims {
 
 /// Is a run better than the one before it?
 fn step(name: &str, after: &Seeds, before_name: &str, before: &Seeds) -> Result<String> {
-    let compared = pairs(after, before, Answer::Vanilla, Answer::Vanilla)?;
+    let compared = pairs(after, before, Rule::Vanilla, Rule::Vanilla)?;
     let part = |metric: &str, own: fn(&Comparison) -> &Difference| {
         let differences: Vec<&Difference> = compared.iter().map(own).collect();
         let mean = Spread::of(&differences.iter().map(|own| own.difference).collect::<Vec<_>>()).mean;
@@ -69,9 +69,9 @@ fn routing(base: &Seeds, whole: &Seeds) -> Result<Vec<String>> {
         let values = seeds.iter().map(|own| Ok(own.report(answer)?.cmae)).collect::<Result<Vec<_>>>()?;
         Ok(Spread::of(&values).mean)
     };
-    let (routed, baseline) = (cmae(whole, Answer::Routed)?, cmae(base, Answer::Vanilla)?);
+    let (routed, baseline) = (cmae(whole, Rule::Routed)?, cmae(base, Rule::Vanilla)?);
     let lower = 100.0 * (1.0 - routed / baseline);
-    let compared = pairs(whole, base, Answer::Routed, Answer::Vanilla)?;
+    let compared = pairs(whole, base, Rule::Routed, Rule::Vanilla)?;
     let sentence = format!(
         "Routed CMAE {} is {:.1} % {} than ℓ_base's {} (aim: {AIM} % lower): {}. Difference {}.",
         years(routed),
@@ -86,12 +86,12 @@ fn routing(base: &Seeds, whole: &Seeds) -> Result<Vec<String>> {
 
 /// Claims about the answers of one run.
 fn inside(whole: &Seeds) -> Result<Vec<String>> {
-    let against = |answer| pairs(whole, whole, Answer::Routed, answer);
-    let vanilla = against(Answer::Vanilla)?;
+    let against = |answer| pairs(whole, whole, Rule::Routed, answer);
+    let vanilla = against(Rule::Vanilla)?;
     let mae: Vec<&Difference> = vanilla.iter().map(|own| &own.mae).collect();
     let mut said = vec![format!("Routed MAE minus vanilla's: {}.", told(&mae))];
     let mut verdicts = Vec::new();
-    for (name, answer) in [("bigger", Answer::Bigger), ("vanilla", Answer::Vanilla), ("balanced", Answer::Balanced)] {
+    for (name, answer) in [("bigger", Rule::Bigger), ("vanilla", Rule::Vanilla), ("balanced", Rule::Balanced)] {
         let compared = against(answer)?;
         let differences: Vec<&Difference> = compared.iter().map(|own| &own.cmae).collect();
         let mean = Spread::of(&differences.iter().map(|own| own.difference).collect::<Vec<_>>()).mean;
@@ -102,7 +102,7 @@ fn inside(whole: &Seeds) -> Result<Vec<String>> {
 }
 
 /// One comparison for each seed that both have.
-fn pairs(a: &Seeds, b: &Seeds, answer: Answer, against: Answer) -> Result<Vec<Comparison>> {
+fn pairs(a: &Seeds, b: &Seeds, answer: Rule, against: Rule) -> Result<Vec<Comparison>> {
     a.iter().zip(b).map(|(a, b)| a.compare(answer, b, against)).collect()
 }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use glae_chart::{Chart, STYLE, Series, by_age, escape};
 use glae_metrics::{Band, Calibration, Report};
 
-use super::answers::{Answer, Answers};
+use super::answers::{Answers, Rule};
 use super::charts::{BALANCED, ROUTED, Share, VANILLA, shares};
 use super::curves::{self, EpochLine};
 use super::words::{NONE, interval, p_value, percent, signed, signed_interval, whole, years};
@@ -43,7 +43,7 @@ pub struct Contents<'a> {
 /// The predictions do not fit the truth.
 pub fn page(contents: &Contents) -> Result<String> {
     let Contents { answers, split, .. } = contents;
-    let reports = [Answer::Vanilla, Answer::Balanced, Answer::Routed].map(|answer| answers.report(answer));
+    let reports = [Rule::Vanilla, Rule::Balanced, Rule::Routed].map(|answer| answers.report(answer));
     let [vanilla, balanced, routed] = reports;
     let reports = Reports { vanilla: vanilla?, balanced: balanced?, routed: routed? };
     let mut html = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
@@ -125,7 +125,7 @@ fn answered(contents: &Contents, reports: &Reports) -> Result<String> {
     let groups = ["all ages"].into_iter().chain(Band::ALL.map(Band::label));
     let groups: String = groups.map(|name| format!("<th scope=\"colgroup\" colspan=\"2\">{name}</th>")).collect();
     let heads = "<th scope=\"col\">MAE</th><th scope=\"col\">CMAE</th>".repeat(4);
-    let compared = contents.answers.compare(Answer::Routed, contents.answers, Answer::Vanilla)?;
+    let compared = contents.answers.compare(Rule::Routed, contents.answers, Rule::Vanilla)?;
     let difference = |name: &str, own: &glae_metrics::Difference| {
         format!("{name} {} {}, {}", signed(own.difference), signed_interval(own.interval), p_value(own.p))
     };
@@ -233,7 +233,7 @@ fn calibration(reports: &Reports) -> String {
 
 fn confusion(answers: &Answers) -> String {
     let mut rows = String::new();
-    for (band, counts) in Band::ALL.iter().zip(answers.confusion(Answer::Routed)) {
+    for (band, counts) in Band::ALL.iter().zip(answers.confusion(Rule::Routed)) {
         let all: usize = counts.iter().sum();
         if all == 0 {
             continue;

@@ -142,6 +142,7 @@ impl Loaded {
             rules.push_str(&format!(" {}", contest.private_share));
         }
         let fingerprint = random::encode(&Sha256::new().chain_update(truth_bytes).chain_update(rules).finalize());
+        let options = options(&board, None);
         let mut shipped = BTreeMap::new();
         for row in &mut board.rows {
             let (Origin::Computed { scorer }, Some(name)) = (&mut row.origin, &row.predictions) else { continue };
@@ -149,7 +150,6 @@ impl Loaded {
             let path = inside(folder, name)?;
             let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
             let predictions = Predictions::parse(&bytes).map_err(|problems| file_problems(&path, &problems))?;
-            let options = options(board.unpredicted, &board.training_counts, None);
             let report = score(truth, &predictions, &options).map_err(|problems| file_problems(&path, &problems))?;
             *scorer = SCORER.to_owned();
             row.scores = scoring::scores(&report);
@@ -163,7 +163,7 @@ impl Loaded {
 
     /// How predictions are scored on this board.
     pub fn options(&self, intervals: Option<Bootstrap>) -> Options {
-        options(self.board.unpredicted, &self.board.training_counts, intervals)
+        options(&self.board, intervals)
     }
 
     /// What the board does with submissions, in two words.
@@ -263,12 +263,8 @@ fn predictions_address(board: &str, row: &str) -> String {
     format!("{ROOT}/boards/{board}/rows/{row}/predictions")
 }
 
-fn options(unpredicted: Unpredicted, training_counts: &[u32], intervals: Option<Bootstrap>) -> Options {
-    let unpredicted = match unpredicted {
-        Unpredicted::Refused => glae_metrics::Unpredicted::Refused,
-        Unpredicted::Counted => glae_metrics::Unpredicted::Counted,
-    };
-    Options { unpredicted, training_counts: training_counts.to_vec(), intervals }
+fn options(board: &Board, intervals: Option<Bootstrap>) -> Options {
+    Options { unpredicted: board.unpredicted, training_counts: board.training_counts.clone(), intervals }
 }
 
 /// The `*.toml` files of a folder in order of their names; none if there is no folder.

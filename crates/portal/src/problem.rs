@@ -126,21 +126,12 @@ impl ApiError {
     }
 
     /// Problems of a predictions file.
-    pub fn predictions(problems: &Problems) -> Self {
-        let count: u64 = problems.groups.iter().map(|group| group.count).sum();
-        let problems = problems
-            .groups
-            .iter()
-            .map(|group| FileProblem {
-                kind: group.kind.label().to_owned(),
-                count: group.count,
-                first: group.first.clone(),
-            })
-            .collect();
-        let detail = match count {
+    pub fn predictions(problems: Problems) -> Self {
+        let detail = match problems.count() {
             1 => "One problem was found; nothing was scored.".to_owned(),
             count => format!("{count} problems were found; nothing was scored."),
         };
+        let problems = problems.groups.into_iter().map(FileProblem::from).collect();
         Self { problems, ..Self::new(Kind::BAD_PREDICTIONS, detail) }
     }
 

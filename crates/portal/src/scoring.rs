@@ -108,7 +108,7 @@ pub fn receive(mut file: impl Read + Seek, portal: &Portal, board: &Loaded) -> A
         )),
         Ok(()) => match parsed.and_then(|predictions| evaluate(portal, board, &predictions)) {
             Ok(evaluation) => Ok(Evaluation { report: board.disclosed(evaluation.report)?, ..evaluation }),
-            Err(problems) => Err(ApiError::predictions(&problems)),
+            Err(problems) => Err(ApiError::predictions(problems)),
         },
     };
     if let Ok(evaluation) = &outcome {

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use burn::tensor::Device;
 use clap::ValueEnum;
 use glae_metrics::{Predictions, Truth, Unpredicted};
 use glae_model::manifest::{Input, sha256};
 use glae_model::{Estimate, Route};
-use glae_report::{Answer, Answers};
+use glae_report::{Answers, Rule};
 
 use super::predict::table;
 use super::train::crops;
@@ -18,21 +18,21 @@ use crate::checkpoint::{self, Checkpoint};
 use crate::config::RunConfig;
 use crate::evaluation::{estimates, inference};
 use glae_data::files::write_atomically;
-use glae_data::{Set, load, read_truth};
+use glae_data::{Set, load, read_table, read_truth};
 
 /// Folder of the predictions in a run's folder.
 const FOLDER: &str = "predictions";
 
 /// Which images are answered for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Split {
+pub enum ReportedSplit {
     /// Those that choices are made on.
     Val,
     /// Those that are touched for reported numbers only.
     Test,
 }
 
-impl Split {
+impl ReportedSplit {
     /// Its name in a sentence.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -66,9 +66,9 @@ impl Split {
 
 /// Images of the last split that was read: several runs answer for the same.
 #[derive(Debug, Default)]
-pub(super) struct Kept(Option<(Input, PathBuf, Set)>);
+pub(super) struct LastSplit(Option<(Input, PathBuf, Set)>);
 
-impl Kept {
+impl LastSplit {
     fn set(&mut self, config: &RunConfig, truth: &Path) -> Result<&Set> {
         let known = self.0.take().filter(|(input, path, _)| (*input, path.as_path()) == (config.input(), truth));
         let entry = match known {
@@ -90,17 +90,17 @@ impl Kept {
 pub(super) fn answered(
     run: &Path,
     config: &RunConfig,
-    split: Split,
-    kept: &mut Kept,
+    split: ReportedSplit,
+    kept: &mut LastSplit,
     device: &Device,
 ) -> Result<Answers> {
     let path = split.truth(config)?;
-    let truth = read(path, Truth::parse)?;
-    let counts = read(&config.data.train, Truth::parse)?.counts();
+    let truth = read_table(path, Truth::parse)?;
+    let counts = read_table(&config.data.train, Truth::parse)?.counts();
     let sources = sources(run, config, path)?;
     let folder = run.join(FOLDER);
     let stamp = folder.join(format!("{}.json", split.file()));
-    let file = |answer: Answer| folder.join(format!("{}-{}.csv", split.file(), answer.label()));
+    let file = |answer: Rule| folder.join(format!("{}-{}.csv", split.file(), answer.label()));
     let known = std::fs::read(&stamp).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     if known.as_ref() != Some(&sources) {
         let checkpoint = Checkpoint::read(run)?;
@@ -109,7 +109,7 @@ pub(super) fn answered(
         eprintln!("{}: estimating {} {} images", run.display(), set.ids.len(), split.name());
         let found = estimates(&inference, &set.crops, |_| {})?;
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        for answer in Answer::ALL {
+        for answer in Rule::ALL {
             let own: Vec<Estimate> = found.iter().map(|estimate| by(answer, estimate)).collect();
             write_atomically(&file(answer), &table(&set.ids, &own, true)?)?;
         }
@@ -117,7 +117,7 @@ pub(super) fn answered(
         write_atomically(&stamp, &serde_json::to_vec_pretty(&sources)?)?;
     }
     let parse = |bytes: &[u8]| Predictions::parse_for(bytes, &truth, Unpredicted::Counted);
-    let [a, b, c, d] = Answer::ALL.map(|answer| read(&file(answer), parse));
+    let [a, b, c, d] = Rule::ALL.map(|answer| read_table(&file(answer), parse));
     let predictions = [a?, b?, c?, d?];
     Ok(Answers::new(truth, counts, predictions))
 }
@@ -135,20 +135,15 @@ pub(super) fn sources(run: &Path, config: &RunConfig, truth: &Path) -> Result<BT
     Ok(sources)
 }
 
-fn read<T>(path: &Path, parse: impl Fn(&[u8]) -> Result<T, glae_metrics::Problems>) -> Result<T> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    parse(&bytes).map_err(|problems| anyhow!("{}: {problems}", path.display()))
-}
-
 /// An estimate by the weights' own rule, as it would have been by another one.
-fn by(answer: Answer, estimate: &Estimate) -> Estimate {
+fn by(answer: Rule, estimate: &Estimate) -> Estimate {
     let route = match answer {
-        Answer::Vanilla => Route::Vanilla,
-        Answer::Balanced => Route::Balanced,
-        Answer::Routed => return estimate.clone(),
+        Rule::Vanilla => Route::Vanilla,
+        Rule::Balanced => Route::Balanced,
+        Rule::Routed => return estimate.clone(),
         // A tie goes to balanced, as by [`glae_model::Routing::Bigger`].
-        Answer::Bigger if estimate.kl_vanilla > estimate.kl_balanced => Route::Vanilla,
-        Answer::Bigger => Route::Balanced,
+        Rule::Bigger if estimate.kl_vanilla > estimate.kl_balanced => Route::Vanilla,
+        Rule::Bigger => Route::Balanced,
     };
     let own = if route == Route::Vanilla { &estimate.vanilla } else { &estimate.balanced };
     let vanilla_share = f32::from(u8::from(route == Route::Vanilla));
@@ -172,11 +167,11 @@ mod tests {
             let distribution = Vec::new();
             Estimate { years, route, vanilla_share, kl_vanilla, kl_balanced, vanilla, balanced, distribution }
         };
-        let years = |estimate: &Estimate| Answer::ALL.map(|answer| by(answer, estimate).years);
+        let years = |estimate: &Estimate| Rule::ALL.map(|answer| by(answer, estimate).years);
         assert_eq!(years(&estimate(0.1, 0.2)), [20.0, 30.0, 20.0, 30.0]);
         assert_eq!(years(&estimate(0.3, 0.2)), [20.0, 30.0, 30.0, 20.0]);
         assert_eq!(years(&estimate(0.2, 0.2)), [20.0, 30.0, 30.0, 30.0]);
-        let bigger = by(Answer::Bigger, &estimate(0.1, 0.2));
+        let bigger = by(Rule::Bigger, &estimate(0.1, 0.2));
         assert_eq!((bigger.route, bigger.distribution), (Route::Balanced, vec![30.0]));
     }
 }

@@ -2,11 +2,11 @@
 
 mod accuracy;
 mod browser;
-mod contest;
 mod detector;
 mod peer;
 mod report;
 mod training;
+mod turns;
 
 use anyhow::Result;
 use burn::tensor::Device;

@@ -17,7 +17,7 @@ use super::evaluate::{crops, refuse_mismatch};
 use super::photographs::each_photograph;
 use crate::detector::exported;
 use glae_data::found::Image;
-use glae_data::photos::together;
+use glae_data::photos::{Unusable, together};
 use glae_data::{Crops, Landmarks};
 
 /// What becomes of a face whose age cannot be told, such as a profile.
@@ -66,7 +66,7 @@ pub(super) enum Cut {
     /// There is no face, or none that can be used. Why.
     NoFace(&'static str),
     /// The file cannot be used. Why.
-    Unusable(String),
+    Unusable(Unusable),
 }
 
 /// The main face of a photograph.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 
 use glae_data::check::Examined;
-use glae_data::protocols::{Part, Protocol};
-use glae_data::split::{self, ACCOUNT, Plan, Splits};
+use glae_data::protocols::{Protocol, Split};
+use glae_data::split::{self, ACCOUNT, Division, SplitPlan};
 
 /// `trainer data`.
 #[derive(Debug, clap::Subcommand)]
@@ -14,7 +14,7 @@ pub enum Command {
     /// Say what is missing or odd in a data set; fails if it cannot be used.
     Check(Check),
     /// Write train.csv, val.csv and test.csv for a run and for the leaderboard.
-    Split(Split),
+    Split(SplitArguments),
 }
 
 /// `trainer data check`.
@@ -29,7 +29,7 @@ pub struct Check {
 
 /// `trainer data split`.
 #[derive(Debug, clap::Args)]
-pub struct Split {
+pub struct SplitArguments {
     /// The folder of the data set.
     pub dir: PathBuf,
     /// Which set and protocol it is.
@@ -61,7 +61,7 @@ pub fn run(command: &Command) -> Result<()> {
 
 fn check(arguments: &Check) -> Result<()> {
     // What is drawn depends on the seed, what is wrong does not.
-    let plan = Plan { protocol: arguments.protocol, seed: 1, val_share: VAL_SHARE };
+    let plan = SplitPlan { protocol: arguments.protocol, seed: 1, val_share: VAL_SHARE };
     let judged = Judged::new(&arguments.dir, plan)?;
     println!("{}", judged.report());
     judged.usable()?;
@@ -69,10 +69,10 @@ fn check(arguments: &Check) -> Result<()> {
     Ok(())
 }
 
-fn divide(arguments: &Split) -> Result<()> {
-    let Split { dir, protocol, out, seed, val_share } = arguments;
+fn divide(arguments: &SplitArguments) -> Result<()> {
+    let SplitArguments { dir, protocol, out, seed, val_share } = arguments;
     ensure!((0.0..1.0).contains(val_share), "--val-share must lie in 0..1, and is {val_share}");
-    let plan = Plan { protocol: *protocol, seed: *seed, val_share: *val_share };
+    let plan = SplitPlan { protocol: *protocol, seed: *seed, val_share: *val_share };
     let judged = Judged::new(dir, plan)?;
     println!("{}", judged.report());
     judged.usable()?;
@@ -81,7 +81,7 @@ fn divide(arguments: &Split) -> Result<()> {
     for path in &written {
         println!("{} = {path:?}", path.file_stem().unwrap_or_default().to_string_lossy());
     }
-    if judged.splits.part(Part::Val).is_empty() {
+    if judged.splits.part(Split::Val).is_empty() {
         println!("# val: a run needs one; draw it with --val-share, or name another file");
     }
     println!("# how it was drawn: {}", out.join(ACCOUNT).display());
@@ -91,16 +91,16 @@ fn divide(arguments: &Split) -> Result<()> {
 /// A data set with its division and everything against it.
 #[derive(Debug)]
 struct Judged {
-    plan: Plan,
+    plan: SplitPlan,
     images: PathBuf,
     on_disk: usize,
     examined: Examined,
-    splits: Splits,
+    splits: Division,
     reasons: Vec<String>,
 }
 
 impl Judged {
-    fn new(dir: &Path, plan: Plan) -> Result<Self> {
+    fn new(dir: &Path, plan: SplitPlan) -> Result<Self> {
         let collection = plan.protocol.read(dir)?;
         let (images, on_disk) = (collection.images.clone(), collection.on_disk.len());
         let mut examined = Examined::new(plan.protocol, collection);
@@ -118,9 +118,9 @@ impl Judged {
             self.on_disk,
             records.len()
         )];
-        let parts = Part::ALL.map(|part| format!("{part} {}", self.splits.part(part).len()));
+        let parts = Split::ALL.map(|part| format!("{part} {}", self.splits.part(part).len()));
         lines.push(parts.join(", "));
-        let left = records.len() - Part::ALL.iter().map(|part| self.splits.part(*part).len()).sum::<usize>();
+        let left = records.len() - Split::ALL.iter().map(|part| self.splits.part(*part).len()).sum::<usize>();
         if left > 0 {
             lines.push(format!("{left} usable images are in no part by this protocol"));
         }
@@ -174,8 +174,14 @@ mod tests {
         root.to_owned()
     }
 
-    fn arguments(dir: &Path, out: &Path) -> Split {
-        Split { dir: dir.to_owned(), protocol: Protocol::Cacd, out: out.to_owned(), seed: 3, val_share: VAL_SHARE }
+    fn arguments(dir: &Path, out: &Path) -> SplitArguments {
+        SplitArguments {
+            dir: dir.to_owned(),
+            protocol: Protocol::Cacd,
+            out: out.to_owned(),
+            seed: 3,
+            val_share: VAL_SHARE,
+        }
     }
 
     #[test]
@@ -211,7 +217,7 @@ mod tests {
         let (root, out) = (cacd(), tempfile::tempdir().unwrap());
         std::fs::remove_file(root.path().join("CACD2000/44_Cy_Gamma_0001.jpg")).unwrap();
         image(root.path(), "CACD2000/99_Nobody_0001.jpg");
-        let plan = Plan { protocol: Protocol::Cacd, seed: 1, val_share: VAL_SHARE };
+        let plan = SplitPlan { protocol: Protocol::Cacd, seed: 1, val_share: VAL_SHARE };
         let judged = Judged::new(root.path(), plan).unwrap();
         let report = judged.report();
         assert_eq!(
@@ -285,9 +291,9 @@ mod tests {
         for (protocol, plant, parts) in plants {
             let (root, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
             plant(root.path());
-            let arguments = Split { protocol, val_share: 0.1, ..arguments(root.path(), out.path()) };
+            let arguments = SplitArguments { protocol, val_share: 0.1, ..arguments(root.path(), out.path()) };
             run(&Command::Split(arguments)).unwrap();
-            let rows = Part::ALL.map(|part| read_truth(&out.path().join(format!("{part}.csv"))).unwrap().len());
+            let rows = Split::ALL.map(|part| read_truth(&out.path().join(format!("{part}.csv"))).unwrap().len());
             assert_eq!(rows, parts, "{protocol}");
         }
     }

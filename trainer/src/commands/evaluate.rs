@@ -13,6 +13,7 @@ use super::doubted::Doubted;
 use crate::evaluation::{Scores, estimates, load_estimator};
 use glae_data::files::write_atomically;
 use glae_data::found::Image;
+use glae_data::photos::Unusable;
 use glae_data::{Crops, Landmarks, Truth, read_landmarks, read_truth, usable};
 
 /// `trainer evaluate`.
@@ -63,7 +64,7 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     cutter.each(&images.iter().collect::<Vec<_>>(), |_, cut| {
         cuts.push(match cut {
             Cut::Crop(crop, main) => Ok((crop, main)),
-            Cut::NoFace(reason) => Err(reason.to_owned()),
+            Cut::NoFace(reason) => Err(Unusable::Noted(reason.to_owned())),
             Cut::Unusable(reason) => Err(reason),
         });
         Ok(())

@@ -8,7 +8,7 @@ use glae_metrics::Report;
 use glae_report::charts::{BALANCED, OTHER, ROUTED, VANILLA, shares};
 use glae_report::page::{errors, shared};
 use glae_report::words::{percent, whole, years};
-use glae_report::{Answer, Answers, Document};
+use glae_report::{Answers, Document, Rule};
 
 use super::table::definitions::{BASE, WHOLE};
 use super::table::document;
@@ -22,7 +22,7 @@ const WIDTH: f64 = 820.0;
 pub struct Arguments {
     /// Which figure.
     #[arg(value_enum)]
-    pub number: Number,
+    pub number: FigureNumber,
     /// Where data and runs are, and what is changed.
     #[command(flatten)]
     pub sources: Sources,
@@ -30,7 +30,7 @@ pub struct Arguments {
 
 /// A figure of the paper that can be reproduced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Number {
+pub enum FigureNumber {
     /// Error and number of images at each age, beside DEX and mean-variance loss.
     #[value(name = "1")]
     One,
@@ -40,18 +40,18 @@ pub enum Number {
 }
 
 /// Who is drawn in Fig. 1: name, number of the series, recipe, and who answers.
-fn compared() -> [(&'static str, usize, Recipe, Answer); 4] {
+fn compared() -> [(&'static str, usize, Recipe, Rule); 4] {
     let own = |loss: &str| [format!("loss={loss}")];
     [
-        ("DEX", VANILLA, Recipe::with("figure-1-dex".to_owned(), BASE, &own("dex")), Answer::Vanilla),
+        ("DEX", VANILLA, Recipe::with("figure-1-dex".to_owned(), BASE, &own("dex")), Rule::Vanilla),
         (
             "mean-variance",
             BALANCED,
             Recipe::with("figure-1-mean-variance".to_owned(), BASE, &own("mean-variance")),
-            Answer::Vanilla,
+            Rule::Vanilla,
         ),
-        ("ℓ_base", OTHER, Recipe::plain("ladder-base", BASE), Answer::Vanilla),
-        ("GLAE", ROUTED, Recipe::plain("ladder-fr-pa", WHOLE), Answer::Routed),
+        ("ℓ_base", OTHER, Recipe::plain("ladder-base", BASE), Rule::Vanilla),
+        ("GLAE", ROUTED, Recipe::plain("ladder-fr-pa", WHOLE), Rule::Routed),
     ]
 }
 
@@ -62,8 +62,8 @@ fn compared() -> [(&'static str, usize, Recipe, Answer); 4] {
 pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     let Arguments { number, sources } = arguments;
     let recipes = match number {
-        Number::One => compared().map(|(_, _, recipe, _)| recipe).to_vec(),
-        Number::Four => vec![Recipe::plain("ladder-fr-pa", WHOLE)],
+        FigureNumber::One => compared().map(|(_, _, recipe, _)| recipe).to_vec(),
+        FigureNumber::Four => vec![Recipe::plain("ladder-fr-pa", WHOLE)],
     };
     let plan = sources.plan(&recipes, 1)?;
     sources.say(&plan);
@@ -72,8 +72,8 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     }
     let Some(answers) = sources.answers(&plan, device)? else { return Ok(()) };
     let (name, csv, svg, document) = match number {
-        Number::One => one(&answers, &plan, sources)?,
-        Number::Four => four(&answers, &plan)?,
+        FigureNumber::One => one(&answers, &plan, sources)?,
+        FigureNumber::Four => four(&answers, &plan)?,
     };
     document::publish(&document, &sources.out, name, &csv, &svg)
 }
@@ -121,7 +121,7 @@ fn one(answers: &[Vec<Option<Answers>>], plan: &[Vec<Planned>], sources: &Source
 /// `[GLAE] Fig. 4`.
 fn four(answers: &[Vec<Option<Answers>>], plan: &[Vec<Planned>]) -> Result<Figure> {
     let any = answers.iter().flatten().flatten().next().context("this run is not finished: nothing to draw")?;
-    let rows = shared(&any.report(Answer::Routed)?);
+    let rows = shared(&any.report(Rule::Routed)?);
     let title = "Fig. 4: which classifier answered, by age group";
     let svg = shares(WIDTH, &rows).to_svg(title);
     let mut csv = "ages,images,vanilla,balanced\n".to_owned();

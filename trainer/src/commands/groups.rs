@@ -10,7 +10,7 @@ use glae_metrics::ids::{Repair, repair_by};
 
 use super::cutter::Doubtful;
 use super::doubted::Doubted;
-use glae_data::{Judged, Labelled, file_problems, read_groups};
+use glae_data::{Judged, Labelled, read_groups, read_table};
 
 /// `trainer groups`.
 #[derive(Clone, Debug, clap::Args)]
@@ -101,9 +101,7 @@ impl Arguments {
 
 /// The predicted ages by id, as the arguments say that ids are to be read.
 fn ages(arguments: &Arguments) -> Result<BTreeMap<String, f32>> {
-    let path = &arguments.predictions;
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let predictions = Predictions::parse(&bytes).map_err(|problems| file_problems(path, &problems))?;
+    let predictions = read_table(&arguments.predictions, Predictions::parse)?;
     Ok((0..predictions.len()).map(|row| (arguments.id(predictions.id(row)), predictions.age(row) as f32)).collect())
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use glae_face::photo::Photo;
 use rayon::prelude::*;
 
-use glae_data::photos;
+use glae_data::photos::{self, Unusable};
 
 /// Gives each photograph with its path to `each`, in their order, or the reason why the file cannot be used. One that is cut
 /// off cannot be used unless that is allowed.
@@ -20,7 +20,7 @@ use glae_data::photos;
 pub(super) fn each_photograph(
     paths: &[PathBuf],
     allow_cut_off: bool,
-    mut each: impl FnMut(&Path, Result<Photo, String>) -> Result<()>,
+    mut each: impl FnMut(&Path, Result<Photo, Unusable>) -> Result<()>,
 ) -> Result<()> {
     std::thread::scope(|scope| {
         // One group is looked at while the next is decoded and waits to be taken.
@@ -40,6 +40,7 @@ pub(super) fn each_photograph(
 mod tests {
     use super::*;
     use glae_face::RgbImage;
+    use glae_face::photo::PhotoError;
 
     #[test]
     fn photographs_come_in_order_however_they_are_decoded() {
@@ -53,7 +54,7 @@ mod tests {
             }
         }
         let mut seen = Vec::new();
-        let visit = |path: &Path, photo: Result<Photo, String>| {
+        let visit = |path: &Path, photo: Result<Photo, Unusable>| {
             seen.push((path.to_owned(), photo.map(|photo| photo.pixels)));
             Ok(())
         };
@@ -61,7 +62,7 @@ mod tests {
         for (index, (path, photo)) in seen.iter().enumerate() {
             assert_eq!(*path, paths[index]);
             match index % 3 {
-                2 => assert!(photo.as_ref().unwrap_err().contains("not a photo"), "{photo:?}"),
+                2 => assert_eq!(photo, &Err(Unusable::Photo(PhotoError::NotAnImage))),
                 _ => assert_eq!(photo.as_ref(), Ok(&picture(index))),
             }
         }

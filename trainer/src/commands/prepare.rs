@@ -22,7 +22,7 @@ use crate::detector::exported;
 use crate::detector::labels::COLUMNS;
 use glae_data::files::write_atomically;
 use glae_data::found::{self, Found, Image};
-use glae_data::packed::{self, Settings};
+use glae_data::packed::{self, PackSettings};
 use glae_data::read_truth;
 
 /// `trainer prepare`.
@@ -108,7 +108,7 @@ fn find(detector: &Path, images: &Path, out: &Path, arguments: &Arguments, devic
     each_photograph(&paths, false, |_, photo| {
         let id = next.next().context("there are as many answers as images")?;
         let found = match photo {
-            Err(reason) => Err(reason),
+            Err(reason) => Err(reason.to_string()),
             Ok(photo) => {
                 let found = read_sync(finder.search(&photo.pixels, &Alone))?;
                 match found.main.map(|main| found.faces[main]) {
@@ -167,7 +167,7 @@ fn pack(config: &RunConfig) -> Result<()> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
     let (bar, began) = (progress(ids.len()), Instant::now());
-    let settings = Settings { detector, ..settings };
+    let settings = PackSettings { detector, ..settings };
     let written = packed::write(path, &data.images, &ids, &crops, settings, || bar.inc(1))?;
     bar.finish_and_clear();
     let bytes = std::fs::metadata(path).map_or(0, |file| file.len());

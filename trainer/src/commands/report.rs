@@ -8,14 +8,14 @@ use glae_model::manifest::sha256;
 use glae_report::words::whole;
 use glae_report::{Contents, curves, page};
 
-use super::answered::{Kept, Split, answered, sources};
+use super::answered::{LastSplit, ReportedSplit, answered, sources};
 use super::train::CONFIG;
 use crate::checkpoint::{self, Checkpoint};
 use crate::config::RunConfig;
 use crate::config::facts::facts;
 use crate::evaluation::median;
 use crate::training::metrics;
-use crate::training::origin::{self, Origin};
+use crate::training::origin::{self, RunOrigin};
 use glae_data::files::write_atomically;
 use glae_data::read_truth;
 
@@ -31,8 +31,8 @@ pub struct Arguments {
     #[arg(long)]
     pub out: Option<PathBuf>,
     /// The images to answer for. Choices are made on `val`; look at `test` once.
-    #[arg(long, value_enum, default_value_t = Split::Val)]
-    pub split: Split,
+    #[arg(long, value_enum, default_value_t = ReportedSplit::Val)]
+    pub split: ReportedSplit,
 }
 
 /// Writes the page, `curves.svg` and the predictions files it rests on.
@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     let Arguments { run, out, split } = arguments;
     let config = RunConfig::read(&run.join(CONFIG))?;
     ensure!(run.join(checkpoint::FILE).exists(), "{} has no checkpoint yet: there is nothing to report", run.display());
-    let answers = answered(run, &config, *split, &mut Kept::default(), device)?;
+    let answers = answered(run, &config, *split, &mut LastSplit::default(), device)?;
     let epochs = metrics::read(run);
     let mut notices = Vec::new();
     let progress = Checkpoint::read(run)?.progress;
@@ -67,10 +67,10 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     for (name, hash) in sources(run, &config, split.truth(&config)?)? {
         facts.push((format!("{}, SHA-256", capitalised(&name)), hash));
     }
-    if let Some(Origin { trainer, commit, changed, train, val, faces, start, .. }) = Origin::read(run) {
+    if let Some(RunOrigin { trainer, commit, changed, train, val, faces, start, .. }) = RunOrigin::read(run) {
         let changed = if changed == Some(true) { ", with changes that are not in it" } else { "" };
         let commit = commit.map_or_else(|| "not noted".to_owned(), |commit| format!("{commit}{changed}"));
-        let part = |own: origin::Part| format!("{} images, {}", whole(own.images), own.sha256);
+        let part = |own: origin::SplitOrigin| format!("{} images, {}", whole(own.images), own.sha256);
         facts.extend(
             [
                 ("Trainer", trainer),

@@ -9,7 +9,7 @@ use glae_metrics::{Band, Report};
 use glae_report::Spread;
 use serde::{Deserialize, Serialize};
 
-use super::train::{CONFIG, Splits, prepare, stop_on_interrupt, train};
+use super::train::{CONFIG, RunData, prepare, stop_on_interrupt, train};
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::evaluation::Scores;
@@ -42,7 +42,7 @@ struct Summary {
 /// # Errors
 /// A folder holds another run, data cannot be read, or training fails.
 pub(super) fn run(config: &RunConfig, folder: &Path, count: u64, devices: &[Device]) -> Result<()> {
-    let (splits, stop) = (Splits::read(config)?, stop_on_interrupt());
+    let (splits, stop) = (RunData::read(config)?, stop_on_interrupt());
     let seeds: Vec<u64> = (config.seed..).take(count as usize).collect();
     let mut scores = Vec::new();
     for &seed in &seeds {

@@ -18,7 +18,7 @@ use sources::{Planned, Sources};
 pub struct Arguments {
     /// Which table.
     #[arg(value_enum)]
-    pub number: Number,
+    pub number: TableNumber,
     /// Train each run this often, with its file's seed and those that follow it; the cells are then mean and deviation.
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
     pub seeds: u64,
@@ -29,7 +29,7 @@ pub struct Arguments {
 
 /// A table of the paper that can be reproduced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Number {
+pub enum TableNumber {
     /// What each part is worth: KL, KL + L1, rearrangement, pixel-level auxiliary learning.
     #[value(name = "2")]
     Two,
@@ -50,7 +50,7 @@ pub enum Number {
     Ten,
 }
 
-impl Number {
+impl TableNumber {
     fn definition(self, sources: &Sources) -> Result<Definition> {
         Ok(match self {
             Self::Two => definitions::two(),

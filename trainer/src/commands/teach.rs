@@ -121,13 +121,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let found = find(&arguments.images)?;
     eprint!("{}", found.passed);
     let bar = super::row_file::progress(found.images.len());
-    let answers: Vec<Result<Vec<Vec<f64>>, String>> = found
+    let answers: Vec<Result<Vec<Vec<f64>>>> = found
         .images
         .par_iter()
         .map(|image| {
             let one = |teacher: &Teacher| {
                 let crop = teacher.crops.read(&image.path, &image.id)?;
-                teacher.answer(&crop).map_err(|error| format!("{error:#}"))
+                teacher.answer(&crop)
             };
             let answer = networks.iter().map(one).collect();
             bar.inc(1);
@@ -140,7 +140,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let (mut probabilities, mut ages, mut confidences) = (Vec::new(), Vec::new(), Vec::new());
     for (image, answer) in found.images.iter().zip(&answers) {
         match answer {
-            Err(reason) => eprintln!("left out: {}: {reason}", image.id),
+            Err(reason) => eprintln!("left out: {}: {reason:#}", image.id),
             Ok(all) => {
                 let mean = mean(all);
                 let age: f64 = mean.iter().enumerate().map(|(age, p)| age as f64 * p).sum();

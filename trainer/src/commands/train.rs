@@ -17,9 +17,9 @@ use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::device::numbered;
 use crate::evaluation::{Scores, estimates, inference, median};
-use crate::training::origin::Origin;
-use crate::training::{Outcome, Run};
-use glae_data::packed::{Packed, Settings};
+use crate::training::origin::RunOrigin;
+use crate::training::{Run, RunEnd};
+use glae_data::packed::{PackSettings, Packed};
 use glae_data::{
     Crops, Landmarks, Set, SoftFaces, SoftLabels, TrainingSet, Truth, load, load_wide, moved, read_landmarks,
     read_truth,
@@ -93,7 +93,7 @@ fn resume(folder: &Path, settings: &[String], devices: &[Device]) -> Result<()> 
         Some(checkpoint) => eprintln!("resuming {} at {}", folder.display(), checkpoint.progress),
         None => eprintln!("resuming {} at its start: it was ended before its first checkpoint", folder.display()),
     }
-    let splits = Splits::read(&config)?;
+    let splits = RunData::read(&config)?;
     splits.origin.keep(folder)?;
     if !settings.is_empty() || checkpoint.is_none() {
         glae_data::files::write_atomically(&folder.join(CONFIG), config.to_toml()?.as_bytes())?;
@@ -174,7 +174,7 @@ fn begin(
     if checkpoint.is_none() {
         prepare(config, folder)?;
     }
-    train(config, folder, checkpoint, &Splits::read(config)?, devices, &stop_on_interrupt())
+    train(config, folder, checkpoint, &RunData::read(config)?, devices, &stop_on_interrupt())
 }
 
 /// Makes the folder of a new run and saves its resolved configuration there.
@@ -190,15 +190,15 @@ pub(super) fn prepare(config: &RunConfig, folder: &Path) -> Result<()> {
 
 /// What a run learns from and what it is measured on.
 #[derive(Debug)]
-pub(super) struct Splits {
+pub(super) struct RunData {
     train: TrainingSet,
     faces: Option<SoftFaces>,
     start: Option<StateDict>,
     val: Set,
-    origin: Origin,
+    origin: RunOrigin,
 }
 
-impl Splits {
+impl RunData {
     /// Reads both, from the file of crops where the run names one, otherwise from the images.
     pub(super) fn read(config: &RunConfig) -> Result<Self> {
         let began = Instant::now();
@@ -235,10 +235,10 @@ impl Splits {
         let faces = soft.map_or(Ok(None), |soft| soft.faces(config.input(), config.margin(), data.max_bad_share))?;
         let start = config.start.as_deref().map(start_weights).transpose()?;
         let (start, start_sha256) = start.unzip();
-        let origin = Origin::new(&train, &val, faces.as_ref().map(|faces| &faces.train), start_sha256)?;
+        let origin = RunOrigin::new(&train, &val, faces.as_ref().map(|faces| &faces.train), start_sha256)?;
         // Training does without it, so that it may be missing here.
         let test = data.test.as_deref().and_then(|path| std::fs::read(path).ok()).map(|bytes| sha256(&bytes));
-        let origin = Origin { test, ..origin };
+        let origin = RunOrigin { test, ..origin };
         Ok(Self { train, faces, start, val, origin })
     }
 }
@@ -253,11 +253,11 @@ pub(super) fn start_weights(path: &Path) -> Result<(StateDict, String)> {
 }
 
 /// What a file of crops must hold for this run.
-pub(super) fn settings(config: &RunConfig) -> Result<Settings> {
+pub(super) fn settings(config: &RunConfig) -> Result<PackSettings> {
     let landmarks = config.data.landmarks.as_deref().map(|path| {
         std::fs::read(path).map(|bytes| sha256(&bytes)).with_context(|| format!("cannot read {}", path.display()))
     });
-    Ok(Settings {
+    Ok(PackSettings {
         crop: config.crop,
         size: config.network.input_size,
         margin: config.margin(),
@@ -283,7 +283,7 @@ pub(super) fn train(
     config: &RunConfig,
     folder: &Path,
     checkpoint: Option<Checkpoint>,
-    Splits { train, faces, start, val, origin }: &Splits,
+    RunData { train, faces, start, val, origin }: &RunData,
     devices: &[Device],
     stop: &AtomicBool,
 ) -> Result<Option<Scores>> {
@@ -292,8 +292,8 @@ pub(super) fn train(
     let (faces, start) = (faces.as_ref(), start.as_ref());
     let run = Run { config, folder: folder.to_owned(), train, faces, start, val, devices, stop };
     let checkpoint = match run.train(checkpoint).with_context(|| what_is_left(folder))? {
-        Outcome::Finished(checkpoint) => checkpoint,
-        Outcome::Stopped(at) => {
+        RunEnd::Finished(checkpoint) => checkpoint,
+        RunEnd::Stopped(at) => {
             println!("stopped at {at}; continue with: trainer train --resume {}", folder.display());
             return Ok(None);
         }

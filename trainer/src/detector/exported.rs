@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use burn::tensor::{Device, read_sync};
 use glae_estimate::Finder;
 use glae_face::detector::Detector;
 use glae_face::detector::manifest::Manifest;
 use glae_model::StateDict;
-use glae_model::manifest::sha256;
+use glae_model::manifest::verify;
 
 use glae_data::files::write_atomically;
 
@@ -34,7 +34,7 @@ pub fn read(folder: &Path) -> Result<(Manifest, StateDict)> {
     let manifest = Manifest::parse(&json).with_context(|| format!("{} is no detector's manifest", path.display()))?;
     let file = folder.join(&manifest.file);
     let bytes = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    ensure!(sha256(&bytes) == manifest.sha256, "{} does not match its manifest: export it again", file.display());
+    verify(&bytes, &manifest.sha256).with_context(|| format!("cannot use {}", file.display()))?;
     let state = StateDict::from_safetensors(&bytes).with_context(|| format!("cannot use {}", file.display()))?;
     Ok((manifest, state))
 }
@@ -61,6 +61,7 @@ pub(crate) mod seeded {
     use glae_face::detector::golden::picture;
     use glae_face::detector::network::YuNet;
     use glae_model::Precision;
+    use glae_model::manifest::sha256;
 
     /// Writes the weights into `folder`, and returns the two photographs.
     pub(crate) fn write_into(folder: &Path) -> [RgbImage; 2] {
@@ -122,6 +123,7 @@ mod tests {
     use glae_face::detector::Settings;
     use glae_face::detector::network::YuNet;
     use glae_model::Precision;
+    use glae_model::manifest::sha256;
 
     #[test]
     fn weights_that_answer_otherwise_are_refused() {
@@ -137,7 +139,7 @@ mod tests {
         let error = format!("{:#}", open(folder.path(), &device).unwrap_err());
         assert!(error.contains("--device cpu") && error.contains("off by"), "{error}");
         write(folder.path(), &manifest, &bytes).unwrap();
-        assert!(read(folder.path()).unwrap_err().to_string().contains("does not match its manifest"));
+        assert!(format!("{:#}", read(folder.path()).unwrap_err()).contains("does not match its manifest"));
         let wild = Settings { longest_side: 1, ..manifest.settings };
         assert!(write(folder.path(), &Manifest { settings: wild, ..manifest }, &bytes).is_err());
     }

@@ -1,17 +1,16 @@
-//! YuNet as an ONNX file, from a state dict. BatchNorm is folded away, so that other engines get the graph they like best.
+//! YuNet as an ONNX file, written by its folded pass.
+
+use std::ops::Range;
 
 use anyhow::{Result, ensure};
-use glae_face::detector::network::STRIDES;
-use glae_model::{StateDict, WeightsError};
+use glae_face::detector::network::{STRIDES, YuNet};
+use glae_model::StateDict;
+use glae_model::engine::Foldable;
 
-use crate::onnx::{Graph, Kernel, Value};
+use crate::onnx::{Graph, Value};
 
-/// Channels of the stem, and of everything behind the first stage.
-const STEM: usize = 16;
-const WIDTH: usize = 64;
-
-/// Names of the heads in a state dict, and their channels, in the order of an answer.
-const HEADS: [(&str, usize); 4] = [("cls", 1), ("bbox", 4), ("obj", 1), ("kps", 10)];
+/// OpenCV's names of the parts of an answer, in the order in which it asks for them, and their places in it.
+const PARTS: [(&str, Range<usize>); 4] = [("cls", 0..1), ("obj", 5..6), ("bbox", 1..5), ("kps", 6..16)];
 
 /// What the file answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,127 +38,30 @@ fn graph(state: &StateDict, width: usize, height: usize, layout: Layout) -> Resu
         width > 0 && height > 0 && width.is_multiple_of(32) && height.is_multiple_of(32),
         "{width} x {height}: both sides must be multiples of 32, the coarsest stride"
     );
-    let mut net = Net { state, graph: Graph::new("yunet_n") };
-    let input = net.graph.input("input", &[1, 3, height, width]);
-    let features = net.backbone(&input)?;
-    let features = net.neck(features)?;
-    let mut maps = Vec::new();
-    for (level, x) in features.iter().enumerate() {
-        maps.push(net.heads(level, x)?);
-    }
+    let graph = Graph::new("yunet_n");
+    let net = YuNet::on(state, &graph)?;
+    let maps = YuNet::maps(&net, &graph, &graph.input("input", &[1, 3, height, width]));
+    // `[1, priors of the level, 16]`
+    let levels: Vec<Value> = maps
+        .iter()
+        .map(|map| {
+            let pixels = graph.transpose(map, &[0, 2, 3, 1]);
+            graph.reshape(&pixels, &[1, map.shape[2] * map.shape[3], map.shape[1]])
+        })
+        .collect();
     let outputs = match layout {
-        Layout::Answers => vec![("answers".to_owned(), net.answers(&maps))],
-        Layout::OpenCv => net.opencv(&maps),
-    };
-    Ok((net.graph, outputs))
-}
-
-/// The graph as far as it is built. Functions mirror those of [`glae_face::detector::network`].
-struct Net<'a> {
-    state: &'a StateDict,
-    graph: Graph,
-}
-
-impl Net<'_> {
-    fn backbone(&mut self, input: &Value) -> Result<[Value; 3], WeightsError> {
-        let stem = Kernel::read(self.state, "backbone.model0.conv1", [STEM, 3, 3, 3], 1)?.with_stride(2);
-        let stem = stem.folded(self.state, "backbone.model0.bn1")?;
-        let x = self.graph.conv(input, stem);
-        let x = self.graph.relu(&x);
-        let x = self.unit("backbone.model0.conv2", &x, STEM)?;
-        let x = self.halve(&x);
-        let x = self.stage(1, &x)?;
-        let x = self.stage(2, &x)?;
-        let x = self.halve(&x);
-        let fine = self.stage(3, &x)?;
-        let x = self.halve(&fine);
-        let middle = self.stage(4, &x)?;
-        let x = self.halve(&middle);
-        let coarse = self.stage(5, &x)?;
-        Ok([fine, middle, coarse])
-    }
-
-    fn halve(&mut self, x: &Value) -> Value {
-        self.graph.max_pool(x, 2, 2, 0)
-    }
-
-    fn stage(&mut self, index: usize, x: &Value) -> Result<Value, WeightsError> {
-        let x = self.unit(&format!("backbone.model{index}.conv1"), x, x.shape[1])?;
-        self.unit(&format!("backbone.model{index}.conv2"), &x, WIDTH)
-    }
-
-    /// A 1x1 convolution, a depthwise 3x3 one, BatchNorm and ReLU.
-    fn unit(&mut self, name: &str, x: &Value, to: usize) -> Result<Value, WeightsError> {
-        let [point, depth] = self.kernels(name, x.shape[1], to)?;
-        let depth = depth.folded(self.state, &format!("{name}.bn"))?;
-        let x = self.graph.conv(x, point);
-        let x = self.graph.conv(&x, depth);
-        Ok(self.graph.relu(&x))
-    }
-
-    /// The same without BatchNorm and ReLU.
-    fn bare(&mut self, name: &str, x: &Value, to: usize) -> Result<Value, WeightsError> {
-        let [point, depth] = self.kernels(name, x.shape[1], to)?;
-        let x = self.graph.conv(x, point);
-        Ok(self.graph.conv(&x, depth))
-    }
-
-    fn kernels(&self, name: &str, from: usize, to: usize) -> Result<[Kernel; 2], WeightsError> {
-        let point = Kernel::read(self.state, &format!("{name}.conv1"), [to, from, 1, 1], 1)?;
-        let depth = Kernel::read(self.state, &format!("{name}.conv2"), [to, 1, 3, 3], to)?;
-        Ok([point, depth])
-    }
-
-    fn neck(&mut self, [fine, middle, coarse]: [Value; 3]) -> Result<[Value; 3], WeightsError> {
-        let coarse = self.unit("neck.lateral_convs.2", &coarse, WIDTH)?;
-        let middle = self.flow_into(&middle, &coarse);
-        let middle = self.unit("neck.lateral_convs.1", &middle, WIDTH)?;
-        let fine = self.flow_into(&fine, &middle);
-        let fine = self.unit("neck.lateral_convs.0", &fine, WIDTH)?;
-        Ok([fine, middle, coarse])
-    }
-
-    fn flow_into(&mut self, finer: &Value, coarser: &Value) -> Value {
-        let doubled = self.graph.double(coarser);
-        self.graph.add(finer, &doubled)
-    }
-
-    /// The maps of one level, head by head.
-    fn heads(&mut self, level: usize, x: &Value) -> Result<Vec<Value>, WeightsError> {
-        let x = self.unit(&format!("bbox_head.multi_level_share_convs.{level}.0"), x, WIDTH)?;
-        let head =
-            |(name, numbers): (&str, usize)| self.bare(&format!("bbox_head.multi_level_{name}.{level}"), &x, numbers);
-        HEADS.into_iter().map(head).collect()
-    }
-
-    fn answers(&mut self, maps: &[Vec<Value>]) -> Value {
-        let levels: Vec<Value> = maps
-            .iter()
-            .map(|maps| {
-                let all = self.graph.concat(&maps.iter().collect::<Vec<_>>(), 1);
-                let [batch, numbers, height, width] = [all.shape[0], all.shape[1], all.shape[2], all.shape[3]];
-                let flat = self.graph.reshape(&all, &[batch, numbers, height * width]);
-                self.graph.transpose(&flat, &[0, 2, 1])
+        Layout::Answers => vec![("answers".to_owned(), graph.concat(&levels.iter().collect::<Vec<_>>(), 1))],
+        Layout::OpenCv => PARTS
+            .into_iter()
+            .flat_map(|(part, place)| levels.iter().zip(STRIDES).map(move |level| (part, place.clone(), level)))
+            .map(|(part, place, (level, stride))| {
+                let numbers = graph.slice(level, 2, place);
+                let share = matches!(part, "cls" | "obj");
+                (format!("{part}_{stride}"), if share { graph.sigmoid(&numbers) } else { numbers })
             })
-            .collect();
-        self.graph.concat(&levels.iter().collect::<Vec<_>>(), 1)
-    }
-
-    fn opencv(&mut self, maps: &[Vec<Value>]) -> Vec<(String, Value)> {
-        let mut outputs = Vec::new();
-        // OpenCV asks for them head by head, in this order.
-        for head in ["cls", "obj", "bbox", "kps"] {
-            let index = HEADS.iter().position(|(name, _)| *name == head).expect("all four are heads");
-            for (maps, stride) in maps.iter().zip(STRIDES) {
-                let map = &maps[index];
-                let last = self.graph.transpose(map, &[0, 2, 3, 1]);
-                let list = self.graph.reshape(&last, &[1, map.shape[2] * map.shape[3], map.shape[1]]);
-                let list = if matches!(head, "cls" | "obj") { self.graph.sigmoid(&list) } else { list };
-                outputs.push((format!("{head}_{stride}"), list));
-            }
-        }
-        outputs
-    }
+            .collect(),
+    };
+    Ok((graph, outputs))
 }
 
 #[cfg(test)]
@@ -168,7 +70,7 @@ mod tests {
     use crate::onnx::interpreter;
     use burn::module::Module;
     use burn::tensor::{Device, Distribution, Tensor};
-    use glae_face::detector::network::{OUTPUTS, YuNet};
+    use glae_face::detector::network::OUTPUTS;
 
     /// A seeded network whose BatchNorm statistics are not the initial 0 and 1, an input, and the network's answers to it.
     fn example(width: usize, height: usize) -> (StateDict, Vec<f32>, Vec<f32>) {

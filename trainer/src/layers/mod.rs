@@ -17,7 +17,7 @@ use burn::nn::BatchNorm;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Shape, Tensor, TensorData};
 use glae_model::cpu::{Map, View};
-use glae_model::layers::{Burn, Layers, Pool};
+use glae_model::layers::{Burn, Pool, TrainingLayers};
 
 type Cpu = Autodiff<Flex, NoCheckpointing>;
 type Primitive = <Flex as BackendTypes>::FloatTensorPrimitive;
@@ -26,7 +26,7 @@ type Primitive = <Flex as BackendTypes>::FloatTensorPrimitive;
 #[derive(Clone, Copy, Debug)]
 pub struct Quick;
 
-impl Layers for Quick {
+impl TrainingLayers for Quick {
     fn convolve(&self, conv: &Conv2d, x: Tensor<4>) -> Tensor<4> {
         convolution::convolve(conv, &x).unwrap_or_else(|| Burn.convolve(conv, x))
     }
@@ -105,13 +105,16 @@ mod tests {
     use burn::tensor::Distribution;
 
     /// Outputs of a layer and gradients towards its inputs, quick and by Burn, for tensors that differ from place to place.
-    pub(super) fn compare<const N: usize>(shape: [usize; 4], layer: impl Fn(&dyn Layers, [Tensor<4>; N]) -> Tensor<4>) {
+    pub(super) fn compare<const N: usize>(
+        shape: [usize; 4],
+        layer: impl Fn(&dyn TrainingLayers, [Tensor<4>; N]) -> Tensor<4>,
+    ) {
         let device = crate::device::cpu().autodiff();
         let _turn = crate::device::turn();
         device.seed(3);
         let inputs: [Tensor<4>; N] =
             std::array::from_fn(|_| Tensor::random(shape, Distribution::Normal(0.0, 1.0), &device));
-        let outcome = |layers: &dyn Layers| {
+        let outcome = |layers: &dyn TrainingLayers| {
             let inputs = inputs.each_ref().map(|input| input.clone().require_grad());
             let y = layer(layers, inputs.clone());
             let gradients = (y.clone() * (y.clone() + 0.7)).sum().backward();

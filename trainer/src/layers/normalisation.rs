@@ -202,10 +202,10 @@ mod tests {
     use burn::module::Param;
     use burn::nn::BatchNormConfig;
     use burn::tensor::Distribution;
-    use glae_model::layers::{Burn, Layers};
+    use glae_model::layers::{Burn, TrainingLayers};
 
     /// Outputs, gradients and running statistics.
-    fn outcome(layers: &dyn Layers, activated: bool) -> Vec<Vec<f32>> {
+    fn outcome(layers: &dyn TrainingLayers, activated: bool) -> Vec<Vec<f32>> {
         let device = crate::device::cpu().autodiff();
         let _turn = crate::device::turn();
         device.seed(5);

@@ -18,12 +18,13 @@ impl Graph {
     pub fn file(&self, outputs: &[(&str, &Value)]) -> Vec<u8> {
         // A result is not copied to get its name: the operation that makes it writes it under that name.
         let names: HashMap<&str, &str> = outputs.iter().map(|(name, value)| (value.name.as_str(), *name)).collect();
+        let parts = self.parts.borrow();
         let results = outputs.iter().map(|(name, value)| info(name, &value.shape));
         let graph = Message::default()
-            .messages(1, self.nodes.iter().map(|node| operation(node, &names)))
+            .messages(1, parts.nodes.iter().map(|node| operation(node, &names)))
             .text(2, &self.name)
-            .messages(5, self.constants.iter().map(|(value, numbers)| constant(value, numbers)))
-            .messages(11, self.inputs.iter().map(|value| info(&value.name, &value.shape)))
+            .messages(5, parts.constants.iter().map(|(value, numbers)| constant(value, numbers)))
+            .messages(11, parts.inputs.iter().map(|value| info(&value.name, &value.shape)))
             .messages(12, results);
         Message::default()
             .integer(1, IR_VERSION)
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_tiny_file_is_byte_for_byte_that_of_the_onnx_package() {
-        let mut graph = Graph::new("tiny");
+        let graph = Graph::new("tiny");
         let input = graph.input("input", &[1, 2]);
         let turned = graph.transpose(&input, &[1, 0]);
         // Written by Python's onnx 1.23.2 for a Transpose of `input` to `output` with perm [1, 0].

@@ -38,21 +38,23 @@ fn place(mut index: usize, shape: &[usize]) -> Vec<usize> {
 /// All tensors of the graph for these inputs, by name.
 fn run(graph: &Graph, inputs: &[Vec<f32>]) -> HashMap<String, Array> {
     let mut known = HashMap::new();
-    for (value, values) in graph.inputs.iter().zip(inputs) {
+    let parts = graph.parts.borrow();
+    for (value, values) in parts.inputs.iter().zip(inputs) {
         known.insert(value.name.clone(), Array { shape: value.shape.clone(), values: values.clone() });
     }
-    for (value, numbers) in &graph.constants {
+    for (value, numbers) in &parts.constants {
         let values = match numbers {
             Numbers::Floats(values) => values.clone(),
             Numbers::Integers(values) => values.iter().map(|value| *value as f32).collect(),
         };
         known.insert(value.name.clone(), Array { shape: value.shape.clone(), values });
     }
-    for node in &graph.nodes {
+    for node in &parts.nodes {
         let inputs: Vec<&Array> = node.inputs.iter().filter_map(|name| known.get(name)).collect();
         let result = compute(node, &inputs);
         assert_eq!(result.shape, node.output.shape, "the graph tells another shape for {}", node.output.name);
-        known.insert(node.output.name.clone(), result);
+        let twin = known.insert(node.output.name.clone(), result);
+        assert!(twin.is_none(), "two tensors are called {}", node.output.name);
     }
     known
 }
@@ -105,6 +107,26 @@ fn compute(node: &Node, inputs: &[&Array]) -> Array {
                     place[axis] -= part.shape[axis];
                 }
                 unreachable!("the lengths add up")
+            })
+        }
+        "Slice" => {
+            let [start, end, axis] = [1, 2, 3].map(|input| inputs[input].values[0] as usize);
+            let mut shape = x.shape.clone();
+            shape[axis] = end - start;
+            Array::fill(shape, |place| {
+                let mut place = place.to_vec();
+                place[axis] += start;
+                x.at(&place)
+            })
+        }
+        "Gather" => {
+            let (axis, places) = (settings(node, "axis")[0], &inputs[1].values);
+            let mut shape = x.shape.clone();
+            shape[axis] = places.len();
+            Array::fill(shape, |place| {
+                let mut place = place.to_vec();
+                place[axis] = places[place[axis]] as usize;
+                x.at(&place)
             })
         }
         "Transpose" => {

@@ -180,8 +180,7 @@ fn change_statistics(
     kind: StageKind,
     mut change: impl FnMut(ParamId, Tensor<1>) -> Option<Tensor<1>>,
 ) -> AgeNet {
-    let mut running =
-        |Named { id, path, .. }: Named<'_>, value| if path.is_statistic() { change(id, value) } else { None };
+    let mut running = |own: Named<'_>| if own.path.is_statistic() { change(own.id, own.value()) } else { None };
     match kind {
         StageKind::Vanilla => {
             net.backbone = mapped(up_to_date(net.backbone), &mut running);

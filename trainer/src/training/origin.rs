@@ -14,7 +14,7 @@ pub const FILE: &str = "origin.toml";
 
 /// Source and data of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Origin {
+pub struct RunOrigin {
     /// Version of the trainer.
     pub trainer: String,
     /// Commit of the working tree the trainer was started in, where that is its own.
@@ -22,11 +22,11 @@ pub struct Origin {
     /// Whether tracked files differed from that commit.
     pub changed: Option<bool>,
     /// What it learns from.
-    pub train: Part,
+    pub train: SplitOrigin,
     /// What choices are made on.
-    pub val: Part,
+    pub val: SplitOrigin,
     /// Faces with a soft label only.
-    pub faces: Option<Part>,
+    pub faces: Option<SplitOrigin>,
     /// SHA-256 of the weights it began with.
     pub start: Option<String>,
     /// SHA-256 of the truth that is touched for reported numbers only, where it was there; runs of earlier versions have none.
@@ -35,14 +35,14 @@ pub struct Origin {
 
 /// One part of the data, as it was read: unusable images are not in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Part {
+pub struct SplitOrigin {
     /// Images that can be used.
     pub images: usize,
     /// Over names, ages and crops: [`TrainingSet::sha256`].
     pub sha256: String,
 }
 
-impl Origin {
+impl RunOrigin {
     /// Of a run that starts now, in the working directory.
     ///
     /// # Errors
@@ -53,10 +53,10 @@ impl Origin {
             trainer: env!("CARGO_PKG_VERSION").to_owned(),
             commit: source.as_ref().map(|(commit, _)| commit.clone()),
             changed: source.map(|(_, changed)| changed),
-            train: Part { images: train.ids.len(), sha256: train.sha256()? },
-            val: Part { images: val.ids.len(), sha256: val.sha256() },
+            train: SplitOrigin { images: train.ids.len(), sha256: train.sha256()? },
+            val: SplitOrigin { images: val.ids.len(), sha256: val.sha256() },
             faces: faces
-                .map(|faces| Ok::<_, anyhow::Error>(Part { images: faces.ids.len(), sha256: faces.sha256()? }))
+                .map(|faces| Ok::<_, anyhow::Error>(SplitOrigin { images: faces.ids.len(), sha256: faces.sha256()? }))
                 .transpose()?,
             start,
             test: None,
@@ -133,12 +133,13 @@ mod tests {
     #[test]
     fn a_run_goes_on_with_the_data_it_began_with_and_no_others() {
         let folder = tempfile::tempdir().unwrap();
-        let origin = |train: &Set, val: &Set| Origin::new(&TrainingSet::from(train.clone()), val, None, None).unwrap();
+        let origin =
+            |train: &Set, val: &Set| RunOrigin::new(&TrainingSet::from(train.clone()), val, None, None).unwrap();
         let (train, val) = (set(&[20.0, 30.0]), set(&[40.0]));
         let first = origin(&train, &val);
         first.keep(folder.path()).unwrap();
         let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
-        assert_eq!(toml::from_str::<Origin>(&text).unwrap(), first);
+        assert_eq!(toml::from_str::<RunOrigin>(&text).unwrap(), first);
         origin(&train, &val).keep(folder.path()).unwrap();
 
         let refused = |train: &Set, val: &Set| origin(train, val).keep(folder.path()).unwrap_err().to_string();
@@ -152,7 +153,7 @@ mod tests {
         assert!(refused(&train, &other).contains("the validation data"));
         assert!(refused(&train, &set(&[40.0, 50.0])).contains("1 images then, 2 now"));
         // A truth for reported numbers, which the run did not name at first.
-        let tested = |test: &str| Origin { test: Some(test.to_owned()), ..origin(&train, &val) };
+        let tested = |test: &str| RunOrigin { test: Some(test.to_owned()), ..origin(&train, &val) };
         tested("one").keep(folder.path()).unwrap();
         let other = tempfile::tempdir().unwrap();
         tested("one").keep(other.path()).unwrap();

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use super::batches::Batch;
 use super::*;
 use crate::config::{Augment, Data, OptimizerKind, RandAugment};
-use glae_data::packed::{self, Packed, Settings};
+use glae_data::packed::{self, PackSettings, Packed};
 use glae_data::{Crops, Landmarks, faces, load, load_wide, read_truth};
 
 fn config(epochs: [usize; 2]) -> RunConfig {
@@ -76,7 +76,7 @@ fn eight_faces() -> Set {
     }
 }
 
-fn train(config: &RunConfig, stop: &AtomicBool, folder: &std::path::Path, from: Option<Checkpoint>) -> Outcome {
+fn train(config: &RunConfig, stop: &AtomicBool, folder: &std::path::Path, from: Option<Checkpoint>) -> RunEnd {
     train_on(1, config, stop, folder, from).unwrap()
 }
 
@@ -87,17 +87,17 @@ fn train_on(
     stop: &AtomicBool,
     folder: &std::path::Path,
     from: Option<Checkpoint>,
-) -> Result<Outcome> {
+) -> Result<RunEnd> {
     let (val, devices) = (eight_faces(), vec![crate::device::cpu(); devices]);
     let train = TrainingSet::from(val.clone());
     let folder = folder.to_owned();
     Run { config, folder, train: &train, faces: None, start: None, val: &val, devices: &devices, stop }.train(from)
 }
 
-fn finished(outcome: Outcome) -> Checkpoint {
+fn finished(outcome: RunEnd) -> Checkpoint {
     match outcome {
-        Outcome::Finished(checkpoint) => *checkpoint,
-        Outcome::Stopped(at) => panic!("stopped at {at:?}"),
+        RunEnd::Finished(checkpoint) => *checkpoint,
+        RunEnd::Stopped(at) => panic!("stopped at {at:?}"),
     }
 }
 
@@ -183,8 +183,8 @@ fn stop_after_each_step_and_resume(config: &RunConfig) {
     let mut checkpoint = None;
     for _ in 0..20 {
         match train(config, &stop, folders[1].path(), checkpoint.take()) {
-            Outcome::Stopped(_) => checkpoint = Some(Checkpoint::read(folders[1].path()).unwrap()),
-            Outcome::Finished(broken) => {
+            RunEnd::Stopped(_) => checkpoint = Some(Checkpoint::read(folders[1].path()).unwrap()),
+            RunEnd::Finished(broken) => {
                 assert_eq!(*broken, unbroken);
                 return;
             }
@@ -310,8 +310,8 @@ fn a_run_goes_on_with_another_number_of_devices() {
     let mut checkpoint = None;
     for session in 0..10 {
         match train_on(1 + session % 2, &all, &stop, folders[1].path(), checkpoint.take()).unwrap() {
-            Outcome::Stopped(_) => checkpoint = Some(Checkpoint::read(folders[1].path()).unwrap()),
-            Outcome::Finished(broken) => {
+            RunEnd::Stopped(_) => checkpoint = Some(Checkpoint::read(folders[1].path()).unwrap()),
+            RunEnd::Finished(broken) => {
                 assert!(*broken == unbroken && session > 3, "{session}");
                 return;
             }
@@ -352,7 +352,7 @@ impl OnDisk {
         let truth = read_truth(&self.folder.path().join("train.csv")).unwrap();
         let ids = truth.into_iter().map(|row| row.id).collect();
         let (size, margin) = (self.config.network.input_size, self.config.margin());
-        let settings = Settings { crop: self.config.crop, size, margin, landmarks: None, detector: None };
+        let settings = PackSettings { crop: self.config.crop, size, margin, landmarks: None, detector: None };
         packed::write(&file, &self.folder.path().join("images"), &ids, &self.crops(), settings, || {}).unwrap();
         file
     }
@@ -370,7 +370,7 @@ impl OnDisk {
         }
     }
 
-    fn train(&self, set: &TrainingSet, run: &std::path::Path, stop: &AtomicBool) -> Result<Outcome> {
+    fn train(&self, set: &TrainingSet, run: &std::path::Path, stop: &AtomicBool) -> Result<RunEnd> {
         let truth = read_truth(&self.folder.path().join("val.csv")).unwrap();
         let (val, _) = load(&self.folder.path().join("images"), &truth, &self.crops(), 0.0).unwrap();
         let devices = [crate::device::cpu()];
@@ -401,7 +401,7 @@ fn a_file_that_cannot_be_read_any_more_stops_the_run_and_the_last_checkpoint_sta
     let (file, run) = (disk.pack(), tempfile::tempdir().unwrap());
     let set = disk.set(Some(&file));
     let stop = AtomicBool::new(true);
-    assert!(matches!(disk.train(&set, run.path(), &stop).unwrap(), Outcome::Stopped(_)));
+    assert!(matches!(disk.train(&set, run.path(), &stop).unwrap(), RunEnd::Stopped(_)));
     let bytes = std::fs::read(run.path().join(crate::checkpoint::FILE)).unwrap();
     // Another program truncates it, as a full or failing disk may.
     std::fs::File::options().write(true).open(&file).unwrap().set_len(100).unwrap();

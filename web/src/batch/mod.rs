@@ -10,6 +10,6 @@ mod queue;
 mod view;
 
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
-pub use queue::Batch;
+pub use queue::FileList;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 pub(crate) use view::BatchView;

@@ -9,15 +9,15 @@ use web_sys::File;
 
 use super::files::Named;
 use super::list::{Progress, by_number, csv, unique};
-use crate::engine::Engine;
+use crate::engine::WorkerHandle;
 use crate::estimate::viewer::too_large;
-use crate::estimate::wording::Stage;
+use crate::estimate::wording::EngineState;
 use crate::inference::protocol::{Decoder, Reply, Request, Work};
 
 /// One file in the table. Reference-counted: a list is begun by an event of a page and outlives that page, with which
 /// values of the page's own arena end.
 #[derive(Clone)]
-pub struct Row {
+pub struct ListedFile {
     /// Its place.
     pub index: usize,
     /// Its name; no other row has it.
@@ -28,10 +28,10 @@ pub struct Row {
 
 /// Handle to the queue; copies are cheap and all mean the same one.
 #[derive(Clone, Copy)]
-pub struct Batch {
-    engine: Engine,
+pub struct FileList {
+    engine: WorkerHandle,
     /// All files, in the order given.
-    pub rows: RwSignal<Vec<Row>>,
+    pub rows: RwSignal<Vec<ListedFile>>,
     /// How many are done.
     pub done: RwSignal<usize>,
     /// Whether it is being worked on.
@@ -50,9 +50,9 @@ struct Inner {
     awaited: Option<u32>,
 }
 
-impl Batch {
+impl FileList {
     /// An empty queue.
-    pub fn new(engine: Engine) -> Self {
+    pub fn new(engine: WorkerHandle) -> Self {
         let batch = Self {
             engine,
             rows: RwSignal::new(Vec::new()),
@@ -69,7 +69,7 @@ impl Batch {
             }
         });
         Effect::new(move |_| {
-            if matches!(engine.stage.get(), Stage::Failed(_)) {
+            if matches!(engine.stage.get(), EngineState::Failed(_)) {
                 batch.stop();
             }
         });
@@ -82,7 +82,8 @@ impl Batch {
         // Folders come in whatever order their disk keeps.
         files.sort_by(|a, b| by_number(&a.name, &b.name));
         let names = unique(files.iter().map(|named| named.name.clone()).collect());
-        let row = |(index, name): (usize, String)| Row { index, name: name.into(), progress: ArcRwSignal::default() };
+        let row =
+            |(index, name): (usize, String)| ListedFile { index, name: name.into(), progress: ArcRwSignal::default() };
         self.rows.set(names.into_iter().enumerate().map(row).collect());
         self.inner.update_value(|inner| inner.files = files.into_iter().map(|named| named.file).collect());
         self.resume();
@@ -175,7 +176,7 @@ impl Batch {
         });
     }
 
-    fn finish(self, run: u32, row: &Row, progress: Progress) {
+    fn finish(self, run: u32, row: &ListedFile, progress: Progress) {
         if self.inner.with_value(|inner| inner.run) != run {
             return;
         }

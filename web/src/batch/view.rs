@@ -3,18 +3,18 @@
 use leptos::prelude::*;
 
 use super::list::Progress;
-use super::queue::{Batch, Row};
+use super::queue::{FileList, ListedFile};
 use crate::download::save;
-use crate::estimate::Bench;
+use crate::estimate::Workplace;
 use crate::estimate::wording;
 
 /// Progress, table, and what can be done with them.
 #[component]
 pub(crate) fn BatchView(
     /// The queue.
-    batch: Batch,
+    batch: FileList,
 ) -> impl IntoView {
-    let bench = expect_context::<Bench>();
+    let bench = expect_context::<Workplace>();
     let total = move || batch.rows.with(Vec::len);
     let finished = Memo::new(move |_| batch.done.get() == batch.rows.with(Vec::len));
     let download = move |all| save("ages.csv", "text/csv", &batch.csv(all));
@@ -70,9 +70,9 @@ pub(crate) fn BatchView(
 }
 
 #[component]
-fn FileRow(row: Row) -> impl IntoView {
-    let bench = expect_context::<Bench>();
-    let Row { index, name, progress } = row;
+fn FileRow(row: ListedFile) -> impl IntoView {
+    let bench = expect_context::<Workplace>();
+    let ListedFile { index, name, progress } = row;
     let for_years = progress.clone();
     let cells = move || match progress.get() {
         Progress::Waiting => view! { <td colspan="4" class="muted">"waiting"</td> }.into_any(),

@@ -11,9 +11,9 @@ use super::rate::Rate;
 use super::refusal;
 use super::tracks::{Track, Tracks};
 use crate::browser::{property, reason};
-use crate::engine::Engine;
+use crate::engine::WorkerHandle;
 use crate::estimate::crop::Size;
-use crate::estimate::wording::Stage;
+use crate::estimate::wording::EngineState;
 use crate::inference::protocol::{Reply, Request, Work};
 
 /// Longer side, in pixels, of the pictures that are looked at: the browser shrinks them for less than the worker could.
@@ -33,7 +33,7 @@ pub enum Phase {
 /// Handle to the camera; copies are cheap and all mean the same one.
 #[derive(Clone, Copy)]
 pub struct Camera {
-    engine: Engine,
+    engine: WorkerHandle,
     /// Where it stands.
     pub phase: RwSignal<Phase>,
     /// Faces in the newest picture, from left to right as they stand in it.
@@ -61,7 +61,7 @@ struct Inner {
 
 impl Camera {
     /// A camera at rest.
-    pub fn new(engine: Engine) -> Self {
+    pub fn new(engine: WorkerHandle) -> Self {
         let camera = Self {
             engine,
             phase: RwSignal::new(Phase::Off),
@@ -80,7 +80,7 @@ impl Camera {
             }
         });
         Effect::new(move |_| {
-            if matches!(engine.stage.get(), Stage::Failed(_)) {
+            if matches!(engine.stage.get(), EngineState::Failed(_)) {
                 camera.stop();
             }
         });

@@ -1,12 +1,12 @@
 //! What the components see of the worker: its state as signals, and questions that are answered later.
 
-use glae_estimate::Step;
+use glae_estimate::Searched;
 use gloo_timers::callback::Interval;
 use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 
 use super::recovery::{Recovery, after_breaking, patience};
-use crate::estimate::wording::Stage;
+use crate::estimate::wording::EngineState;
 use crate::inference::protocol::{DeviceChoice, DeviceKind, DeviceReport, Measured, Reply, Request};
 use crate::settings::Settings;
 use crate::storage;
@@ -28,15 +28,15 @@ const TOLD: &str = "glae-told";
 
 /// Handle to the worker and to everything known about it; copies are cheap and all mean the same one.
 #[derive(Clone, Copy)]
-pub struct Engine {
+pub struct WorkerHandle {
     /// What the worker is doing.
-    pub stage: RwSignal<Stage>,
+    pub stage: RwSignal<EngineState>,
     /// The device it runs on, as soon as that is known.
     pub device: RwSignal<Option<DeviceReport>>,
     /// Where the age network wants a face's five points, in shares of the crop's side; known once it is loaded.
     pub template: RwSignal<Option<[[f32; 2]; 5]>>,
     /// Which question is being looked at more closely, and how far that is.
-    pub searching: RwSignal<Option<(u32, Step)>>,
+    pub searching: RwSignal<Option<(u32, Searched)>>,
     /// Something worth knowing that is not an error.
     pub notice: RwSignal<Option<String>>,
     /// What is wrong with what the visitor gave or asked for, and the remedy.
@@ -54,11 +54,11 @@ struct Inner {
     clock: Option<Interval>,
 }
 
-impl Engine {
+impl WorkerHandle {
     /// An engine at rest.
     pub fn new(settings: Settings) -> Self {
         Self {
-            stage: RwSignal::new(Stage::Asleep),
+            stage: RwSignal::new(EngineState::Asleep),
             device: RwSignal::new(None),
             template: RwSignal::new(None),
             searching: RwSignal::new(None),
@@ -81,7 +81,7 @@ impl Engine {
 
     /// Starts the worker if it has not been started.
     pub fn wake(self) {
-        if self.stage.get_untracked() == Stage::Asleep {
+        if self.stage.get_untracked() == EngineState::Asleep {
             let choice = self.inner.with_value(|inner| inner.settings.device.clone());
             self.open_worker(choice);
         }
@@ -89,7 +89,7 @@ impl Engine {
 
     /// Starts anew after a failure.
     pub fn retry(self) {
-        self.stage.set(Stage::Asleep);
+        self.stage.set(EngineState::Asleep);
         self.notice.set(None);
         self.wake();
     }
@@ -120,7 +120,7 @@ impl Engine {
 
     fn open_worker(self, choice: DeviceChoice) {
         self.device.set(None);
-        self.stage.set(Stage::Waking);
+        self.stage.set(EngineState::Waking);
         let opened = self.inner.try_update_value(|inner| {
             inner.choice = choice;
             inner.clock.get_or_insert_with(|| Interval::new(TICK * 1000, move || self.tick()));
@@ -141,7 +141,7 @@ impl Engine {
 
     fn tick(self) {
         let (ready, device) = (
-            self.stage.get_untracked() == Stage::Ready,
+            self.stage.get_untracked() == EngineState::Ready,
             self.device.with_untracked(|it| it.as_ref().map(|it| it.kind)),
         );
         let life = self.inner.try_update_value(|Inner { bridge, choice, .. }| {
@@ -170,9 +170,9 @@ impl Engine {
     /// Takes what the worker says about itself.
     fn hear(self, reply: Reply) {
         match reply {
-            Reply::Loading { received, total } => self.stage.set(Stage::Loading { received, total }),
+            Reply::Loading { received, total } => self.stage.set(EngineState::Loading { received, total }),
             Reply::Checking(report) => {
-                self.stage.set(Stage::Checking(report.kind));
+                self.stage.set(EngineState::Checking(report.kind));
                 self.device.set(Some(report));
             }
             Reply::Measured(measured) => storage::write(storage::lasting(), MEASURED, Some(&measured.to_text())),
@@ -186,7 +186,7 @@ impl Engine {
             Reply::Ready { device, template } => {
                 self.device.set(Some(device));
                 self.template.set(Some(template));
-                self.stage.set(Stage::Ready);
+                self.stage.set(EngineState::Ready);
             }
             Reply::CannotStart(sentence) => self.fail(sentence),
             Reply::Searching { request, step } => self.searching.set(Some((request, step))),
@@ -213,6 +213,6 @@ impl Engine {
         self.inner.update_value(|inner| {
             inner.bridge.close();
         });
-        self.stage.set(Stage::Failed(sentence));
+        self.stage.set(EngineState::Failed(sentence));
     }
 }

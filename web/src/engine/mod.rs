@@ -5,4 +5,4 @@ mod client;
 pub mod recovery;
 
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
-pub use client::Engine;
+pub use client::WorkerHandle;

@@ -1,6 +1,6 @@
 //! The answers: one card for each face, from left to right; one of them with everything behind its number.
 
-use glae_estimate::{Look, Seen, Step};
+use glae_estimate::{Look, Searched, Seen};
 use glae_face::detector::trust::Doubt;
 use glae_model::routing::range;
 use glae_model::{Answer, Estimate, Route};
@@ -10,8 +10,8 @@ use super::chart::Chart;
 use super::crop::Size;
 use super::overlay::thumbnail;
 use super::viewer::{Shown, Viewer};
-use super::wording::{self, Stage};
-use crate::engine::Engine;
+use super::wording::{self, EngineState};
+use crate::engine::WorkerHandle;
 
 /// Side of a thumbnail in CSS pixels.
 const THUMBNAIL: f32 = 64.0;
@@ -19,13 +19,13 @@ const THUMBNAIL: f32 = 64.0;
 /// Stands in until there is an answer.
 #[component]
 pub(super) fn WaitingCard() -> impl IntoView {
-    let engine = expect_context::<Engine>();
+    let engine = expect_context::<WorkerHandle>();
     let text = move || match engine.stage.get() {
-        Stage::Failed(_) => "No estimate",
-        Stage::Ready => "Estimating",
+        EngineState::Failed(_) => "No estimate",
+        EngineState::Ready => "Estimating",
         _ => "Getting ready",
     };
-    let failed = Memo::new(move |_| matches!(engine.stage.get(), Stage::Failed(_)));
+    let failed = Memo::new(move |_| matches!(engine.stage.get(), EngineState::Failed(_)));
     view! {
         <div class="card waiting" class:still=failed>
             <p class="label" translate="no">{text}</p>
@@ -42,7 +42,7 @@ pub(super) fn Searching() -> impl IntoView {
     let viewer = expect_context::<Viewer>();
     let step = Memo::new(move |_| viewer.searching());
     let under_way = Memo::new(move |_| step.get().is_some());
-    let count = move |of: fn(Step) -> u32| step.get().map(of).unwrap_or_default().to_string();
+    let count = move |of: fn(Searched) -> u32| step.get().map(of).unwrap_or_default().to_string();
     view! {
         <Show when=move || under_way.get()>
             <div class="card searching" data-testid="searching">

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::curve;
 use super::wording::percent;
+use crate::number_table::{number_table, scrolled};
 
 /// The answer that is shown is filled, a classifier that is not shown by itself is a thin line.
 #[component]
@@ -43,9 +44,7 @@ pub(super) fn Chart(
         view! { <span style:left=left>{age}</span> }
     });
     let rows = estimate.vanilla.distribution.iter().zip(&estimate.balanced.distribution).enumerate();
-    let rows = rows.map(|(age, (vanilla, balanced))| {
-        view! { <tr><th scope="row">{age}</th><td>{percent(*vanilla)}</td><td>{percent(*balanced)}</td></tr> }
-    });
+    let rows = rows.map(|(age, (vanilla, balanced))| [age.to_string(), percent(*vanilla), percent(*balanced)]);
     view! {
         <figure class="chart">
             <div class="plot">
@@ -66,14 +65,7 @@ pub(super) fn Chart(
             </figcaption>
             <details>
                 <summary>"Probability of every age"</summary>
-                <div class="scroll" tabindex="0" role="region" aria-label="Probability of every age">
-                    <table>
-                        <thead>
-                            <tr><th scope="col">"Age"</th><th scope="col">"Vanilla"</th><th scope="col">"Balanced"</th></tr>
-                        </thead>
-                        <tbody>{rows.collect_view()}</tbody>
-                    </table>
-                </div>
+                {scrolled("Probability of every age", number_table(&["Age", "Vanilla", "Balanced"], rows))}
             </details>
         </figure>
     }

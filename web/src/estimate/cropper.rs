@@ -9,7 +9,7 @@ use web_sys::Element;
 
 use super::crop::{CORNERS, Grip, Size, after_key, dragged, percentages, spoken};
 use super::viewer::Viewer;
-use crate::engine::Engine;
+use crate::engine::WorkerHandle;
 
 /// A drag in progress.
 #[derive(Clone, Copy)]
@@ -100,7 +100,7 @@ pub(super) fn CropSquare() -> impl IntoView {
 /// Where eyes and mouth of a straightened face lie in the square.
 #[component]
 fn Marks() -> impl IntoView {
-    let engine = expect_context::<Engine>();
+    let engine = expect_context::<WorkerHandle>();
     move || {
         let [left_eye, right_eye, _, left_mouth, right_mouth] =
             engine.template.get()?.map(|point| point.map(|share| 100.0 * share));

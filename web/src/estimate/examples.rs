@@ -7,10 +7,10 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, File, FilePropertyBag, Response};
 
-use super::bench::Bench;
+use super::workplace::Workplace;
 use crate::batch::files::{Given, Named};
 use crate::browser::reason;
-use crate::engine::Engine;
+use crate::engine::WorkerHandle;
 
 /// Name of the file below `/examples/`, and its place in words.
 const EXAMPLES: [(&str, &str); 3] = [("drawn-1", "first"), ("drawn-2", "second"), ("drawn-3", "third")];
@@ -18,8 +18,8 @@ const EXAMPLES: [(&str, &str); 3] = [("drawn-1", "first"), ("drawn-2", "second")
 /// The pictures as buttons.
 #[component]
 pub(super) fn Examples() -> impl IntoView {
-    let bench = expect_context::<Bench>();
-    let engine = expect_context::<Engine>();
+    let bench = expect_context::<Workplace>();
+    let engine = expect_context::<WorkerHandle>();
     let buttons = EXAMPLES.map(|(name, place)| {
         let address = format!("/examples/{name}.png");
         let for_click = address.clone();

@@ -1,8 +1,6 @@
 //! The page "Estimate": from a photograph, many of them, or the camera to ages.
 
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
-mod bench;
-#[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod cards;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod chart;
@@ -28,8 +26,10 @@ mod status;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 pub(crate) mod viewer;
 pub mod wording;
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
+mod workplace;
 
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
-pub use bench::Bench;
-#[cfg(all(target_arch = "wasm32", feature = "ui"))]
 pub use page::EstimatePage;
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
+pub use workplace::Workplace;

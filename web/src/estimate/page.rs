@@ -4,23 +4,23 @@ use leptos::ev;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::bench::{Bench, Showing};
 use super::cards::{Cards, Searching, WaitingCard};
 use super::examples::Examples;
 use super::picker::{DropZone, OtherWays, PhotoInputs};
 use super::stage::PhotoStage;
 use super::status::Status;
-use super::wording::Stage;
+use super::wording::EngineState;
+use super::workplace::{Showing, Workplace};
 use crate::batch::{BatchView, files};
 use crate::camera::CameraView;
-use crate::engine::Engine;
+use crate::engine::WorkerHandle;
 
 /// Route `/`.
 #[component]
 pub fn EstimatePage() -> impl IntoView {
     document().set_title("GLAE · How old does a face look?");
-    let engine = expect_context::<Engine>();
-    let bench = expect_context::<Bench>();
+    let engine = expect_context::<WorkerHandle>();
+    let bench = expect_context::<Workplace>();
     // Not before the first paint is done and the browser has nothing better to do; choosing a photo does not wait for it.
     when_idle(move || engine.wake());
 
@@ -40,7 +40,7 @@ pub fn EstimatePage() -> impl IntoView {
             {move || match showing.get() {
                 Showing::Nothing => view! { <DropZone dragging/><OtherWays/><Examples/> }.into_any(),
                 Showing::Camera => view! { <CameraView camera=bench.camera/> }.into_any(),
-                Showing::Batch => view! { <BatchView batch=bench.batch/> }.into_any(),
+                Showing::FileList => view! { <BatchView batch=bench.batch/> }.into_any(),
                 Showing::Photo => view! {
                     <BackToList/>
                     <div class="workspace">
@@ -61,7 +61,7 @@ pub fn EstimatePage() -> impl IntoView {
 /// From one photograph back to the many it is one of.
 #[component]
 fn BackToList() -> impl IntoView {
-    let bench = expect_context::<Bench>();
+    let bench = expect_context::<Workplace>();
     let listed = Memo::new(move |_| !bench.batch.rows.with(Vec::is_empty));
     view! {
         <Show when=move || listed.get()>
@@ -85,12 +85,12 @@ fn Lock() -> impl IntoView {
 /// The notice and the error, when there are any.
 #[component]
 fn Messages() -> impl IntoView {
-    let engine = expect_context::<Engine>();
-    let bench = expect_context::<Bench>();
-    let failed = Memo::new(move |_| matches!(engine.stage.get(), Stage::Failed(_)));
+    let engine = expect_context::<WorkerHandle>();
+    let bench = expect_context::<Workplace>();
+    let failed = Memo::new(move |_| matches!(engine.stage.get(), EngineState::Failed(_)));
     let error = move || {
         engine.refusal.get().or_else(|| match engine.stage.get() {
-            Stage::Failed(sentence) => Some(sentence),
+            EngineState::Failed(sentence) => Some(sentence),
             _ => None,
         })
     };
@@ -124,7 +124,7 @@ fn Messages() -> impl IntoView {
 }
 
 /// Files may be dropped anywhere on the page and pasted at any time.
-fn take_drops_and_pastes(engine: Engine, bench: Bench, dragging: RwSignal<bool>) {
+fn take_drops_and_pastes(engine: WorkerHandle, bench: Workplace, dragging: RwSignal<bool>) {
     let over = window_event_listener(ev::dragover, move |event| {
         // Without this the browser would open the file in place of the page.
         event.prevent_default();

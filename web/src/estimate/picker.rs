@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlInputElement;
 
-use super::bench::Bench;
+use super::workplace::Workplace;
 use crate::batch::files::listed;
 
 /// What file choosers offer. Without HEIC: an iPhone then hands its photographs over as JPEG. AVIF, GIF and BMP are read by
@@ -15,7 +15,7 @@ const ACCEPTED: &str = "image/jpeg,image/png,image/webp,image/avif,image/gif,ima
 /// The file inputs of the page. Out of sight, but there for keyboards, screen readers and tests; labels stand for them.
 #[component]
 pub(super) fn PhotoInputs() -> impl IntoView {
-    let bench = expect_context::<Bench>();
+    let bench = expect_context::<Workplace>();
     let chosen = move |event: ev::Event| {
         let input: HtmlInputElement = event.target().expect("a change has a target").unchecked_into();
         bench.take(listed(input.files()));
@@ -67,7 +67,7 @@ pub(super) fn DropZone(
 /// The other ways to begin, under the large field.
 #[component]
 pub(super) fn OtherWays() -> impl IntoView {
-    let bench = expect_context::<Bench>();
+    let bench = expect_context::<Workplace>();
     view! {
         <div class="ways">
             <button type="button" class="button secondary" data-testid="camera-start" on:click=move |_| bench.live()>

@@ -2,29 +2,31 @@
 
 use leptos::prelude::*;
 
-use super::wording::{self, Stage};
-use crate::engine::Engine;
+use super::wording::{self, EngineState};
+use crate::engine::WorkerHandle;
 
 /// The device line, and under it the progress until everything is ready.
 #[component]
 pub(super) fn Status() -> impl IntoView {
-    let engine = expect_context::<Engine>();
+    let engine = expect_context::<WorkerHandle>();
     let device =
         move || engine.device.get().map_or_else(|| "not chosen yet".to_owned(), |report| wording::device(&report));
     let kind = move || engine.device.get().map(|report| report.kind.as_str());
-    let under_way = Memo::new(move |_| !matches!(engine.stage.get(), Stage::Asleep | Stage::Ready | Stage::Failed(_)));
+    let under_way = Memo::new(move |_| {
+        !matches!(engine.stage.get(), EngineState::Asleep | EngineState::Ready | EngineState::Failed(_))
+    });
     // Without a value the bar says "working" instead of "so far".
     let value = move || match engine.stage.get() {
-        Stage::Loading { received, total } => Some((received as f64 / total.max(1) as f64).to_string()),
+        EngineState::Loading { received, total } => Some((received as f64 / total.max(1) as f64).to_string()),
         _ => None,
     };
     let stage = move || match engine.stage.get() {
-        Stage::Asleep => "asleep",
-        Stage::Waking => "waking",
-        Stage::Loading { .. } => "loading",
-        Stage::Checking(_) => "checking",
-        Stage::Ready => "ready",
-        Stage::Failed(_) => "failed",
+        EngineState::Asleep => "asleep",
+        EngineState::Waking => "waking",
+        EngineState::Loading { .. } => "loading",
+        EngineState::Checking(_) => "checking",
+        EngineState::Ready => "ready",
+        EngineState::Failed(_) => "failed",
     };
     view! {
         // A translation would replace the texts that the program goes on writing to.

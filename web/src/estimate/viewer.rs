@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use glae_estimate::{Look, Step};
+use glae_estimate::{Look, Searched};
 use glae_face::crop::Square;
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
@@ -14,7 +14,7 @@ use web_sys::{File, Url};
 use super::crop::Size;
 use super::overlay::square_like;
 use super::preview;
-use crate::engine::Engine;
+use crate::engine::WorkerHandle;
 use crate::inference::protocol::{DeviceReport, Making, Reply, Request, Work};
 
 /// How long the square must rest before its age is estimated.
@@ -49,7 +49,7 @@ pub struct Shown {
 /// Handle to the photograph on screen; copies are cheap and all mean the same one.
 #[derive(Clone, Copy)]
 pub struct Viewer {
-    engine: Engine,
+    engine: WorkerHandle,
     /// The photograph on screen.
     pub photo: RwSignal<Option<Photo>>,
     /// The square chosen by hand; without one the faces are found.
@@ -78,7 +78,7 @@ struct Inner {
 
 impl Viewer {
     /// Nothing on screen.
-    pub fn new(engine: Engine) -> Self {
+    pub fn new(engine: WorkerHandle) -> Self {
         let viewer = Self {
             engine,
             photo: RwSignal::new(None),
@@ -235,7 +235,7 @@ impl Viewer {
     }
 
     /// How far the closer look at the photograph is, while there is one.
-    pub fn searching(self) -> Option<Step> {
+    pub fn searching(self) -> Option<Searched> {
         let (request, step) = self.engine.searching.get()?;
         self.inner.with_value(|inner| inner.awaited == Some(request)).then_some(step)
     }

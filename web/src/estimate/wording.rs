@@ -1,6 +1,6 @@
 //! Numbers and sentences as the visitor reads them.
 
-use glae_estimate::{Seen, Step};
+use glae_estimate::{Searched, Seen};
 use glae_face::detector::decode::Face;
 use glae_face::detector::trust::{Doubt, LEAST_EYES, LEAST_WIDTH};
 use glae_face::detector::turn::Turn;
@@ -10,7 +10,7 @@ use crate::inference::protocol::{Decoder, DeviceKind, DeviceReport, Measured};
 
 /// What the worker is doing, as far as the visitor is concerned.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Stage {
+pub enum EngineState {
     /// Not started yet.
     Asleep,
     /// The program is being fetched and compiled.
@@ -31,15 +31,15 @@ pub enum Stage {
 }
 
 /// The line under the progress bar.
-pub fn status(stage: &Stage) -> String {
+pub fn status(stage: &EngineState) -> String {
     match stage {
-        Stage::Asleep => "Starts when you choose a photo".into(),
-        Stage::Waking => "Loading the estimator".into(),
-        Stage::Loading { received, total } => format!("Loading weights, {}", of_megabytes(*received, *total)),
-        Stage::Checking(DeviceKind::WebGpu) => "Checking that WebGPU computes correctly".into(),
-        Stage::Checking(DeviceKind::Cpu) => "Checking that the CPU computes correctly".into(),
-        Stage::Ready => "Ready".into(),
-        Stage::Failed(_) => "Not available".into(),
+        EngineState::Asleep => "Starts when you choose a photo".into(),
+        EngineState::Waking => "Loading the estimator".into(),
+        EngineState::Loading { received, total } => format!("Loading weights, {}", of_megabytes(*received, *total)),
+        EngineState::Checking(DeviceKind::WebGpu) => "Checking that WebGPU computes correctly".into(),
+        EngineState::Checking(DeviceKind::Cpu) => "Checking that the CPU computes correctly".into(),
+        EngineState::Ready => "Ready".into(),
+        EngineState::Failed(_) => "Not available".into(),
     }
 }
 
@@ -203,7 +203,7 @@ pub fn turned(turn: Turn) -> Option<&'static str> {
 }
 
 /// How far a closer look is.
-pub fn searching(Step { done, of }: Step) -> String {
+pub fn searching(Searched { done, of }: Searched) -> String {
     format!("Looking closer for small faces, part {} of {of}", (done + 1).min(of))
 }
 
@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn progress_is_in_megabytes() {
         assert_eq!(
-            status(&Stage::Loading { received: 1_250_000, total: 22_400_000 }),
+            status(&EngineState::Loading { received: 1_250_000, total: 22_400_000 }),
             "Loading weights, 1.2 of 22.4 MB"
         );
     }

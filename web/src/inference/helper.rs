@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use futures_channel::oneshot;
-use glae_model::layers::DeviceError;
+use glae_model::engine::DeviceError;
 use glae_model::{EstimateError, Estimator, Manifest, StateDict};
 use js_sys::{ArrayBuffer, Float32Array, Uint8Array};
 use serde::{Deserialize, Serialize};
@@ -57,11 +57,7 @@ enum Reply {
     Broken(String),
 }
 
-impl worker::Request for Request {
-    fn cancel(_: u32) -> Option<Self> {
-        None
-    }
-}
+impl worker::Request for Request {}
 
 impl worker::Reply for Reply {
     fn about(&self) -> About {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use glae_estimate::{Host, Pipeline, Step};
+use glae_estimate::{Host, Pipeline, Searched};
 use glae_model::{Estimate, EstimateError, Inference};
 
 use super::helper::Helper;
@@ -48,7 +48,7 @@ impl<W: Fn() -> bool> Host for Task<'_, W> {
         now()
     }
 
-    async fn goes_on(&self, step: Step) -> bool {
+    async fn goes_on(&self, step: Searched) -> bool {
         post(&Reply::Searching { request: self.request, step });
         // A message that ends the search may be waiting.
         next_turn().await;

@@ -7,7 +7,7 @@
 //! The page waits for [`Reply::Listening`] before it sends anything: what is posted before the worker's program runs is
 //! lost. Everything that needs the networks may be asked for before they are loaded; it waits in the worker.
 
-use glae_estimate::{Look, Step};
+use glae_estimate::{Look, Searched};
 use glae_face::crop::Square;
 use serde::{Deserialize, Serialize};
 
@@ -220,7 +220,7 @@ pub enum Reply {
         /// As in the request.
         request: u32,
         /// How far.
-        step: Step,
+        step: Searched,
     },
     /// What is in a picture.
     Seen {

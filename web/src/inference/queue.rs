@@ -11,18 +11,18 @@ pub struct Job<T> {
 
 /// Holds at most one job; while one is being computed, newer ones replace each other here.
 #[derive(Debug)]
-pub struct Queue<T> {
+pub struct Newest<T> {
     waiting: Option<Job<T>>,
     cancelled: Option<u32>,
 }
 
-impl<T> Default for Queue<T> {
+impl<T> Default for Newest<T> {
     fn default() -> Self {
         Self { waiting: None, cancelled: None }
     }
 }
 
-impl<T> Queue<T> {
+impl<T> Newest<T> {
     /// Takes a job in, in place of an older one that has not begun.
     pub fn put(&mut self, job: Job<T>) {
         self.waiting = Some(job);
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn the_newest_replaces_the_waiting_one() {
-        let mut queue = Queue::default();
+        let mut queue = Newest::default();
         queue.put(job(1));
         queue.put(job(2));
         assert_eq!(queue.take(), Some(job(2)));
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn an_answer_overtaken_or_cancelled_is_not_wanted() {
-        let mut queue = Queue::default();
+        let mut queue = Newest::default();
         assert!(queue.wants(1));
         queue.put(job(2));
         assert!(!queue.wants(1));
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_cancelled_job_is_not_begun() {
-        let mut queue = Queue::default();
+        let mut queue = Newest::default();
         queue.put(job(4));
         queue.cancel(4);
         assert_eq!(queue.take(), None);

@@ -14,7 +14,7 @@ use super::decode::{Decoded, decode, preview};
 use super::helper::{self, Helper};
 use super::host::{Task, Workers};
 use super::protocol::{Decoder, DeviceKind, Making, Reply, Request, Work};
-use super::queue::{Job, Queue};
+use super::queue::{Job, Newest};
 use super::start::{Started, start};
 use crate::browser::{next_turn, now};
 use crate::worker::host::{self, post, post_with};
@@ -41,9 +41,9 @@ struct State {
     /// The newest photograph that was given.
     given: u32,
     /// What is on screen: the newest question counts.
-    on_screen: Queue<(Work, Vec<u8>)>,
+    on_screen: Newest<(Work, Vec<u8>)>,
     /// Files of the list, which is worked on whenever nothing on screen waits.
-    listed: Queue<(Work, Vec<u8>)>,
+    listed: Newest<(Work, Vec<u8>)>,
     /// The computation whose search for small faces has gone far enough.
     enough: Option<u32>,
     /// Whether a task is computing, and will look at the queue again.
@@ -69,7 +69,7 @@ impl Open {
 }
 
 /// What became of a job.
-enum Outcome {
+enum JobEnd {
     Seen(Look, Making),
     /// The file cannot be used.
     Refused(String),
@@ -78,7 +78,7 @@ enum Outcome {
 }
 
 impl State {
-    fn queue_of(&mut self, work: &Work) -> &mut Queue<(Work, Vec<u8>)> {
+    fn queue_of(&mut self, work: &Work) -> &mut Newest<(Work, Vec<u8>)> {
         if matches!(work, Work::Read) { &mut self.listed } else { &mut self.on_screen }
     }
 }
@@ -187,10 +187,10 @@ impl Worker {
                 let outcome = serve(&pipeline, &task, work.clone(), bytes, photo).await;
                 let wanted = worker.state.borrow_mut().queue_of(&work).wants(request);
                 match outcome {
-                    Ok(Outcome::Seen(look, making)) if wanted => {
+                    Ok(JobEnd::Seen(look, making)) if wanted => {
                         post(&Reply::Seen { request, look, making: Making { workers: workers.count(), ..making } });
                     }
-                    Ok(Outcome::Refused(sentence)) if wanted => post(&Reply::Refused { request, sentence }),
+                    Ok(JobEnd::Refused(sentence)) if wanted => post(&Reply::Refused { request, sentence }),
                     Ok(_) => {}
                     Err(reason) => post(&Reply::Broken(reason)),
                 }
@@ -217,7 +217,7 @@ async fn serve(
     work: Work,
     bytes: Vec<u8>,
     open: Option<Open>,
-) -> Result<Outcome, String> {
+) -> Result<JobEnd, String> {
     let begin = now();
     let failed = |error: LookError| error.to_string();
     let (look, making) = match (work, open) {
@@ -228,7 +228,7 @@ async fn serve(
             let look = pipeline.square(&open.pixels, square, host).await;
             (look.map_err(|error| error.to_string())?, open.making())
         }
-        (Work::Look { .. } | Work::Square { .. }, _) => return Ok(Outcome::Outdated),
+        (Work::Look { .. } | Work::Square { .. }, _) => return Ok(JobEnd::Outdated),
         (Work::Frame { width, height }, _) => {
             let rgb = bytes.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
             match RgbImage::from_raw(width, height, rgb) {
@@ -238,13 +238,13 @@ async fn serve(
         }
         (Work::Read, _) => match decode(&bytes).await {
             // Rows of a list go into a file unseen, so that half a photograph gets no age there.
-            Ok(Decoded { cut_off: true, .. }) => return Ok(Outcome::Refused(PhotoError::CutOff.to_string())),
+            Ok(Decoded { cut_off: true, .. }) => return Ok(JobEnd::Refused(PhotoError::CutOff.to_string())),
             Ok(Decoded { pixels, decoder, .. }) => {
                 let making = Making { decode: now() - begin, decoder, ..Making::default() };
                 (pipeline.look(&pixels, host).await.map_err(failed)?, making)
             }
-            Err(sentence) => return Ok(Outcome::Refused(sentence)),
+            Err(sentence) => return Ok(JobEnd::Refused(sentence)),
         },
     };
-    Ok(Outcome::Seen(look, making))
+    Ok(JobEnd::Seen(look, making))
 }

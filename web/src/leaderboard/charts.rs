@@ -13,6 +13,7 @@ use super::board::Here;
 use super::drawing::Drawing;
 use super::format::{UNKNOWN, years};
 use super::scatter::{self, Point};
+use crate::number_table::{number_table, scrolled};
 
 /// How many methods are drawn from the start.
 const FROM_START: usize = 3;
@@ -57,10 +58,8 @@ fn TradeOff(
     let rows = move || {
         let mut points = points.get();
         points.sort_by(|a, b| a.cmae.total_cmp(&b.cmae));
-        let row = |point: Point| {
-            view! { <tr><th scope="row">{point.name}</th><td>{years(point.mae)}</td><td>{years(point.cmae)}</td></tr> }
-        };
-        points.into_iter().map(row).collect_view()
+        let rows = points.into_iter().map(|point| [point.name, years(point.mae), years(point.cmae)]);
+        scrolled("Numbers: MAE and CMAE", number_table(&["Method", "MAE", "CMAE"], rows))
     };
     view! {
         <section aria-labelledby="trade-off-title">
@@ -80,14 +79,7 @@ fn TradeOff(
                 </figcaption>
                 <details>
                     <summary>"The numbers"</summary>
-                    <div class="scroll" tabindex="0" role="region" aria-label="Numbers: MAE and CMAE">
-                        <table>
-                            <thead>
-                                <tr><th scope="col">"Method"</th><th scope="col">"MAE"</th><th scope="col">"CMAE"</th></tr>
-                            </thead>
-                            <tbody>{rows}</tbody>
-                        </table>
-                    </div>
+                    {rows}
                 </details>
             </figure>
         </section>
@@ -231,22 +223,13 @@ fn counts(here: Here) -> Vec<u32> {
     here.scoring.scored.with(|scored| scored.as_ref().map(|scored| report_counts(&scored.report)).unwrap_or_default())
 }
 
-fn numbers(series: &[Series], counts: &[u32]) -> impl IntoView + use<> {
+fn numbers(series: &[Series], counts: &[u32]) -> AnyView {
     let by_age: Vec<BTreeMap<u32, f64>> =
         series.iter().map(|one| one.points.iter().map(|(age, error)| (*age as u32, *error)).collect()).collect();
-    let headings = series.iter().map(|one| view! { <th scope="col">{one.name.clone()}</th> }).collect_view();
+    let heads: Vec<&str> = ["Age", "Images"].into_iter().chain(series.iter().map(|one| one.name.as_str())).collect();
     let rows = counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(age, count)| {
-        let cells = by_age.iter().map(|errors| {
-            view! { <td>{errors.get(&(age as u32)).map_or(UNKNOWN.into(), |error| years(*error))}</td> }
-        });
-        view! { <tr><th scope="row">{age}</th><td>{*count}</td>{cells.collect_view()}</tr> }
+        let of = |errors: &BTreeMap<u32, f64>| errors.get(&(age as u32)).map_or(UNKNOWN.into(), |error| years(*error));
+        [age.to_string(), count.to_string()].into_iter().chain(by_age.iter().map(of)).collect::<Vec<_>>()
     });
-    view! {
-        <div class="scroll" tabindex="0" role="region" aria-label="Numbers: error at every age">
-            <table>
-                <thead><tr><th scope="col">"Age"</th><th scope="col">"Images"</th>{headings}</tr></thead>
-                <tbody>{rows.collect_view()}</tbody>
-            </table>
-        </div>
-    }
+    scrolled("Numbers: error at every age", number_table(&heads, rows))
 }

@@ -11,6 +11,7 @@ use super::drawing::Drawing;
 use super::export::{csv, file_stem, latex, lines, markdown};
 use super::format::{UNKNOWN, counted, interval, percent, whole, years};
 use crate::download::save;
+use crate::number_table::{number_table, scrolled};
 use crate::scoring::protocol::Score;
 
 /// Width of the drawing in a downloaded file, in pixels.
@@ -106,31 +107,14 @@ fn remarks(report: &Report) -> String {
     sentences.join(" ")
 }
 
-fn bands(report: &Report) -> impl IntoView + use<> {
+fn bands(report: &Report) -> AnyView {
     let rows = Band::ALL.map(|band| {
         let own = report.bands.iter().find(|own| own.band == band);
         let of = |number: Option<f64>| number.map_or(UNKNOWN.into(), years);
-        let images = own.map_or(0, |own| own.samples);
-        view! {
-            <tr>
-                <th scope="row">{band.label()}</th>
-                <td>{whole(images as u64)}</td>
-                <td>{of(own.map(|own| own.mae))}</td>
-                <td>{of(own.map(|own| own.cmae))}</td>
-            </tr>
-        }
+        let images = whole(own.map_or(0, |own| own.samples) as u64);
+        [band.label().to_owned(), images, of(own.map(|own| own.mae)), of(own.map(|own| own.cmae))]
     });
-    view! {
-        <table>
-            <thead>
-                <tr>
-                    <th scope="col">"Ages"</th><th scope="col">"Images"</th>
-                    <th scope="col">"MAE"</th><th scope="col">"CMAE"</th>
-                </tr>
-            </thead>
-            <tbody>{rows.collect_view()}</tbody>
-        </table>
-    }
+    number_table(&["Ages", "Images", "MAE", "CMAE"], rows)
 }
 
 fn shots(report: &Report) -> Option<impl IntoView + use<>> {
@@ -142,26 +126,12 @@ fn shots(report: &Report) -> Option<impl IntoView + use<>> {
     ];
     let rows = parts.map(|(name, shot)| {
         let of = |number: Option<f64>| number.map_or(UNKNOWN.into(), years);
-        view! {
-            <tr>
-                <th scope="row">{name}</th>
-                <td>{whole(shot.as_ref().map_or(0, |shot| shot.samples) as u64)}</td>
-                <td>{of(shot.as_ref().map(|shot| shot.mae))}</td>
-                <td>{of(shot.as_ref().map(|shot| shot.bmae))}</td>
-            </tr>
-        }
+        let images = whole(shot.as_ref().map_or(0, |shot| shot.samples) as u64);
+        [name.to_owned(), images, of(shot.as_ref().map(|shot| shot.mae)), of(shot.as_ref().map(|shot| shot.bmae))]
     });
     Some(view! {
         <h4>"By training images of the age"</h4>
-        <table>
-            <thead>
-                <tr>
-                    <th scope="col">"Shots"</th><th scope="col">"Images"</th>
-                    <th scope="col">"MAE"</th><th scope="col">"bMAE"</th>
-                </tr>
-            </thead>
-            <tbody>{rows.collect_view()}</tbody>
-        </table>
+        {number_table(&["Shots", "Images", "MAE", "bMAE"], rows)}
     })
 }
 
@@ -180,26 +150,12 @@ fn calibration(report: &Report) -> Option<impl IntoView + use<>> {
 fn routing(report: &Report) -> Option<impl IntoView + use<>> {
     let shares = report.routing.as_ref()?;
     let rows = shares.iter().map(|share| {
-        view! {
-            <tr>
-                <th scope="row">{share.band.map_or("All", Band::label)}</th>
-                <td>{whole(share.samples as u64)}</td>
-                <td>{percent(share.vanilla)}</td>
-                <td>{percent(1.0 - share.vanilla)}</td>
-            </tr>
-        }
+        let ages = share.band.map_or("All", Band::label).to_owned();
+        [ages, whole(share.samples as u64), percent(share.vanilla), percent(1.0 - share.vanilla)]
     });
     Some(view! {
         <h4>"Routing"</h4>
-        <table>
-            <thead>
-                <tr>
-                    <th scope="col">"Ages"</th><th scope="col">"Images"</th>
-                    <th scope="col">"Vanilla"</th><th scope="col">"Balanced"</th>
-                </tr>
-            </thead>
-            <tbody>{rows.collect_view()}</tbody>
-        </table>
+        {number_table(&["Ages", "Images", "Vanilla", "Balanced"], rows)}
     })
 }
 
@@ -208,17 +164,11 @@ fn AgeChart(
     /// Of the file.
     report: Report,
 ) -> impl IntoView {
-    let rows = report.by_age.iter().map(|age| {
-        view! {
-            <tr>
-                <th scope="row">{age.age}</th>
-                <td>{age.samples}</td>
-                <td>{years(age.mae)}</td>
-                <td>{format!("{:+.2}", age.bias)}</td>
-            </tr>
-        }
-    });
-    let rows = rows.collect_view();
+    let rows = report
+        .by_age
+        .iter()
+        .map(|age| [age.age.to_string(), age.samples.to_string(), years(age.mae), format!("{:+.2}", age.bias)]);
+    let rows = number_table(&["Age", "Images", "MAE", "Bias"], rows);
     let (series, counts) = drawn(&report);
     view! {
         <h4>"Error at every age"</h4>
@@ -229,17 +179,7 @@ fn AgeChart(
             />
             <details>
                 <summary>"The numbers"</summary>
-                <div class="scroll" tabindex="0" role="region" aria-label="Numbers: error of your file at every age">
-                    <table>
-                        <thead>
-                            <tr>
-                                <th scope="col">"Age"</th><th scope="col">"Images"</th>
-                                <th scope="col">"MAE"</th><th scope="col">"Bias"</th>
-                            </tr>
-                        </thead>
-                        <tbody>{rows}</tbody>
-                    </table>
-                </div>
+                {scrolled("Numbers: error of your file at every age", rows)}
             </details>
         </figure>
     }
@@ -251,59 +191,26 @@ fn drawn(report: &Report) -> ([Series; 1], Vec<u32>) {
 
 fn worst_cases(worst: &[Worst]) -> impl IntoView + use<> {
     let rows = worst.iter().map(|case| {
-        view! {
-            <tr>
-                <th scope="row" class="id">{case.id.clone()}</th>
-                <td>{case.age}</td>
-                <td>{years(case.prediction)}</td>
-                <td>{years(case.error)}</td>
-            </tr>
-        }
+        let Worst { id, age, prediction, error } = case;
+        [id.clone(), age.to_string(), years(*prediction), years(*error)]
     });
-    let rows = rows.collect_view();
     view! {
         <h4>"Largest errors"</h4>
-        <div class="scroll" tabindex="0" role="region" aria-label="Largest errors">
-            <table>
-                <thead>
-                    <tr>
-                        <th scope="col">"Image"</th><th scope="col">"True age"</th>
-                        <th scope="col">"Predicted"</th><th scope="col">"Error"</th>
-                    </tr>
-                </thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
+        {scrolled("Largest errors", number_table(&["Image", "True age", "Predicted", "Error"], rows))}
     }
 }
 
 fn all_numbers(report: &Report) -> impl IntoView + use<> {
     let rows = lines(report).into_iter().map(|line| {
         let text = line.text();
-        view! {
-            <tr>
-                <th scope="row">{line.metric}</th>
-                <td>{if line.part.is_empty() { "all".to_owned() } else { line.part }}</td>
-                <td>{line.samples.map(|samples| whole(samples as u64))}</td>
-                <td>{text}</td>
-            </tr>
-        }
+        let of = if line.part.is_empty() { "all".to_owned() } else { line.part };
+        let images = line.samples.map(|samples| whole(samples as u64)).unwrap_or_default();
+        [line.metric.to_string(), of, images, text]
     });
-    let rows = rows.collect_view();
     view! {
         <details>
             <summary>"All numbers"</summary>
-            <div class="scroll" tabindex="0" role="region" aria-label="All numbers">
-                <table>
-                    <thead>
-                        <tr>
-                            <th scope="col">"Metric"</th><th scope="col">"Of"</th>
-                            <th scope="col">"Images"</th><th scope="col">"Value"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            {scrolled("All numbers", number_table(&["Metric", "Of", "Images", "Value"], rows))}
         </details>
     }
 }

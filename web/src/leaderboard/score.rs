@@ -12,7 +12,7 @@ use super::format::{counted, whole};
 use super::problems::Problems;
 use super::report::ReportView;
 use crate::scoring::protocol::Part;
-use crate::scoring::{Scoring, Stage, TruthSource};
+use crate::scoring::{ScorerState, Scoring, TruthSource};
 
 /// What file choosers offer first.
 const ACCEPTED: &str = ".csv,.tsv,.txt,.jsonl,.ndjson,text/csv,text/plain";
@@ -240,9 +240,9 @@ fn Formats() -> impl IntoView {
 fn Progress() -> impl IntoView {
     let here = expect_context::<Here>();
     let scoring = here.scoring;
-    let busy = Memo::new(move |_| scoring.stage.with(Stage::is_busy));
+    let busy = Memo::new(move |_| scoring.stage.with(ScorerState::is_busy));
     let value = move || match scoring.stage.get() {
-        Stage::Reading(_, read, total) => Some((read / total.max(1.0)).to_string()),
+        ScorerState::Reading(_, read, total) => Some((read / total.max(1.0)).to_string()),
         _ => None,
     };
     let cancel = move |_| {
@@ -263,16 +263,16 @@ fn Progress() -> impl IntoView {
     }
 }
 
-fn stage_name(stage: &Stage) -> &'static str {
+fn stage_name(stage: &ScorerState) -> &'static str {
     match stage {
-        Stage::Idle => "idle",
-        Stage::Waking => "waking",
-        Stage::Reading(..) => "reading",
-        Stage::Computing => "computing",
-        Stage::Checked(_) => "checked",
-        Stage::Scored => "scored",
-        Stage::Refused(..) => "refused",
-        Stage::Failed(_) => "failed",
+        ScorerState::Idle => "idle",
+        ScorerState::Waking => "waking",
+        ScorerState::Reading(..) => "reading",
+        ScorerState::Computing => "computing",
+        ScorerState::Checked(_) => "checked",
+        ScorerState::Scored => "scored",
+        ScorerState::Refused(..) => "refused",
+        ScorerState::Failed(_) => "failed",
     }
 }
 
@@ -280,15 +280,15 @@ fn stage_name(stage: &Stage) -> &'static str {
 fn sentence(scoring: Scoring) -> String {
     match scoring.stage.get() {
         // What is wrong is an alert of its own.
-        Stage::Idle | Stage::Refused(..) | Stage::Failed(_) => String::new(),
-        Stage::Waking => "Loading the scorer".into(),
-        Stage::Reading(Part::Truth, ..) => "Reading the truth".into(),
-        Stage::Reading(Part::Predictions, ..) => "Reading the predictions".into(),
-        Stage::Computing => "Scoring".into(),
-        Stage::Checked(rows) => {
+        ScorerState::Idle | ScorerState::Refused(..) | ScorerState::Failed(_) => String::new(),
+        ScorerState::Waking => "Loading the scorer".into(),
+        ScorerState::Reading(Part::Truth, ..) => "Reading the truth".into(),
+        ScorerState::Reading(Part::Predictions, ..) => "Reading the predictions".into(),
+        ScorerState::Computing => "Scoring".into(),
+        ScorerState::Checked(rows) => {
             format!("The format is in order: {}.", counted(rows.into(), "prediction", "predictions"))
         }
-        Stage::Scored => scoring.scored.with(|scored| {
+        ScorerState::Scored => scoring.scored.with(|scored| {
             let Some(scored) = scored else { return String::new() };
             let images = counted(scored.report.predicted as u64, "image", "images");
             let seconds = scored.milliseconds / 1000.0;
@@ -304,13 +304,13 @@ fn Outcome() -> impl IntoView {
     let stage = here.scoring.stage;
     // Progress arrives many times a second; only these two draw something here.
     let bad = Memo::new(move |_| match stage.get() {
-        stage @ (Stage::Refused(..) | Stage::Failed(_)) => Some(stage),
+        stage @ (ScorerState::Refused(..) | ScorerState::Failed(_)) => Some(stage),
         _ => None,
     });
     let is_scored = Memo::new(move |_| here.scoring.scored.with(Option::is_some));
     view! {
         {move || match bad.get() {
-            Some(Stage::Refused(part, problems, renaming)) => {
+            Some(ScorerState::Refused(part, problems, renaming)) => {
                 let remedy = renaming.map(|renaming| {
                     let words = renaming.words();
                     let click = Callback::new(move |()| {
@@ -322,7 +322,7 @@ fn Outcome() -> impl IntoView {
                 });
                 view! { <Problems part problems remedy/> }.into_any()
             }
-            Some(Stage::Failed(sentence)) => view! {
+            Some(ScorerState::Failed(sentence)) => view! {
                 <div class="message error" role="alert">
                     <p data-testid="error">{sentence}</p>
                     <button type="button" class="quiet" on:click=move |_| run(here)>"Try again"</button>

@@ -18,7 +18,7 @@ use super::format::{counted, moment, whole};
 use super::problems::Problems;
 use super::team::TeamPanel;
 use crate::browser::property;
-use crate::scoring::Stage;
+use crate::scoring::ScorerState;
 use crate::scoring::protocol::Part;
 
 /// Smaller files are sent as they are, in bytes.
@@ -48,7 +48,7 @@ pub(super) fn Submit() -> impl IntoView {
             )
         } else if here.own_truth.with(Option::is_some) {
             Some("You scored against a truth file of your own, so nothing is sent. Remove it to submit.")
-        } else if !here.scoring.stage.with(|stage| matches!(stage, Stage::Scored | Stage::Checked(_))) {
+        } else if !here.scoring.stage.with(|stage| matches!(stage, ScorerState::Scored | ScorerState::Checked(_))) {
             Some("Choose a predictions file above first. When it is in order, it can be submitted here.")
         } else {
             None

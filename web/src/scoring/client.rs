@@ -29,7 +29,7 @@ const REST: u32 = 300;
 
 /// How far the scorer has got.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Stage {
+pub enum ScorerState {
     /// Nothing was given, or it was taken back.
     Idle,
     /// The program is being fetched.
@@ -48,7 +48,7 @@ pub enum Stage {
     Failed(String),
 }
 
-impl Stage {
+impl ScorerState {
     /// Whether there is something to cancel.
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::Waking | Self::Reading(..) | Self::Computing)
@@ -67,7 +67,7 @@ pub enum TruthSource {
 #[derive(Clone, Copy)]
 pub struct Scoring {
     /// How far it has got.
-    pub stage: RwSignal<Stage>,
+    pub stage: RwSignal<ScorerState>,
     /// The newest scores; they go when another file is given.
     pub scored: RwSignal<Option<Score>>,
     /// The predictions under other ids, as they were asked for.
@@ -88,7 +88,7 @@ impl Scoring {
         let inner = StoredValue::new_local(Inner::default());
         on_cleanup(move || inner.set_value(Inner::default()));
         Self {
-            stage: RwSignal::new(Stage::Idle),
+            stage: RwSignal::new(ScorerState::Idle),
             scored: RwSignal::new(None),
             renamed: RwSignal::new_local(None),
             inner,
@@ -115,11 +115,11 @@ impl Scoring {
     /// Stops whatever is under way and forgets the scores.
     pub fn reset(self) {
         // There is no softer way: the arithmetic runs without looking up. A program that has nothing to do is kept.
-        if self.stage.with_untracked(Stage::is_busy) || self.is_resampling() {
+        if self.stage.with_untracked(ScorerState::is_busy) || self.is_resampling() {
             self.close();
         }
         self.scored.set(None);
-        self.stage.set(Stage::Idle);
+        self.stage.set(ScorerState::Idle);
     }
 
     fn close(self) {
@@ -135,7 +135,7 @@ impl Scoring {
 
     fn give(self, build: impl FnOnce(u32) -> Request, file: &File, own_truth: Option<File>) {
         self.reset();
-        self.stage.set(Stage::Waking);
+        self.stage.set(ScorerState::Waking);
         let beside = std::iter::once(file.clone()).chain(own_truth).map(JsValue::from).collect();
         let name = file.name();
         let asked = self.inner.try_update_value(|Inner { bridge, clock }| {
@@ -174,18 +174,18 @@ impl Scoring {
     /// Takes a reply about the file of this name.
     fn receive(self, name: &str, reply: Reply, buffer: &JsValue) {
         match reply {
-            Reply::Reading { part, read, total, .. } => self.stage.set(Stage::Reading(part, read, total)),
-            Reply::Computing { .. } => self.stage.set(Stage::Computing),
-            Reply::Checked { rows, .. } => self.stage.set(Stage::Checked(rows)),
+            Reply::Reading { part, read, total, .. } => self.stage.set(ScorerState::Reading(part, read, total)),
+            Reply::Computing { .. } => self.stage.set(ScorerState::Computing),
+            Reply::Checked { rows, .. } => self.stage.set(ScorerState::Checked(rows)),
             Reply::Scored { score, .. } => {
                 self.scored.set(Some(*score));
-                self.stage.set(Stage::Scored);
+                self.stage.set(ScorerState::Scored);
             }
             Reply::Intervals { report, .. } => {
                 self.scored.update(|scored| scored.iter_mut().for_each(|scored| scored.report = (*report).clone()));
             }
             Reply::Refused { part, problems, renaming, .. } => {
-                self.stage.set(Stage::Refused(part, problems, renaming));
+                self.stage.set(ScorerState::Refused(part, problems, renaming));
             }
             Reply::Renamed { renaming, .. } => {
                 // Fails only for parts that are no bytes.
@@ -194,7 +194,7 @@ impl Scoring {
                     self.renamed.set(Some(file));
                 }
             }
-            Reply::Failed { sentence, .. } => self.stage.set(Stage::Failed(sentence)),
+            Reply::Failed { sentence, .. } => self.stage.set(ScorerState::Failed(sentence)),
             // Not about a file.
             Reply::Listening | Reply::Broken(_) => {}
         }
@@ -203,8 +203,8 @@ impl Scoring {
     fn broken(self, reason: &str) {
         self.close();
         // Scores on screen stay: only their intervals are missing.
-        if !self.stage.with_untracked(|stage| *stage == Stage::Scored) {
-            self.stage.set(Stage::Failed(format!(
+        if !self.stage.with_untracked(|stage| *stage == ScorerState::Scored) {
+            self.stage.set(ScorerState::Failed(format!(
                 "The scorer stopped working ({reason}). Reload the page; if it happens again, try a smaller file."
             )));
         }

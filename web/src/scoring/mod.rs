@@ -11,4 +11,4 @@ pub mod renaming;
 pub mod worker;
 
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
-pub use client::{Scoring, Stage, TruthSource};
+pub use client::{ScorerState, Scoring, TruthSource};

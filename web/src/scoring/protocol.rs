@@ -132,11 +132,7 @@ pub enum Reply {
     Broken(String),
 }
 
-impl worker::Request for Request {
-    fn cancel(_: u32) -> Option<Self> {
-        None
-    }
-}
+impl worker::Request for Request {}
 
 impl worker::Reply for Reply {
     fn about(&self) -> About {

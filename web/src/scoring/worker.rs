@@ -48,11 +48,7 @@ fn receive(request: Request, parts: &Array) {
         match outcome {
             Ok(()) => {}
             Err(Stop::Problems(part, problems, renaming)) => {
-                let problems = problems.groups.into_iter().map(|group| FileProblem {
-                    kind: group.kind.label().to_owned(),
-                    count: group.count,
-                    first: group.first,
-                });
+                let problems = problems.groups.into_iter().map(FileProblem::from);
                 post(&Reply::Refused { request, part, problems: problems.collect(), renaming });
             }
             Err(Stop::Failed(sentence)) => post(&Reply::Failed { request, sentence }),

@@ -27,9 +27,12 @@ pub enum About {
 /// A request of a worker's protocol.
 pub trait Request {
     /// Takes back the request of this number; `None`: that is not possible, its reply is only not read.
-    fn cancel(request: u32) -> Option<Self>
+    fn cancel(_request: u32) -> Option<Self>
     where
-        Self: Sized;
+        Self: Sized,
+    {
+        None
+    }
 }
 
 /// A reply of a worker's protocol.

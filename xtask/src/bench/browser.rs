@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{DOCUMENT, stage::Stage};
+use super::{DOCUMENT, stage::BenchTools};
 use crate::{
     compress::Quality,
     native, page,
@@ -12,7 +12,7 @@ use crate::{
 
 /// Measures, prints the tables and writes them into the document; the single measurements stay in the target folder.
 pub(crate) fn browser(project: &Project, steps: &mut Steps) -> Result<()> {
-    let stage = Stage::set_up(project, steps)?;
+    let stage = BenchTools::set_up(project, steps)?;
     native::build(project, steps)?;
     let files = project.target.join("artifacts").join("bench-browser");
     steps.run("networks", "weights for the page, and the same as graphs, with input and answers", || {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{DOCUMENT, install, stage::Stage};
+use super::{DOCUMENT, install, stage::BenchTools};
 use crate::{
     compress::Quality,
     native, page,
@@ -14,7 +14,7 @@ use crate::{
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum Where {
     Native,
     Browser,
     Both,
@@ -23,24 +23,24 @@ pub(crate) enum Part {
 /// Measures, prints tables and writes them into the document; the single measurements stay in the target folder.
 ///
 /// All set-up comes first: what is missing shall be known before anything is built for minutes.
-pub(crate) fn detector(project: &Project, steps: &mut Steps, part: Part) -> Result<()> {
+pub(crate) fn detector(project: &Project, steps: &mut Steps, part: Where) -> Result<()> {
     let python = match part {
-        Part::Browser => None,
+        Where::Browser => None,
         _ => Some(
             steps
                 .run("python", "onnxruntime and OpenCV to compare with", || install::python(project, "requirements"))?,
         ),
     };
     let stage = match part {
-        Part::Native => None,
-        _ => Some(Stage::set_up(project, steps)?),
+        Where::Native => None,
+        _ => Some(BenchTools::set_up(project, steps)?),
     };
     native::build(project, steps)?;
     let files = project.target.join("artifacts").join("bench-detector");
     let mut measurements = Vec::new();
     // The browser's part needs the files that this leaves, though not its times.
     let why = match part {
-        Part::Browser => "the graph, its input and our answers, for the browser",
+        Where::Browser => "the graph, its input and our answers, for the browser",
         _ => "ours, onnxruntime and OpenCV, taking turns",
     };
     steps.run("native", why, || native(project, &files, python.as_deref()))?;

@@ -13,12 +13,12 @@ use crate::{
 };
 
 /// What measuring in a browser needs beside the page.
-pub(super) struct Stage {
+pub(super) struct BenchTools {
     browser: browser::Browser,
     onnxruntime: PathBuf,
 }
 
-impl Stage {
+impl BenchTools {
     /// Finds or installs it.
     pub(super) fn set_up(project: &Project, steps: &mut Steps) -> Result<Self> {
         steps.run("node", "drives the browser", || install::node(project))?;

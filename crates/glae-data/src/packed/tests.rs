@@ -32,8 +32,8 @@ impl Drawn {
         self.folder.path().join("images")
     }
 
-    fn settings(&self, margin: u32) -> Settings {
-        Settings { crop: Crop::Square, size: 32, margin, landmarks: None, detector: None }
+    fn settings(&self, margin: u32) -> PackSettings {
+        PackSettings { crop: Crop::Square, size: 32, margin, landmarks: None, detector: None }
     }
 
     fn file(&self) -> PathBuf {
@@ -67,8 +67,8 @@ fn a_packed_set_is_the_set_read_from_the_images() {
         assert_eq!(packed.sha256().unwrap(), direct.sha256().unwrap());
         // The same images are unusable, for the same reasons.
         let places = file.places(&drawn.truth).unwrap();
-        let reasons: Vec<_> = places.iter().filter_map(|place| place.as_ref().err()).collect();
-        assert_eq!(reasons, problems.iter().map(|problem| &problem.reason).collect::<Vec<_>>());
+        let reasons: Vec<_> = places.iter().filter_map(|place| Some(place.as_ref().err()?.to_string())).collect();
+        assert_eq!(reasons, problems.iter().map(|problem| problem.reason.clone()).collect::<Vec<_>>());
         // What answers are measured on has no margin.
         let (set, _) = load(&drawn.images(), &drawn.truth, &drawn.crops, 0.1).unwrap();
         let digest = set.sha256();
@@ -122,14 +122,14 @@ fn a_file_of_other_settings_or_older_than_its_images_is_refused() {
     drawn.write(1);
     let file = Arc::new(Packed::open(&drawn.file()).unwrap());
     let own = drawn.settings(1);
-    let refused = |wanted: Settings| format!("{:#}", file.check(&wanted, &drawn.images()).unwrap_err());
-    assert!(refused(Settings { size: 64, ..own.clone() }).contains("32 pixels a side instead of 64"));
-    assert!(refused(Settings { margin: 0, ..own.clone() }).contains("a margin of 1 pixels instead of 0"));
+    let refused = |wanted: PackSettings| format!("{:#}", file.check(&wanted, &drawn.images()).unwrap_err());
+    assert!(refused(PackSettings { size: 64, ..own.clone() }).contains("32 pixels a side instead of 64"));
+    assert!(refused(PackSettings { margin: 0, ..own.clone() }).contains("a margin of 1 pixels instead of 0"));
     let aligned = Crop::Landmarks([[0.5; 2]; 5]);
-    let error = refused(Settings { crop: aligned, landmarks: Some("ab".to_owned()), ..own.clone() });
+    let error = refused(PackSettings { crop: aligned, landmarks: Some("ab".to_owned()), ..own.clone() });
     assert!(error.contains("another crop or template, other landmarks") && error.contains("prepare --run"), "{error}");
     // Who found the landmarks does not matter where they are the same.
-    file.check(&Settings { detector: Some("cd".to_owned()), ..own.clone() }, &drawn.images()).unwrap();
+    file.check(&PackSettings { detector: Some("cd".to_owned()), ..own.clone() }, &drawn.images()).unwrap();
 
     let other = Truth { id: "other.png".to_owned(), age: 3.0 };
     assert!(file.places(&[other]).unwrap_err().to_string().contains("lacks other.png"));

@@ -22,13 +22,13 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::mat::{self, Value};
-use super::rows::Rows;
-use super::{Collection, Part, Published, Record, find, find_folder, images_below};
-use crate::check::{Findings, Kind};
+use super::rows::LabelFile;
+use super::{Collection, Published, Record, Split, compare_with_name, find, find_folder, images_below, read_age};
+use crate::check::{FindingKind, Findings};
 
 const LABELS: &str = "celebrity2000_meta.mat";
-const LISTS: [(Part, &str); 3] =
-    [(Part::Train, "cacd_train_list.txt"), (Part::Val, "cacd_val_list.txt"), (Part::Test, "cacd_test_list.txt")];
+const LISTS: [(Split, &str); 3] =
+    [(Split::Train, "cacd_train_list.txt"), (Split::Val, "cacd_val_list.txt"), (Split::Test, "cacd_test_list.txt")];
 
 pub(super) fn published() -> Published {
     Published { images: Some(163_446), identities: Some(2000), ages: Some(14.0..=62.0), parts: None }
@@ -55,17 +55,17 @@ pub(super) fn read(dir: &Path) -> Result<Collection> {
     let on_disk = images_below(&images, &images)?;
     for record in &records {
         let by_name = record.file.split_once('_').and_then(|(age, _)| age.parse::<u8>().ok()).map(f32::from);
-        findings.compare_with_name(&record.file, record.age, by_name);
+        compare_with_name(&mut findings, &record.file, record.age, by_name);
     }
     Ok(Collection { images, records, on_disk, findings })
 }
 
 /// The part of a rank.
-fn part(rank: f64) -> Option<Part> {
+fn part(rank: f64) -> Option<Split> {
     (rank >= 1.0 && rank.fract() == 0.0).then_some(match rank as u64 {
-        ..=2 => Part::Val,
-        3..=5 => Part::Test,
-        _ => Part::Train,
+        ..=2 => Split::Val,
+        3..=5 => Split::Test,
+        _ => Split::Train,
     })
 }
 
@@ -91,12 +91,12 @@ fn from_table(bytes: &[u8], findings: &mut Findings) -> Result<Vec<Record>> {
     for (index, name) in names.iter().enumerate() {
         let place = || format!("image {} of celebrityImageData", index + 1);
         let Value::Text(file) = name else {
-            findings.add(Kind::Row, || format!("{}: its name is no text", place()));
+            findings.add(FindingKind::Row, || format!("{}: its name is no text", place()));
             continue;
         };
-        let Some(age) = findings.age(&ages[index].to_string(), place) else { continue };
+        let Some(age) = read_age(findings, &ages[index].to_string(), place) else { continue };
         let Some(part) = part(ranks[index]) else {
-            findings.add(Kind::Row, || format!("{}: {} is no rank", place(), ranks[index]));
+            findings.add(FindingKind::Row, || format!("{}: {} is no rank", place(), ranks[index]));
             continue;
         };
         let identity = Some(identities[index].to_string());
@@ -109,9 +109,9 @@ fn from_lists(dir: &Path, findings: &mut Findings) -> Result<Vec<Record>> {
     let mut records = Vec::new();
     for (part, name) in LISTS {
         let path = find(dir, &[name]).with_context(|| format!("{} lacks the list `{name}`", dir.display()))?;
-        let list = Rows::plain(&path, 1)?;
+        let list = LabelFile::plain(&path, 1)?;
         for row in &list.rows {
-            let Some(age) = findings.age(row.cell(1), || list.place(row)) else { continue };
+            let Some(age) = read_age(findings, row.cell(1), || list.place(row)) else { continue };
             let file = row.cell(0).to_owned();
             let identity = celebrity(&file).map(str::to_owned);
             records.push(Record { file, age, identity, part: Some(part), ..Record::default() });
@@ -139,18 +139,18 @@ mod tests {
         assert_eq!(
             [1.0, 2.0, 3.0, 5.0, 6.0, 50.0].map(part),
             [
-                Some(Part::Val),
-                Some(Part::Val),
-                Some(Part::Test),
-                Some(Part::Test),
-                Some(Part::Train),
-                Some(Part::Train)
+                Some(Split::Val),
+                Some(Split::Val),
+                Some(Split::Test),
+                Some(Split::Test),
+                Some(Split::Train),
+                Some(Split::Train)
             ]
         );
         assert_eq!([0.0, -1.0, 2.5, f64::NAN].map(part), [None; 4]);
         // 40 years of birth with 50 celebrities each.
         let people = |wanted| 40 * (1..=50).filter(|rank| part(f64::from(*rank)) == Some(wanted)).count();
-        assert_eq!(Part::ALL.map(people), [1800, 80, 120]);
+        assert_eq!(Split::ALL.map(people), [1800, 80, 120]);
     }
 
     #[test]
@@ -166,13 +166,13 @@ mod tests {
             file: "43_Dä_Delta_0001.jpg".to_owned(),
             age: 43.0,
             identity: Some("4".to_owned()),
-            part: Some(Part::Test),
+            part: Some(Split::Test),
             ..Record::default()
         };
         assert_eq!(collection.records[6], expected);
         assert_eq!(collection.on_disk.keys().collect::<Vec<_>>(), ["44_Ann_Alpha_0001.jpg"]);
         let in_part = |part| collection.records.iter().filter(|record| record.part == Some(part)).count();
-        assert_eq!(Part::ALL.map(in_part), [4, 4, 4]);
+        assert_eq!(Split::ALL.map(in_part), [4, 4, 4]);
         assert!(collection.findings.is_empty(), "{}", collection.findings);
     }
 
@@ -194,13 +194,16 @@ mod tests {
         assert_eq!(
             found,
             [
-                ("Ann_Alpha", Part::Train),
-                ("Bo_van_Beta", Part::Train),
-                ("Cy_Gamma", Part::Val),
-                ("Di_Delta", Part::Test)
+                ("Ann_Alpha", Split::Train),
+                ("Bo_van_Beta", Split::Train),
+                ("Cy_Gamma", Split::Val),
+                ("Di_Delta", Split::Test)
             ]
         );
-        assert_eq!((collection.findings.count(Kind::Row), collection.findings.count(Kind::Name)), (1, 1));
+        assert_eq!(
+            (collection.findings.count_of(FindingKind::Row), collection.findings.count_of(FindingKind::Name)),
+            (1, 1)
+        );
     }
 
     #[test]

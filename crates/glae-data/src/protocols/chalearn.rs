@@ -20,19 +20,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
-use super::rows::Rows;
-use super::{Collection, Part, Published, Record, find, find_folder, images_below, name_of};
-use crate::check::Kind;
+use super::rows::LabelFile;
+use super::{Collection, Published, Record, Split, find, find_folder, images_below, name_of, read_age, read_sigma};
+use crate::check::FindingKind;
 
 /// Names of label files and of folders of each part, the distributed one first.
-const NAMES: [(Part, &[&str], &[&str]); 3] = [
-    (Part::Train, &["Train.csv", "train_gt.csv"], &["Train", "train_images"]),
+const NAMES: [(Split, &[&str], &[&str]); 3] = [
+    (Split::Train, &["Train.csv", "train_gt.csv"], &["Train", "train_images"]),
     (
-        Part::Val,
+        Split::Val,
         &["Validation.csv", "Valid.csv", "valid_gt.csv", "val_gt.csv", "Reference.csv"],
         &["Validation", "valid", "val", "valid_images"],
     ),
-    (Part::Test, &["Test.csv", "test_gt.csv"], &["Test", "test_1", "test_2", "test_images"]),
+    (Split::Test, &["Test.csv", "test_gt.csv"], &["Test", "test_1", "test_2", "test_images"]),
 ];
 
 pub(super) fn published() -> Published {
@@ -83,7 +83,7 @@ pub(super) fn read(dir: &Path) -> Result<Collection> {
 }
 
 fn read_part(
-    part: Part,
+    part: Split,
     labels: &Path,
     folder: &str,
     images: &BTreeMap<String, u64>,
@@ -91,18 +91,18 @@ fn read_part(
 ) -> Result<()> {
     let Collection { records, findings, .. } = collection;
     let by_name: HashMap<&str, &String> = images.keys().map(|file| (file_name(file), file)).collect();
-    let table = Rows::plain(labels, 1)?;
+    let table = LabelFile::plain(labels, 1)?;
     let age = table.column(&["mean", "mean_age"]).unwrap_or(1);
     let sigma = table.column(&["stdv", "std", "sigma", "standard_deviation"]).unwrap_or(2);
     for row in &table.rows {
         let place = || table.place(row);
         let name = row.cell(0);
-        let Some(age) = findings.age(row.cell(age), place) else { continue };
+        let Some(age) = read_age(findings, row.cell(age), place) else { continue };
         // The contest's error, `[GLAE] eq. (14)`, needs the deviation of every image.
         if row.cell(sigma).is_empty() {
-            findings.add(Kind::Sigma, || format!("{}: no standard deviation", place()));
+            findings.add(FindingKind::Sigma, || format!("{}: no standard deviation", place()));
         }
-        let sigma = findings.sigma(row.cell(sigma), place);
+        let sigma = read_sigma(findings, row.cell(sigma), place);
         let file = by_name.get(file_name(name)).map_or_else(|| format!("{folder}/{name}"), |file| (*file).clone());
         records.push(Record { file, age, sigma, part: Some(part), ..Record::default() });
     }
@@ -132,7 +132,7 @@ mod tests {
         let collection = Protocol::Chalearn.read(root.path()).unwrap();
         let files: Vec<_> = collection.records.iter().map(|record| record.file.as_str()).collect();
         assert_eq!(files, ["Train/image_1.jpg", "Validation/image_2.jpg", "Test/image_3.jpg"]);
-        assert_eq!(collection.records.iter().map(|record| record.part.unwrap()).collect::<Vec<_>>(), Part::ALL);
+        assert_eq!(collection.records.iter().map(|record| record.part.unwrap()).collect::<Vec<_>>(), Split::ALL);
         assert_eq!((collection.records[0].age, collection.records[0].sigma), (30.5, Some(4.25)));
         assert_eq!(collection.on_disk.len(), 3);
         assert!(collection.findings.is_empty());
@@ -153,7 +153,7 @@ mod tests {
             files,
             ["images/train/1.jpg", "train/9.jpg", "images/valid/2.jpg", "images/test_1/3.jpg", "images/test_2/4.jpg"]
         );
-        assert_eq!(collection.findings.count(Kind::Sigma), 2, "{}", collection.findings);
+        assert_eq!(collection.findings.count_of(FindingKind::Sigma), 2, "{}", collection.findings);
     }
 
     #[test]

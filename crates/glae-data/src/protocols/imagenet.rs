@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Collection, Part, Record, find_folder, images_below, is_image, name_of};
-use crate::check::{Findings, Kind};
+use super::{Collection, Record, Split, find_folder, images_below, is_image, name_of};
+use crate::check::{FindingKind, Findings};
 
 /// Classes the network can tell apart, and a split file of a run may name: numbers 0 to 100.
 const CLASSES: usize = 101;
@@ -25,11 +25,11 @@ pub(super) fn read(dir: &Path) -> Result<Collection> {
     let val = find_folder(&images, &["val", "valid", "validation"]);
     // ILSVRC's own `test/` has no class folders and no labels.
     let test = find_folder(&images, &["test"]).filter(|path| classes(path).is_ok_and(|classes| !classes.is_empty()));
-    let parts: Vec<(Option<Part>, PathBuf)> = match (train, val, test) {
-        (Some(train), Some(val), None) => vec![(Some(Part::Train), train), (Some(Part::Test), val)],
+    let parts: Vec<(Option<Split>, PathBuf)> = match (train, val, test) {
+        (Some(train), Some(val), None) => vec![(Some(Split::Train), train), (Some(Split::Test), val)],
         (Some(train), val, Some(test)) => {
-            let val = val.map(|val| (Some(Part::Val), val));
-            [(Some(Part::Train), train)].into_iter().chain(val).chain([(Some(Part::Test), test)]).collect()
+            let val = val.map(|val| (Some(Split::Val), val));
+            [(Some(Split::Train), train)].into_iter().chain(val).chain([(Some(Split::Test), test)]).collect()
         }
         (Some(train), None, None) => vec![(None, train)],
         (None, ..) => vec![(None, images.clone())],
@@ -43,7 +43,7 @@ pub(super) fn read(dir: &Path) -> Result<Collection> {
     );
     let mut findings = Findings::default();
     if numbers.len() > CLASSES {
-        findings.add(Kind::Classes, || format!("{} classes; the network tells {CLASSES} apart", numbers.len()));
+        findings.add(FindingKind::Classes, || format!("{} classes; the network tells {CLASSES} apart", numbers.len()));
     }
     let mut collection = Collection { images: images.clone(), findings, ..Collection::default() };
     for (part, folder) in parts {
@@ -53,7 +53,7 @@ pub(super) fn read(dir: &Path) -> Result<Collection> {
 }
 
 fn read_part(
-    part: Option<Part>,
+    part: Option<Split>,
     folder: &Path,
     numbers: &BTreeMap<String, usize>,
     collection: &mut Collection,
@@ -76,10 +76,12 @@ fn read_part(
                 part,
                 ..Record::default()
             })),
-            None => collection.findings.add(Kind::Classes, || format!("{} is no class of train", class.display())),
+            None => {
+                collection.findings.add(FindingKind::Classes, || format!("{} is no class of train", class.display()))
+            }
         }
         if images.is_empty() {
-            collection.findings.add(Kind::Classes, || format!("{} has no images", class.display()));
+            collection.findings.add(FindingKind::Classes, || format!("{} has no images", class.display()));
         }
         collection.on_disk.extend(images);
     }
@@ -100,7 +102,7 @@ mod tests {
     use super::*;
     use crate::protocols::{Protocol, trees};
 
-    fn found(root: &Path) -> Vec<(String, f32, Option<Part>)> {
+    fn found(root: &Path) -> Vec<(String, f32, Option<Split>)> {
         let records = Protocol::Imagenet.read(root).unwrap().records;
         records.into_iter().map(|record| (record.file, record.age, record.part)).collect()
     }
@@ -114,16 +116,16 @@ mod tests {
         assert_eq!(
             found(root.path()),
             [
-                ("train/n01/b.JPEG".to_owned(), 0.0, Some(Part::Train)),
-                ("train/n02/a.JPEG".to_owned(), 1.0, Some(Part::Train)),
-                ("val/n02/c.JPEG".to_owned(), 1.0, Some(Part::Test))
+                ("train/n01/b.JPEG".to_owned(), 0.0, Some(Split::Train)),
+                ("train/n02/a.JPEG".to_owned(), 1.0, Some(Split::Train)),
+                ("val/n02/c.JPEG".to_owned(), 1.0, Some(Split::Test))
             ]
         );
         let findings = Protocol::Imagenet.read(root.path()).unwrap().findings;
         assert!(findings.to_string().contains("n09"), "{findings}");
         trees::image(root.path(), "test/n01/e.JPEG");
         let parts: Vec<_> = found(root.path()).into_iter().map(|(_, _, part)| part.unwrap()).collect();
-        assert_eq!(parts, [Part::Train, Part::Train, Part::Val, Part::Test]);
+        assert_eq!(parts, [Split::Train, Split::Train, Split::Val, Split::Test]);
     }
 
     #[test]

@@ -16,9 +16,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::rows::Rows;
-use super::{Collection, Published, Record, find, find_folder, images_below};
-use crate::check::{Findings, Kind};
+use super::rows::LabelFile;
+use super::{Collection, Published, Record, find, find_folder, images_below, read_age};
+use crate::check::{FindingKind, Findings};
 
 const LABELS: &str = "training_caip_contest.csv";
 
@@ -41,14 +41,14 @@ pub(super) fn read(dir: &Path) -> Result<Collection> {
     })?;
     let images = find_folder(dir, &["training_caip_contest", "images"])
         .with_context(|| format!("{} has no folder `training_caip_contest/` with the images", dir.display()))?;
-    let table = Rows::plain(&labels, 1)?;
+    let table = LabelFile::plain(&labels, 1)?;
     let mut findings = Findings::default();
     let mut records = Vec::new();
     for row in &table.rows {
-        let Some(age) = findings.age(row.cell(1), || table.place(row)) else { continue };
+        let Some(age) = read_age(&mut findings, row.cell(1), || table.place(row)) else { continue };
         let file = row.cell(0).to_owned();
         if file.is_empty() {
-            findings.add(Kind::Row, || format!("{}: no file", table.place(row)));
+            findings.add(FindingKind::Row, || format!("{}: no file", table.place(row)));
             continue;
         }
         records.push(Record { file, age, ..Record::default() });
@@ -71,7 +71,10 @@ mod tests {
         let collection = Protocol::MiviaLt.read(root.path()).unwrap();
         let ages: Vec<_> = collection.records.iter().map(|record| (record.file.as_str(), record.age)).collect();
         assert_eq!(ages, [("0.jpg", 31.0), ("1.jpg", 7.0)]);
-        assert_eq!((collection.findings.count(Kind::Row), collection.findings.count(Kind::Age)), (2, 1));
+        assert_eq!(
+            (collection.findings.count_of(FindingKind::Row), collection.findings.count_of(FindingKind::Age)),
+            (2, 1)
+        );
         assert_eq!(collection.on_disk.len(), 1);
     }
 

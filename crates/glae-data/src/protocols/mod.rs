@@ -23,7 +23,7 @@ use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::check::{Findings, Kind};
+use super::check::{FindingKind, Findings};
 
 pub(super) use mivia::{LT as MIVIA_LT, PAPER as MIVIA_PAPER};
 pub(super) use morph2::PARTIAL as MORPH2_PARTIAL;
@@ -56,7 +56,7 @@ pub enum Protocol {
 /// A part of a divided set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Part {
+pub enum Split {
     /// Learned from.
     Train,
     /// Choices are made on it.
@@ -65,7 +65,7 @@ pub enum Part {
     Test,
 }
 
-impl Part {
+impl Split {
     /// All three.
     pub const ALL: [Self; 3] = [Self::Train, Self::Val, Self::Test];
 
@@ -89,7 +89,7 @@ impl Part {
     }
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for Split {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -109,7 +109,7 @@ pub struct Record {
     /// The folder of the class, for class folders.
     pub class: Option<String>,
     /// The part it belongs to, where the set itself says so.
-    pub part: Option<Part>,
+    pub part: Option<Split>,
     /// Labelled, but no part of the protocol: Morph II's other groups of people.
     pub outside: bool,
 }
@@ -136,7 +136,7 @@ pub struct Published {
     pub identities: Option<usize>,
     /// Youngest and oldest age in years.
     pub ages: Option<RangeInclusive<f32>>,
-    /// Images of each part, in the order of [`Part::ALL`].
+    /// Images of each part, in the order of [`Split::ALL`].
     pub parts: Option<[usize; 3]>,
 }
 
@@ -199,41 +199,39 @@ impl fmt::Display for Protocol {
     }
 }
 
-impl Findings {
-    /// An age in years from a cell; what is none is noted. `place` says where it stands.
-    pub(super) fn age(&mut self, text: &str, place: impl Fn() -> String) -> Option<f32> {
-        match text.trim().parse::<f32>().ok().filter(|age| age.is_finite()) {
-            None => {
-                let comma = text.contains(',') && text.replacen(',', ".", 1).trim().parse::<f32>().is_ok();
-                let remedy = if comma { ": write the decimal comma as a point" } else { "" };
-                self.add(Kind::Row, || format!("{}: the age {text:?} is not a number{remedy}", place()));
-                None
-            }
-            Some(age) if !(0.0..=120.0).contains(&age) => {
-                self.add(Kind::Age, || format!("{}: {age} years", place()));
-                None
-            }
-            Some(age) => Some(age),
+/// An age in years from a cell; what is none is noted. `place` says where it stands.
+fn read_age(findings: &mut Findings, text: &str, place: impl Fn() -> String) -> Option<f32> {
+    match text.trim().parse::<f32>().ok().filter(|age| age.is_finite()) {
+        None => {
+            let comma = text.contains(',') && text.replacen(',', ".", 1).trim().parse::<f32>().is_ok();
+            let remedy = if comma { ": write the decimal comma as a point" } else { "" };
+            findings.add(FindingKind::Row, || format!("{}: the age {text:?} is not a number{remedy}", place()));
+            None
         }
+        Some(age) if !(0.0..=120.0).contains(&age) => {
+            findings.add(FindingKind::Age, || format!("{}: {age} years", place()));
+            None
+        }
+        Some(age) => Some(age),
     }
+}
 
-    /// A standard deviation in years from a cell that may be empty.
-    pub(super) fn sigma(&mut self, text: &str, place: impl Fn() -> String) -> Option<f32> {
-        if text.trim().is_empty() {
-            return None;
-        }
-        let sigma = text.trim().parse::<f32>().ok().filter(|sigma| sigma.is_finite() && *sigma >= 0.0);
-        if sigma.is_none() {
-            self.add(Kind::Sigma, || format!("{}: the deviation {text:?} is not a number from 0 up", place()));
-        }
-        sigma
+/// A standard deviation in years from a cell that may be empty.
+fn read_sigma(findings: &mut Findings, text: &str, place: impl Fn() -> String) -> Option<f32> {
+    if text.trim().is_empty() {
+        return None;
     }
+    let sigma = text.trim().parse::<f32>().ok().filter(|sigma| sigma.is_finite() && *sigma >= 0.0);
+    if sigma.is_none() {
+        findings.add(FindingKind::Sigma, || format!("{}: the deviation {text:?} is not a number from 0 up", place()));
+    }
+    sigma
+}
 
-    /// Notes a label that says another age than the file's name.
-    pub(super) fn compare_with_name(&mut self, file: &str, age: f32, by_name: Option<f32>) {
-        if let Some(by_name) = by_name.filter(|by_name| *by_name != age) {
-            self.add(Kind::Name, || format!("{file}: its label says {age}, its name {by_name}"));
-        }
+/// Notes a label that says another age than the file's name.
+fn compare_with_name(findings: &mut Findings, file: &str, age: f32, by_name: Option<f32>) {
+    if let Some(by_name) = by_name.filter(|by_name| *by_name != age) {
+        findings.add(FindingKind::Name, || format!("{file}: its label says {age}, its name {by_name}"));
     }
 }
 

@@ -19,9 +19,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::rows::Rows;
-use super::{Collection, Published, Record, find, find_folder, images_below, name_of};
-use crate::check::{Findings, Kind};
+use super::rows::LabelFile;
+use super::{Collection, Published, Record, compare_with_name, find, find_folder, images_below, name_of, read_age};
+use crate::check::{FindingKind, Findings};
 
 /// Images of the partial protocol.
 pub(crate) const PARTIAL: usize = 5493;
@@ -43,7 +43,7 @@ pub(super) fn read(dir: &Path, partial: bool) -> Result<Collection> {
     let images = labels.parent().unwrap_or(dir).to_owned();
     let album = find_folder(&images, &["Album2"])
         .with_context(|| format!("{} has no folder `Album2/` with the photos", images.display()))?;
-    let table = Rows::headed(&labels)?;
+    let table = LabelFile::headed(&labels)?;
     let (identity, age, photo) = (table.need("id_num")?, table.need("age")?, table.need("photo")?);
     let race = if partial { Some(table.need("race")?) } else { None };
     let list = find(&images, &["partial.txt"]).filter(|_| partial).map(|path| listed(&path)).transpose()?;
@@ -52,14 +52,14 @@ pub(super) fn read(dir: &Path, partial: bool) -> Result<Collection> {
     let mut records = Vec::new();
     for row in &table.rows {
         let place = || table.place(row);
-        let Some(age) = findings.age(row.cell(age), place) else { continue };
+        let Some(age) = read_age(&mut findings, row.cell(age), place) else { continue };
         let photo = row.cell(photo);
         if photo.is_empty() {
-            findings.add(Kind::Row, || format!("{}: no photo", place()));
+            findings.add(FindingKind::Row, || format!("{}: no photo", place()));
             continue;
         }
         let file = if photo.contains(['/', '\\']) { photo.to_owned() } else { format!("{}/{photo}", name_of(&album)) };
-        findings.compare_with_name(&file, age, age_of_name(&file));
+        compare_with_name(&mut findings, &file, age, age_of_name(&file));
         let outside = match (&list, race) {
             (Some(list), _) => !list.contains(file_name(&file)),
             (None, Some(race)) => !row.cell(race).eq_ignore_ascii_case("W"),
@@ -73,7 +73,7 @@ pub(super) fn read(dir: &Path, partial: bool) -> Result<Collection> {
         let mut unknown: Vec<_> = list.iter().filter(|name| !inside.contains(name.as_str())).collect();
         unknown.sort();
         for name in unknown {
-            findings.add(Kind::Row, || format!("partial.txt names {name}, which {LABELS} does not"));
+            findings.add(FindingKind::Row, || format!("partial.txt names {name}, which {LABELS} does not"));
         }
     }
     let on_disk = images_below(&images, &album)?;
@@ -138,7 +138,10 @@ mod tests {
         assert_eq!(collection.records[0], first);
         assert!(collection.records.iter().all(|record| !record.outside));
         assert_eq!(collection.on_disk.len(), 4);
-        assert_eq!((collection.findings.count(Kind::Row), collection.findings.count(Kind::Name)), (1, 1));
+        assert_eq!(
+            (collection.findings.count_of(FindingKind::Row), collection.findings.count_of(FindingKind::Name)),
+            (1, 1)
+        );
         // The folder itself may be named as well.
         assert_eq!(Protocol::Morph2Random.read(&collection.images).unwrap().records, collection.records);
     }

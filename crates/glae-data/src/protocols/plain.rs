@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::rows::Rows;
-use super::{Collection, Part, Record, find, find_folder, images_below};
-use crate::check::{Findings, Kind};
+use super::rows::LabelFile;
+use super::{Collection, Record, Split, find, find_folder, images_below, read_age, read_sigma};
+use crate::check::{FindingKind, Findings};
 
 pub(super) fn read(path: &Path) -> Result<Collection> {
     let labels = labels(path)?;
     let dir = labels.parent().filter(|dir| *dir != Path::new("")).unwrap_or(Path::new(".")).to_owned();
-    let table = Rows::headed(&labels)?;
+    let table = LabelFile::headed(&labels)?;
     let file = table
         .column(&["file", "id"])
         .with_context(|| format!("{} lacks the column `file`: {}", labels.display(), table.header.join(", ")))?;
@@ -26,22 +26,22 @@ pub(super) fn read(path: &Path) -> Result<Collection> {
     let mut records = Vec::new();
     for row in &table.rows {
         let place = || table.place(row);
-        let Some(age) = findings.age(row.cell(age), place) else { continue };
+        let Some(age) = read_age(&mut findings, row.cell(age), place) else { continue };
         let cell = |column: Option<usize>| column.map(|column| row.cell(column)).filter(|cell| !cell.is_empty());
-        let part = match (split, cell(split).map(Part::parse)) {
+        let part = match (split, cell(split).map(Split::parse)) {
             (None, _) => None,
             (Some(_), Some(Some(part))) => Some(part),
             (Some(_), _) => {
                 let word = cell(split).unwrap_or_default();
-                findings.add(Kind::Row, || format!("{}: {word:?} is not train, val or test", place()));
+                findings.add(FindingKind::Row, || format!("{}: {word:?} is not train, val or test", place()));
                 continue;
             }
         };
         if row.cell(file).is_empty() {
-            findings.add(Kind::Row, || format!("{}: no file", place()));
+            findings.add(FindingKind::Row, || format!("{}: no file", place()));
             continue;
         }
-        let sigma = cell(sigma).and_then(|text| findings.sigma(text, place));
+        let sigma = cell(sigma).and_then(|text| read_sigma(&mut findings, text, place));
         let identity = cell(identity).map(str::to_owned);
         records.push(Record { file: row.cell(file).to_owned(), age, sigma, identity, part, ..Record::default() });
     }
@@ -94,13 +94,13 @@ mod tests {
                 age: 30.5,
                 sigma: Some(2.0),
                 identity: Some("Ann".to_owned()),
-                part: Some(Part::Val),
+                part: Some(Split::Val),
                 ..Record::default()
             };
-            let second = Record { file: "b.jpg".to_owned(), age: 4.0, part: Some(Part::Train), ..Record::default() };
+            let second = Record { file: "b.jpg".to_owned(), age: 4.0, part: Some(Split::Train), ..Record::default() };
             assert_eq!(collection.records, [first, second]);
             assert_eq!(collection.images, root.path().join("images"));
-            assert_eq!(collection.findings.count(Kind::Row), 2);
+            assert_eq!(collection.findings.count_of(FindingKind::Row), 2);
             assert!(collection.findings.to_string().contains("summer"));
         }
     }

@@ -9,14 +9,14 @@ use super::is_image;
 
 /// One line of a label file.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Row {
+pub(super) struct LabelLine {
     /// Counted from 1.
     pub line: u64,
     /// Its cells without surrounding spaces.
     pub cells: Vec<String>,
 }
 
-impl Row {
+impl LabelLine {
     /// A cell; empty where the line is too short.
     pub(super) fn cell(&self, column: usize) -> &str {
         self.cells.get(column).map_or("", String::as_str)
@@ -25,16 +25,16 @@ impl Row {
 
 /// A label file.
 #[derive(Clone, Debug)]
-pub(super) struct Rows {
+pub(super) struct LabelFile {
     /// Where it was read.
     pub path: PathBuf,
     /// Its first line, where that names the columns.
     pub header: Vec<String>,
     /// The lines below.
-    pub rows: Vec<Row>,
+    pub rows: Vec<LabelLine>,
 }
 
-impl Rows {
+impl LabelFile {
     /// Reads a file whose first line names the columns.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl Rows {
     }
 
     /// Where a row stands, for messages.
-    pub(super) fn place(&self, row: &Row) -> String {
+    pub(super) fn place(&self, row: &LabelLine) -> String {
         format!("{}, line {}", self.path.display(), row.line)
     }
 
@@ -112,7 +112,7 @@ impl Rows {
             counted = start;
             let cells: Vec<_> = record.iter().map(|cell| trim(&String::from_utf8_lossy(cell)).to_owned()).collect();
             if cells.iter().any(|cell| !cell.is_empty()) {
-                rows.push(Row { line, cells });
+                rows.push(LabelLine { line, cells });
             }
         }
         if for_excel && !rows.is_empty() {
@@ -138,32 +138,32 @@ mod tests {
         for text in
             ["a.jpg;30;2.5\r\n\r\nb.jpg;4;1\r\n", "a.jpg 30 2.5\n\nb.jpg 4 1", "a.jpg\t30\t2.5\n\nb.jpg\t4\t1\n"]
         {
-            let rows = Rows::plain(file(text.as_bytes()).path(), 1).unwrap();
+            let rows = LabelFile::plain(file(text.as_bytes()).path(), 1).unwrap();
             assert_eq!(rows.rows[0].cells, ["a.jpg", "30", "2.5"], "{text:?}");
             assert_eq!((rows.rows[1].line, rows.rows[1].cell(2), rows.rows[1].cell(3)), (3, "1", ""));
             assert!(rows.header.is_empty());
         }
-        let rows = Rows::plain(file(b"\xef\xbb\xbfimage,Mean, stdv\nn\xe9.jpg,30,1\n").path(), 1).unwrap();
+        let rows = LabelFile::plain(file(b"\xef\xbb\xbfimage,Mean, stdv\nn\xe9.jpg,30,1\n").path(), 1).unwrap();
         assert_eq!((rows.column(&["mean"]), rows.column(&["stdv"]), rows.rows.len()), (Some(1), Some(2), 1));
         assert_eq!(rows.rows[0].cell(0), "n\u{fffd}.jpg");
         // What Excel leaves: a line for itself, and spaces that do not break.
-        let rows = Rows::headed(file("sep=;\r\nfile;age\r\na.jpg\u{a0};4\u{a0}\r\n".as_bytes()).path()).unwrap();
+        let rows = LabelFile::headed(file("sep=;\r\nfile;age\r\na.jpg\u{a0};4\u{a0}\r\n".as_bytes()).path()).unwrap();
         assert_eq!(
             (&rows.header[..], &rows.rows[0].cells[..]),
             (&["file", "age"].map(str::to_owned)[..], &["a.jpg", "4"].map(str::to_owned)[..])
         );
         assert_eq!(rows.rows[0].line, 3);
-        let error = Rows::headed(file(b"\xff\xfef\0").path()).unwrap_err().to_string();
+        let error = LabelFile::headed(file(b"\xff\xfef\0").path()).unwrap_err().to_string();
         assert!(error.contains("UTF-16 text: save it as UTF-8"), "{error}");
         // A broken first row is a row, and not a header that nobody misses.
-        assert_eq!(Rows::plain(file(b"a.jpg,old\nb.jpg,3\n").path(), 1).unwrap().rows.len(), 2);
+        assert_eq!(LabelFile::plain(file(b"a.jpg,old\nb.jpg,3\n").path(), 1).unwrap().rows.len(), 2);
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        let error = Rows::headed(file(b"id,years\na,3\n").path()).unwrap().need("age").unwrap_err().to_string();
+        let error = LabelFile::headed(file(b"id,years\na,3\n").path()).unwrap().need("age").unwrap_err().to_string();
         assert!(error.contains("`age`") && error.contains("id, years"), "{error}");
-        assert!(Rows::headed(file(b"\n\n").path()).unwrap_err().to_string().contains("no rows"));
-        assert!(Rows::headed(Path::new("no-such-file.csv")).unwrap_err().to_string().contains("no-such-file.csv"));
+        assert!(LabelFile::headed(file(b"\n\n").path()).unwrap_err().to_string().contains("no rows"));
+        assert!(LabelFile::headed(Path::new("no-such-file.csv")).unwrap_err().to_string().contains("no-such-file.csv"));
     }
 }

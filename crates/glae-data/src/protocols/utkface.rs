@@ -18,9 +18,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::rows::Rows;
-use super::{Collection, Part, Record, find, find_folder, images_below};
-use crate::check::{Findings, Kind};
+use super::rows::LabelFile;
+use super::{Collection, Record, Split, compare_with_name, find, find_folder, images_below, read_age};
+use crate::check::{FindingKind, Findings};
 
 pub(super) fn read(dir: &Path) -> Result<Collection> {
     let splits = [dir.join("splits"), dir.to_owned()].into_iter().find(|dir| find(dir, &["train.csv"]).is_some());
@@ -44,15 +44,15 @@ pub(super) fn read(dir: &Path) -> Result<Collection> {
 fn by_splits(splits: &Path, images: &Path) -> Result<Collection> {
     let mut findings = Findings::default();
     let mut records = Vec::new();
-    for part in Part::ALL {
+    for part in Split::ALL {
         let name = format!("{part}.csv");
         let path = find(splits, &[&name]).with_context(|| format!("{} lacks `{name}`", splits.display()))?;
-        let table = Rows::headed(&path)?;
+        let table = LabelFile::headed(&path)?;
         let (file, age) = (table.need("file")?, table.need("age")?);
         for row in &table.rows {
-            let Some(age) = findings.age(row.cell(age), || table.place(row)) else { continue };
+            let Some(age) = read_age(&mut findings, row.cell(age), || table.place(row)) else { continue };
             let file = row.cell(file).to_owned();
-            findings.compare_with_name(&file, age, age_of_name(&file));
+            compare_with_name(&mut findings, &file, age, age_of_name(&file));
             records.push(Record { file, age, part: Some(part), ..Record::default() });
         }
     }
@@ -66,8 +66,8 @@ fn by_names(images: &Path, on_disk: BTreeMap<String, u64>) -> Result<Collection>
     for file in on_disk.keys() {
         match age_of_name(file) {
             Some(age) if age <= 120.0 => records.push(Record { file: file.clone(), age, ..Record::default() }),
-            Some(age) => findings.add(Kind::Age, || format!("{file}: {age} years")),
-            None => findings.add(Kind::Row, || format!("{file}: its name does not begin with an age")),
+            Some(age) => findings.add(FindingKind::Age, || format!("{file}: {age} years")),
+            None => findings.add(FindingKind::Row, || format!("{file}: its name does not begin with an age")),
         }
     }
     ensure!(
@@ -119,13 +119,13 @@ mod tests {
         assert_eq!(
             parts,
             [
-                ("1_0_0_2.jpg", Part::Train),
-                ("2_0_0_2.jpg", Part::Train),
-                ("4_0_0_2.jpg", Part::Val),
-                ("3_0_0_2.jpg", Part::Test)
+                ("1_0_0_2.jpg", Split::Train),
+                ("2_0_0_2.jpg", Split::Train),
+                ("4_0_0_2.jpg", Split::Val),
+                ("3_0_0_2.jpg", Split::Test)
             ]
         );
-        assert_eq!(collection.findings.count(Kind::Name), 1);
+        assert_eq!(collection.findings.count_of(FindingKind::Name), 1);
         assert_eq!(collection.images, root.path().join("images"));
         assert_eq!(collection.on_disk.keys().collect::<Vec<_>>(), ["1_0_0_2.jpg"]);
     }
@@ -141,7 +141,10 @@ mod tests {
         let collection = Protocol::Utkface.read(root.path()).unwrap();
         assert_eq!(collection.records.iter().map(|record| record.age).collect::<Vec<_>>(), [116.0, 9.0]);
         assert!(collection.records.iter().all(|record| record.part.is_none()));
-        assert_eq!((collection.findings.count(Kind::Row), collection.findings.count(Kind::Age)), (1, 1));
+        assert_eq!(
+            (collection.findings.count_of(FindingKind::Row), collection.findings.count_of(FindingKind::Age)),
+            (1, 1)
+        );
 
         let wild = tempfile::tempdir().unwrap();
         trees::image(wild.path(), "part1/1_0_0_2.jpg");

@@ -3,6 +3,7 @@
 //! A shader that fails to compile on some device is only logged, and the numbers come out wrong. So each device proves
 //! itself at start.
 
+use glae_model::golden::texture;
 use image::{Rgb, RgbImage};
 use serde::{Deserialize, Serialize};
 
@@ -117,15 +118,7 @@ const PARTS: i64 = 16;
 /// and a small one on the right, so that the known answers hold faces and not only their absence.
 pub fn picture(width: u32, height: u32, seed: u32) -> RgbImage {
     let cell = (width.max(height) / 5).max(1);
-    let mut picture = RgbImage::from_fn(width, height, |x, y| {
-        let (column, row, fx, fy) = (x / cell, y / cell, x % cell, y % cell);
-        Rgb([0, 1, 2].map(|channel| {
-            let at = |c, r| u32::from(hash(seed, [channel, c, r]));
-            let top = at(column, row) * (cell - fx) + at(column + 1, row) * fx;
-            let bottom = at(column, row + 1) * (cell - fx) + at(column + 1, row + 1) * fx;
-            ((top * (cell - fy) + bottom * fy) / (cell * cell)) as u8
-        }))
-    });
+    let mut picture = RgbImage::from_fn(width, height, |x, y| Rgb(texture(seed, cell, [x, y])));
     let (w, h) = (i64::from(width), i64::from(height));
     draw(&mut picture, [w * 5 / 16, h * 17 / 32], h * 3 / 8);
     draw(&mut picture, [w * 13 / 16, h * 11 / 32], h * 3 / 20);
@@ -146,13 +139,6 @@ fn draw(picture: &mut RgbImage, [cx, cy]: [i64; 2], half: i64) {
             }
         }
     }
-}
-
-/// A byte from a seed and three coordinates (xorshift-multiply, as in murmur3's finaliser).
-fn hash(seed: u32, coordinates: [u32; 3]) -> u8 {
-    let mut h = coordinates.iter().fold(seed ^ 0x9E37_79B9, |h, c| (h ^ c).wrapping_mul(0x85EB_CA6B).rotate_left(13));
-    h = (h ^ (h >> 16)).wrapping_mul(0xC2B2_AE35);
-    (h ^ (h >> 15)) as u8
 }
 
 #[cfg(test)]

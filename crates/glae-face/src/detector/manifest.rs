@@ -1,5 +1,7 @@
 //! What travels with the detector's weights.
 
+use glae_model::WeightsError;
+use glae_model::manifest::parse;
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
@@ -9,19 +11,8 @@ use super::golden::Golden;
 /// memory.
 pub const LONGEST_SIDES: std::ops::RangeInclusive<u32> = 32..=2048;
 
-/// Why a manifest cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ManifestError {
-    /// Not JSON, or a field is missing.
-    #[error("the detector's manifest cannot be read: {0}")]
-    Json(String),
-    /// A format of the future.
-    #[error("the detector's manifest has format {0}, this version reads format 1: use a newer version of the program")]
-    Format(u32),
-    /// A value that no exported manifest has.
-    #[error("the detector's manifest is wrong: {0}")]
-    Value(String),
-}
+/// The newest format that is read.
+const NEWEST: u32 = 1;
 
 /// Where weights come from, how they are used, and how good they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,14 +44,8 @@ impl Manifest {
     ///
     /// # Errors
     /// Not JSON, a field is missing, a format of the future, or settings out of range.
-    pub fn parse(json: &str) -> Result<Self, ManifestError> {
-        let unreadable = |error: serde_json::Error| ManifestError::Json(error.to_string());
-        // A format of the future may lack or rename any field but this one.
-        let Format { format } = serde_json::from_str(json).map_err(unreadable)?;
-        if format != 1 {
-            return Err(ManifestError::Format(format));
-        }
-        let manifest: Self = serde_json::from_str(json).map_err(unreadable)?;
+    pub fn parse(json: &str) -> Result<Self, WeightsError> {
+        let manifest: Self = parse(json, NEWEST)?;
         manifest.check()?;
         Ok(manifest)
     }
@@ -69,9 +54,9 @@ impl Manifest {
     ///
     /// # Errors
     /// The first one that is not.
-    pub fn check(&self) -> Result<(), ManifestError> {
+    pub fn check(&self) -> Result<(), WeightsError> {
         let Settings { longest_side, least_score, most_overlap, second_look: _ } = self.settings;
-        let wrong = |text: String| Err(ManifestError::Value(text));
+        let wrong = |text: String| Err(WeightsError::Manifest(text));
         if !LONGEST_SIDES.contains(&longest_side) {
             let (least, most) = (LONGEST_SIDES.start(), LONGEST_SIDES.end());
             return wrong(format!("`settings.longest_side` is {longest_side}, not {least} to {most} pixels"));
@@ -83,11 +68,6 @@ impl Manifest {
         }
         self.golden.problem().map_or(Ok(()), wrong)
     }
-}
-
-#[derive(Deserialize)]
-struct Format {
-    format: u32,
 }
 
 /// What was found in one set.
@@ -152,7 +132,7 @@ mod tests {
             Manifest::parse(&serde_json::to_string(&manifest).unwrap()).unwrap_err().to_string()
         };
         let future = complaint(&|m| m.format = 2);
-        assert!(future.contains("format 2") && future.contains("newer version"), "{future}");
+        assert!(future.contains("format 2") && future.contains("update the page or the trainer"), "{future}");
         assert!(complaint(&|m| m.settings.longest_side = 31).contains("`settings.longest_side` is 31, not 32 to 2048"));
         assert!(complaint(&|m| m.settings.least_score = 1.5).contains("`settings.least_score` is 1.5, not 0 to 1"));
         assert!(complaint(&|m| m.settings.most_overlap = -0.1).contains("`settings.most_overlap`"));
@@ -160,7 +140,7 @@ mod tests {
         let text = Manifest::parse(r#"{"format": 1}"#).unwrap_err().to_string();
         assert!(text.contains("missing field"), "{text}");
         // Whatever else a newer format holds, the message names the format.
-        assert!(matches!(Manifest::parse(r#"{"format": 7}"#), Err(ManifestError::Format(7))));
-        assert!(matches!(Manifest::parse("no manifest"), Err(ManifestError::Json(_))));
+        assert!(matches!(Manifest::parse(r#"{"format": 7}"#), Err(WeightsError::Format { found: 7, .. })));
+        assert!(matches!(Manifest::parse("no manifest"), Err(WeightsError::Manifest(_))));
     }
 }

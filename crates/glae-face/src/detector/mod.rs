@@ -16,16 +16,10 @@ use image::imageops::{FilterType, resize};
 use serde::{Deserialize, Serialize};
 
 use decode::{Face, LEAST_VOTE, decode, suppress};
-#[cfg(feature = "cpu")]
-use glae_model::cpu;
-#[cfg(all(feature = "gpu", target_family = "wasm"))]
-use glae_model::gpu;
-use glae_model::layers::DeviceError;
-#[cfg(not(all(feature = "gpu", target_family = "wasm")))]
-use glae_model::tensors::Tensors;
+use glae_model::engine::{DeviceError, Placed};
 use glae_model::{StateDict, WeightsError};
 use golden::{Golden, picture};
-use network::{Folded, OUTPUTS};
+use network::{OUTPUTS, YuNet};
 use second::Sight;
 use tiles::{Tile, one_each};
 use turn::Turn;
@@ -69,34 +63,17 @@ pub enum DetectError {
     },
 }
 
-/// The network on the device's fastest engine: WebGPU programs, CPU layers, or tensors of a Burn backend.
+/// Finds faces on one device.
 #[derive(Debug)]
-pub struct Detector(Net);
-
-#[derive(Debug)]
-enum Net {
-    #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
-    Tensors(Box<Folded<Tensors>>),
-    #[cfg(feature = "cpu")]
-    Processor(Box<Folded<cpu::Processor>>),
-    #[cfg(all(feature = "gpu", target_family = "wasm"))]
-    Graphics(Box<Folded<gpu::Graphics>>),
-}
+pub struct Detector(Placed<YuNet>);
 
 impl Detector {
-    /// Folds the state of a [`network::YuNet`] and puts it onto the device.
+    /// Folds the state of a [`YuNet`] and puts it onto the device.
     ///
     /// # Errors
     /// An array of the network is missing or has another shape.
     pub fn new(state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
-        #[cfg(feature = "cpu")]
-        if cpu::serves(device) {
-            return Ok(Self(Net::Processor(Box::new(Folded::new(state, cpu::Processor::new(device))?))));
-        }
-        #[cfg(all(feature = "gpu", target_family = "wasm"))]
-        return Ok(Self(Net::Graphics(Box::new(Folded::new(state, gpu::Graphics::new(device))?))));
-        #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
-        Ok(Self(Net::Tensors(Box::new(Folded::new(state, Tensors::new(device))?))))
+        Placed::new(state, device).map(Self)
     }
 
     /// All faces of an upright photograph, from left to right, in its pixels.
@@ -239,15 +216,7 @@ impl Detector {
 
     /// The raw answers, `[batch, priors, 16]`, all finite, to planes of this shape.
     async fn answers_to(&self, planes: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, DetectError> {
-        let answers = match &self.0 {
-            #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
-            Net::Tensors(net) => net.forward(planes, shape).await,
-            #[cfg(feature = "cpu")]
-            Net::Processor(net) => net.forward(planes, shape).await,
-            #[cfg(all(feature = "gpu", target_family = "wasm"))]
-            Net::Graphics(net) => net.forward(planes, shape).await,
-        };
-        let answers = answers?;
+        let answers = network::answers(&self.0.forward(planes, shape).await?, shape[0]);
         debug_assert_eq!(answers.len() % OUTPUTS, 0);
         Ok(DeviceError::finite(answers)?)
     }
@@ -322,7 +291,6 @@ pub fn planes(photo: &RgbImage) -> (Vec<f32>, usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use network::YuNet;
 
     #[test]
     fn a_photo_becomes_blue_green_red_and_is_padded_with_zeros() {

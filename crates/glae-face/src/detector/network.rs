@@ -7,9 +7,10 @@ use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
-use glae_model::layers::{Burn, Layers, Pool, doubled};
+use glae_model::layers::{Burn, Pool, TrainingLayers, doubled};
 
-pub(super) use folded::Folded;
+pub use folded::Folded;
+pub(super) use folded::answers;
 
 /// Pixels between neighbouring priors, level by level.
 pub const STRIDES: [usize; 3] = [8, 16, 32];
@@ -40,7 +41,7 @@ pub struct YuNet {
 impl YuNet {
     /// A freshly initialised network.
     pub fn new(device: &Device) -> Self {
-        let stage = |from, to| Stage { conv1: Unit::new(from, from, device), conv2: Unit::new(from, to, device) };
+        let stage = |from, to| UnitPair { conv1: Unit::new(from, from, device), conv2: Unit::new(from, to, device) };
         let units = || STRIDES.iter().map(|_| Unit::new(WIDTH, WIDTH, device)).collect::<Vec<_>>();
         let heads = |out, bias| STRIDES.iter().map(|_| Unit::head(out, bias, device)).collect();
         Self {
@@ -77,7 +78,7 @@ impl YuNet {
     }
 
     /// [`Self::forward`] with another way to compute its layers, for training.
-    pub fn forward_with(&self, input: Tensor<4>, layers: &dyn Layers) -> Tensor<3> {
+    pub fn forward_with(&self, input: Tensor<4>, layers: &dyn TrainingLayers) -> Tensor<3> {
         let features = self.backbone.forward(input, layers);
         self.bbox_head.forward(self.neck.forward(features, layers), layers)
     }
@@ -86,15 +87,15 @@ impl YuNet {
 #[derive(Module, Debug)]
 struct Backbone {
     model0: Stem,
-    model1: Stage,
-    model2: Stage,
-    model3: Stage,
-    model4: Stage,
-    model5: Stage,
+    model1: UnitPair,
+    model2: UnitPair,
+    model3: UnitPair,
+    model4: UnitPair,
+    model5: UnitPair,
 }
 
 impl Backbone {
-    fn forward(&self, input: Tensor<4>, layers: &dyn Layers) -> [Tensor<4>; 3] {
+    fn forward(&self, input: Tensor<4>, layers: &dyn TrainingLayers) -> [Tensor<4>; 3] {
         let halve = |x| layers.max_pool(x, HALF);
         let x = self.model1.forward(halve(self.model0.forward(input, layers)), layers);
         let fine = self.model3.forward(halve(self.model2.forward(x, layers)), layers);
@@ -112,19 +113,19 @@ struct Stem {
 }
 
 impl Stem {
-    fn forward(&self, input: Tensor<4>, layers: &dyn Layers) -> Tensor<4> {
+    fn forward(&self, input: Tensor<4>, layers: &dyn TrainingLayers) -> Tensor<4> {
         self.conv2.forward(layers.normalise(&self.bn1, layers.convolve(&self.conv1, input), true), layers)
     }
 }
 
 #[derive(Module, Debug)]
-struct Stage {
+struct UnitPair {
     conv1: Unit,
     conv2: Unit,
 }
 
-impl Stage {
-    fn forward(&self, x: Tensor<4>, layers: &dyn Layers) -> Tensor<4> {
+impl UnitPair {
+    fn forward(&self, x: Tensor<4>, layers: &dyn TrainingLayers) -> Tensor<4> {
         self.conv2.forward(self.conv1.forward(x, layers), layers)
     }
 }
@@ -155,7 +156,7 @@ impl Unit {
         Self { conv1: point.init(device), conv2: depth.init(device), bn: None }
     }
 
-    fn forward(&self, x: Tensor<4>, layers: &dyn Layers) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>, layers: &dyn TrainingLayers) -> Tensor<4> {
         let x = layers.convolve(&self.conv2, layers.convolve(&self.conv1, x));
         match &self.bn {
             Some(bn) => layers.normalise(bn, x, true),
@@ -171,7 +172,7 @@ struct Neck {
 }
 
 impl Neck {
-    fn forward(&self, [fine, middle, coarse]: [Tensor<4>; 3], layers: &dyn Layers) -> [Tensor<4>; 3] {
+    fn forward(&self, [fine, middle, coarse]: [Tensor<4>; 3], layers: &dyn TrainingLayers) -> [Tensor<4>; 3] {
         let coarse = self.lateral_convs[2].forward(coarse, layers);
         let middle = self.lateral_convs[1].forward(middle + doubled(coarse.clone()), layers);
         let fine = self.lateral_convs[0].forward(fine + doubled(middle.clone()), layers);
@@ -189,7 +190,7 @@ struct Heads {
 }
 
 impl Heads {
-    fn forward(&self, features: [Tensor<4>; 3], layers: &dyn Layers) -> Tensor<3> {
+    fn forward(&self, features: [Tensor<4>; 3], layers: &dyn TrainingLayers) -> Tensor<3> {
         let levels = features.into_iter().enumerate().map(|(level, mut x)| {
             for unit in &self.multi_level_share_convs[level] {
                 x = unit.forward(x, layers);

@@ -15,7 +15,7 @@ fn a_million_duplicates_are_counted_and_twenty_are_listed() {
     let file = format!("id,age\n{}", "a,30\n".repeat(MILLION));
     let problems = Predictions::parse_for(file.as_bytes(), &truth(), Unpredicted::Refused).unwrap_err();
     let duplicates = problems.of(ProblemKind::DuplicateId).unwrap();
-    assert_eq!((duplicates.count, duplicates.first.len()), (MILLION as u64 - 1, Problems::LISTED));
+    assert_eq!((duplicates.count, duplicates.first.len()), (MILLION as u64 - 1, <Problems>::LISTED));
     assert_eq!(duplicates.first[19], "line 22: the id \"a\" is already on line 2");
     let truth = Truth::parse(file.as_bytes()).unwrap_err();
     assert_eq!(truth.of(ProblemKind::DuplicateId).unwrap().count, MILLION as u64 - 1);
@@ -137,7 +137,7 @@ fn ten_thousand_columns_are_one_row() {
     let header = format!("id,age{}\na,30{}\n", ",x".repeat(10_000), ",y".repeat(10_000));
     assert_eq!(Predictions::parse(header.as_bytes()).unwrap().len(), 1);
     let repeated = format!("id,age{}\na,30\n", ",id".repeat(10_000));
-    assert_eq!(Predictions::parse(repeated.as_bytes()).unwrap_err().groups[0].first.len(), Problems::LISTED);
+    assert_eq!(Predictions::parse(repeated.as_bytes()).unwrap_err().groups[0].first.len(), <Problems>::LISTED);
 }
 
 #[test]

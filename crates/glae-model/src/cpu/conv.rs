@@ -11,7 +11,7 @@ use crate::layers::{Activation, Step, by_place};
 /// A convolution with its bias.
 #[derive(Clone, Debug)]
 pub struct Conv {
-    kind: Kind,
+    kind: Method,
     bias: Vec<f32>,
 }
 
@@ -25,7 +25,7 @@ pub struct Finish<'a> {
 }
 
 #[derive(Clone, Debug)]
-enum Kind {
+enum Method {
     /// One product with what each place of the output sees, laid out; `[1, side * side * channels, out]`.
     Patches { weight: Matrices, window: Window },
     /// 3 x 3, stride 1, padding 1.
@@ -48,10 +48,10 @@ impl Conv {
         assert_eq!((weight.len(), bias.len()), (out * channels * side * side, out), "weights do not fit their shape");
         let kind = if winograd::serves(shape, step.stride, map) {
             let planes = winograd::transformed(weight, [out, channels]);
-            Kind::Winograd(Matrices::new(planes, [winograd::PLACES, channels, out], device))
+            Method::Winograd(Matrices::new(planes, [winograd::PLACES, channels, out], device))
         } else {
             let weight = Matrices::new(by_place(weight, shape), [1, side * side * channels, out], device);
-            Kind::Patches { weight, window: Window { side, step } }
+            Method::Patches { weight, window: Window { side, step } }
         };
         Self { kind, bias }
     }
@@ -61,8 +61,8 @@ impl Conv {
     pub fn forward<V: AsRef<[f32]>>(&self, x: &Map<V>, finish: Finish) -> Map {
         let x = x.view();
         match &self.kind {
-            Kind::Winograd(weight) => winograd::forward(x, weight, &self.bias, finish),
-            Kind::Patches { weight, window } => {
+            Method::Winograd(weight) => winograd::forward(x, weight, &self.bias, finish),
+            Method::Patches { weight, window } => {
                 let [height, width] = window.output(&x);
                 let mut output = x.zeros(height, width, self.bias.len());
                 let line = width * self.bias.len();

@@ -12,7 +12,8 @@ mod winograd;
 
 use burn::tensor::Device;
 
-use crate::layers::{Activation, DeviceError, Kit, Pool, Step};
+use crate::engine::{DeviceEngine, DeviceError, Engine};
+use crate::layers::{Activation, Pool, Step};
 pub use conv::{Conv, Finish};
 pub use depthwise::Depthwise;
 
@@ -21,7 +22,7 @@ pub fn serves(device: &Device) -> bool {
     *device == Device::flex()
 }
 
-/// These layers, to be used through [`Kit`].
+/// These layers, to be used through [`Engine`].
 #[derive(Clone, Debug)]
 pub struct Processor {
     /// Where the matrix products are computed.
@@ -37,7 +38,7 @@ impl Processor {
     }
 }
 
-impl Kit for Processor {
+impl Engine for Processor {
     type Map = Map;
     type Conv = Conv;
     type Depthwise = Depthwise;
@@ -48,10 +49,6 @@ impl Kit for Processor {
 
     fn depthwise(&self, weight: &[f32], bias: Vec<f32>, stride: usize) -> Depthwise {
         Depthwise::new(weight, bias, stride)
-    }
-
-    fn map(&self, planes: &[f32], shape: [usize; 4]) -> Map {
-        Map::from_planes(planes, shape)
     }
 
     fn convolve(&self, conv: &Conv, x: &Map, shortcut: Option<&Map>, then: Activation) -> Map {
@@ -69,6 +66,12 @@ impl Kit for Processor {
     fn add_doubled(&self, mut x: Map, half: &Map) -> Map {
         x.add_doubled(half);
         x
+    }
+}
+
+impl DeviceEngine for Processor {
+    fn map(&self, planes: &[f32], shape: [usize; 4]) -> Map {
+        Map::from_planes(planes, shape)
     }
 
     async fn read(&self, maps: Vec<Map>) -> Result<Vec<Vec<f32>>, DeviceError> {

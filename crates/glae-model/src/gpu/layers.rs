@@ -6,7 +6,8 @@ use cubecl::prelude::{CubeCount, KernelId};
 use cubecl::server::{Handle, KernelArguments};
 
 use super::shader::{self, Convolution, Depth, PIXELS, WORKGROUP};
-use crate::layers::{Activation, DeviceError, Kit, Pool, Step, by_place};
+use crate::engine::{DeviceEngine, DeviceError, Engine};
+use crate::layers::{Activation, Pool, Step, by_place};
 
 /// Where buffers are made and programs run.
 #[derive(Clone)]
@@ -22,11 +23,10 @@ impl std::fmt::Debug for Graphics {
 }
 
 impl Graphics {
-    /// # Panics
-    /// If the device's tensors do not lie in the memory of WebGPU.
-    pub fn new(device: &Device) -> Self {
-        let anchor = Tensor::<1>::from_data([0f32], device).try_into_primitive::<Wgpu>();
-        Self { anchor: anchor.expect("the device computes with WebGPU") }
+    /// `None` if the device's tensors do not lie in the memory of WebGPU.
+    pub fn new(device: &Device) -> Option<Self> {
+        let anchor = Tensor::<1>::from_data([0f32], device).try_into_primitive::<Wgpu>().ok()?;
+        Some(Self { anchor })
     }
 
     /// Sends off what was launched, though nobody reads it yet.
@@ -103,7 +103,9 @@ fn number(then: Activation) -> usize {
     }
 }
 
-impl Kit for Graphics {
+impl Engine for Graphics {
+    const CHANNELS: usize = 4;
+
     type Map = Map;
     type Conv = Conv;
     type Depthwise = Depthwise;
@@ -118,10 +120,6 @@ impl Kit for Graphics {
         assert_eq!((weight.len(), bias.len() % 4), (9 * bias.len(), 0), "weights do not fit the bias");
         let weight = self.upload(&by_place(weight, [bias.len(), 1, 3, 3]));
         Depthwise { weight, bias: self.upload(&bias), stride }
-    }
-
-    fn map(&self, planes: &[f32], [batch, channels, height, width]: [usize; 4]) -> Map {
-        Map { batch, height, width, channels, planes: true, values: self.upload(planes) }
     }
 
     fn convolve(&self, conv: &Conv, x: &Map, shortcut: Option<&Map>, then: Activation) -> Map {
@@ -169,6 +167,12 @@ impl Kit for Graphics {
         let count = workgroups(fours, x.height * x.width, x.batch);
         self.launch(Program::AddDoubled, count, vec![&x.values, &half.values, &sizes, &values]);
         Map { values, ..x }
+    }
+}
+
+impl DeviceEngine for Graphics {
+    fn map(&self, planes: &[f32], [batch, channels, height, width]: [usize; 4]) -> Map {
+        Map { batch, height, width, channels, planes: true, values: self.upload(planes) }
     }
 
     async fn read(&self, maps: Vec<Map>) -> Result<Vec<Vec<f32>>, DeviceError> {

@@ -1,7 +1,7 @@
 //! State dicts out of modules of Burn and into them.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{Array, StateDict, WeightsError};
 
@@ -10,9 +10,9 @@ impl StateDict {
     /// [`Module::valid`], so pass that.
     pub fn of(module: &impl Module) -> Self {
         let mut state = Self::default();
-        named(module, |Named { path, shape, .. }, values| {
-            let values = values.into_data().convert::<f32>().try_to_vec().expect("converted to f32 above");
-            state.0.insert(path.torch_name(), Array { shape: shape.to_vec(), values });
+        named(module, |parameter| {
+            let values = parameter.value().into_data().convert::<f32>().try_to_vec().expect("converted to f32 above");
+            state.0.insert(parameter.path.torch_name(), Array { shape: parameter.shape.to_vec(), values });
         });
         state
     }
@@ -22,9 +22,15 @@ impl StateDict {
     /// # Errors
     /// A tensor is missing or has another shape. Tensors that the module does not have are ignored.
     pub fn load_into<M: Module>(&self, module: M) -> Result<M, WeightsError> {
-        let mut writer = Writer { state: self, path: Path::default(), problem: None };
-        let module = module.map(&mut writer);
-        writer.problem.map_or(Ok(module), Err)
+        let mut problem = None;
+        let module = mapped(module, |Named { path, shape, device, .. }| match self.shaped(&path.torch_name(), shape) {
+            Ok(values) => Some(Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)),
+            Err(error) => {
+                problem.get_or_insert(error);
+                None
+            }
+        });
+        problem.map_or(Ok(module), Err)
     }
 }
 
@@ -73,8 +79,7 @@ fn is_enum(container: &str) -> bool {
     container.starts_with("Enum:")
 }
 
-/// A parameter or buffer on a walk through a module; its numbers come beside it, in one row.
-#[derive(Debug)]
+/// A parameter or buffer on a walk through a module.
 pub struct Named<'a> {
     /// What Burn knows it by.
     pub id: ParamId,
@@ -82,17 +87,27 @@ pub struct Named<'a> {
     pub path: &'a Path,
     /// Its shape.
     pub shape: &'a [usize],
+    /// Where its numbers are or will be.
+    pub device: &'a Device,
+    value: &'a dyn Fn() -> Tensor<1>,
+}
+
+impl Named<'_> {
+    /// Its numbers in one row. A parameter that was not read before draws them now.
+    pub fn value(&self) -> Tensor<1> {
+        (self.value)()
+    }
 }
 
 /// Shows every parameter and buffer of a module.
-pub fn named(module: &impl Module, each: impl FnMut(Named<'_>, Tensor<1>)) {
+pub fn named(module: &impl Module, each: impl FnMut(Named<'_>)) {
     module.visit(&mut Each { path: Path::default(), each });
 }
 
 /// The module with other parameters and buffers: those that `change` returns, as long as the old ones, and the old ones where
 /// it returns none.
-pub fn mapped<M: Module>(module: M, change: impl FnMut(Named<'_>, Tensor<1>) -> Option<Tensor<1>>) -> M {
-    module.map(&mut Change { path: Path::default(), change })
+pub fn mapped<M: Module>(module: M, change: impl FnMut(Named<'_>) -> Option<Tensor<1>>) -> M {
+    module.map(&mut Each { path: Path::default(), each: change })
 }
 
 struct Each<F> {
@@ -100,7 +115,18 @@ struct Each<F> {
     each: F,
 }
 
-impl<F: FnMut(Named<'_>, Tensor<1>)> ModuleVisitor for Each<F> {
+impl<F> Each<F> {
+    fn ask<T, const D: usize>(&mut self, param: &Param<Tensor<D>>) -> T
+    where
+        F: FnMut(Named<'_>) -> T,
+    {
+        let (shape, device) = (param.lazy_shape(), param.lazy_device());
+        let value = &|| param.val().flatten(0, D - 1);
+        (self.each)(Named { id: param.id, path: &self.path, shape: &shape, device: &device, value })
+    }
+}
+
+impl<F: FnMut(Named<'_>)> ModuleVisitor for Each<F> {
     fn enter_module(&mut self, name: &str, container: &str) {
         self.path.enter(name, container);
     }
@@ -110,18 +136,11 @@ impl<F: FnMut(Named<'_>, Tensor<1>)> ModuleVisitor for Each<F> {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let value = param.val();
-        let named = Named { id: param.id, path: &self.path, shape: &value.dims() };
-        (self.each)(named, value.flatten(0, D - 1));
+        self.ask(param);
     }
 }
 
-struct Change<F> {
-    path: Path,
-    change: F,
-}
-
-impl<F: FnMut(Named<'_>, Tensor<1>) -> Option<Tensor<1>>> ModuleMapper for Change<F> {
+impl<F: FnMut(Named<'_>) -> Option<Tensor<1>>> ModuleMapper for Each<F> {
     fn enter_module(&mut self, name: &str, container: &str) {
         self.path.enter(name, container);
     }
@@ -131,52 +150,9 @@ impl<F: FnMut(Named<'_>, Tensor<1>) -> Option<Tensor<1>>> ModuleMapper for Chang
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let value = param.val();
-        let shape = value.dims();
-        let named = Named { id: param.id, path: &self.path, shape: &shape };
-        let Some(other) = (self.change)(named, value.flatten(0, D - 1)) else { return param };
-        let active = param.is_require_grad();
-        let (id, _, mapper) = param.consume();
-        let other = other.reshape(shape);
-        Param::from_mapped_value(id, if active { other.require_grad() } else { other }, mapper)
-    }
-}
-
-struct Writer<'a> {
-    state: &'a StateDict,
-    path: Path,
-    problem: Option<WeightsError>,
-}
-
-impl ModuleMapper for Writer<'_> {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _name: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.torch_name();
-        let expected = param.lazy_shape().to_vec();
-        match self.state.get(&name) {
-            Ok(array) if array.shape == expected => {
-                let (device, active) = (param.lazy_device(), param.is_require_grad());
-                let data = TensorData::new(array.values.clone(), array.shape.clone());
-                let value = Tensor::<D>::from_data(data, &device);
-                Param::initialized(param.id, value.set_require_grad(active))
-            }
-            Ok(array) => {
-                let found = array.shape.clone();
-                self.problem.get_or_insert(WeightsError::Shape { name, found, expected });
-                param
-            }
-            Err(missing) => {
-                self.problem.get_or_insert(missing);
-                param
-            }
-        }
+        let Some(other) = self.ask(&param) else { return param };
+        let other: Tensor<D> = other.reshape(param.lazy_shape());
+        Param::initialized(param.id, other).set_require_grad(param.is_require_grad())
     }
 }
 

@@ -223,7 +223,7 @@ pub async fn quota(
 #[utoipa::path(get, path = "/api/v1/boards/{board}/compare", tag = "boards", security((), ("token" = [])),
     params(("board" = String, Path, description = "The board's id."),
         ("a" = String, Query, description = "A row."), ("b" = String, Query, description = "Another row.")),
-    responses((status = 200, description = "A `glae_metrics::Comparison`.", body = serde_json::Value)))]
+    responses((status = 200, description = "Both and their difference.", body = glae_metrics::Comparison)))]
 pub async fn compare(
     State(portal): State<Portal>,
     viewer: Option<Caller>,

@@ -49,7 +49,7 @@ pub async fn predictions(
 #[utoipa::path(get, path = "/api/v1/boards/{board}/rows/{row}/report", tag = "rows", security((), ("token" = [])),
     params(("board" = String, Path, description = "The board's id."),
         ("row" = String, Path, description = "The row's id.")),
-    responses((status = 200, description = "A `glae_metrics::Report`.", body = serde_json::Value)))]
+    responses((status = 200, description = "All scores.", body = glae_metrics::Report)))]
 pub async fn report(
     State(portal): State<Portal>,
     viewer: Option<Caller>,
@@ -67,8 +67,7 @@ pub async fn report(
         ("row" = String, Path, description = "The row's id."),
         ("count" = Option<u32>, Query, description = "How many, 1 to 1000; 20 if absent.", minimum = 1,
             maximum = 1000)),
-    responses((status = 200, description = "`glae_metrics::Worst` each, the largest error first.",
-        body = serde_json::Value)))]
+    responses((status = 200, description = "The largest error first.", body = Vec<glae_metrics::Worst>)))]
 pub async fn worst(
     State(portal): State<Portal>,
     viewer: Option<Caller>,

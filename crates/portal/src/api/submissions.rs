@@ -142,7 +142,7 @@ pub async fn withdraw(State(portal): State<Portal>, Owned(submission): Owned) ->
 /// The full report of a submission, with 95 % intervals. For hidden boards only what does not give away the truth.
 #[utoipa::path(get, path = "/api/v1/submissions/{id}/report", tag = "submissions", security((), ("token" = [])),
     params(("id" = String, Path, description = "The submission's id.")),
-    responses((status = 200, description = "A `glae_metrics::Report`.", body = serde_json::Value)))]
+    responses((status = 200, description = "All scores.", body = glae_metrics::Report)))]
 pub async fn report(State(portal): State<Portal>, Visible { submission, .. }: Visible) -> ApiResult<Response> {
     let board = portal.boards.get(&submission.board).ok_or_else(|| ApiError::not_found("board"))?;
     contest::require_closed(&portal, board).await?;

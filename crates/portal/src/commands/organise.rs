@@ -26,76 +26,14 @@ pub struct Organise {
 /// What is done.
 #[derive(Debug, Subcommand)]
 enum Deed {
-    /// Admits a team to a contest.
-    Admit {
-        /// The contest's board.
-        board: String,
-        /// The team's name.
-        team: String,
-    },
-    /// Refuses a team; what it has submitted stays.
-    Refuse {
-        /// The contest's board.
-        board: String,
-        /// The team's name.
-        team: String,
-    },
-    /// Makes codes that let one team each into a contest, and prints them this once.
-    Invite {
-        /// The contest's board.
-        board: String,
-        /// How many.
-        #[arg(long, default_value_t = 1)]
-        count: u32,
-    },
-    /// Hides a submission from all but its team.
-    Hide {
-        /// The submission's id.
-        submission: String,
-    },
-    /// Shows a hidden submission again.
-    Unhide {
-        /// The submission's id.
-        submission: String,
-    },
-    /// Bans a team: it submits nothing any more, and its rows are hidden.
-    Ban {
-        /// The team's name.
-        team: String,
-    },
-    /// Lets a banned team in again.
-    Unban {
-        /// The team's name.
-        team: String,
-    },
-    /// Removes a team with all that is its, for good.
-    RemoveTeam {
-        /// The team's name.
-        team: String,
-    },
-    /// Keeps the ranking as it is now, with a date and a checksum, to be cited.
-    Freeze {
-        /// The board.
-        board: String,
-    },
-    /// Closes a contest now: the private part decides and is told.
-    Close {
-        /// The contest's board.
-        board: String,
-    },
+    #[command(flatten)]
+    Act(Action),
     /// Moves the moment at which a contest closes.
     Extend {
         /// The contest's board.
         board: String,
         /// As in 2026-12-31T00:00:00Z.
         until: String,
-    },
-    /// Says something on a contest's page; an empty text takes it away.
-    Announce {
-        /// The contest's board.
-        board: String,
-        /// The text.
-        text: String,
     },
     /// Makes a token for an organiser, who may do all of this from the page and over the API; one of the same name ends.
     Token {
@@ -120,21 +58,11 @@ impl Organise {
         let portal = self.places.open().await?;
         let organiser = Organiser { portal: &portal, actor: self.actor, reason: self.reason };
         let action = match self.deed {
-            Deed::Admit { board, team } => Action::Admit { board, team },
-            Deed::Refuse { board, team } => Action::Refuse { board, team },
-            Deed::Invite { board, count } => Action::Invite { board, count },
-            Deed::Hide { submission } => Action::Hide { submission },
-            Deed::Unhide { submission } => Action::Unhide { submission },
-            Deed::Ban { team } => Action::Ban { team },
-            Deed::Unban { team } => Action::Unban { team },
-            Deed::RemoveTeam { team } => Action::RemoveTeam { team },
-            Deed::Freeze { board } => Action::Freeze { board },
-            Deed::Close { board } => Action::Close { board },
+            Deed::Act(action) => action,
             Deed::Extend { board, until } => {
                 let time = until.parse().with_context(|| format!("{until} is no time; write 2026-12-31T00:00:00Z"))?;
                 Action::Extend { board, until: contest::seconds(time)? }
             }
-            Deed::Announce { board, text } => Action::Announce { board, text },
             Deed::Token { name } => return hire(&portal, &organiser.actor, &name).await,
             Deed::Retire { name } => return retire(&portal, &organiser.actor, &name).await,
             Deed::Log => return log(&portal).await,

@@ -181,6 +181,11 @@ pub(crate) async fn the_description_is_complete(app: TestApp) {
             assert!(operation["summary"].is_string(), "{method} {path}");
             let answers = operation["responses"].as_object().unwrap();
             assert!(answers.contains_key("429") && answers.contains_key("500"), "{method} {path}");
+            for (status, answer) in answers {
+                let schema = &answer["content"]["application/json"]["schema"];
+                let named = schema["$ref"].is_string() || schema["items"]["$ref"].is_string();
+                assert!(schema.is_null() || named, "{method} {path}, {status}: {schema}");
+            }
         }
     }
     // Every reference leads somewhere.

@@ -16,8 +16,8 @@ use glae_model::manifest::{Crop, Input, sha256};
 use glae_model::{AgeNet, Inference, Manifest, Precision, Routing, Rules, StateDict};
 use serde::{Deserialize, Serialize};
 
-use super::contest::bytes;
 use super::detector::{self, Ours};
+use super::turns::bytes;
 use crate::commands::export::golden;
 use crate::detector::exported;
 use crate::evaluation::load_weights;
@@ -61,7 +61,7 @@ impl Index {
 
 /// `plan.json`: what is measured, for the scripts that do it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Plan {
+struct BenchPlan {
     /// Side of the photograph and of the detector's input, in pixels.
     side: u32,
     networks: Vec<Network>,
@@ -109,7 +109,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let face = face(&exported::open(&folder, &device)?, &own.join("picture.png"))?;
     let networks =
         index.weights.iter().map(|name| network(&to.join(name), &out.join(name), &photograph, &face, &device));
-    let plan = Plan { side, networks: networks.collect::<Result<_>>()? };
+    let plan = BenchPlan { side, networks: networks.collect::<Result<_>>()? };
     write_atomically(&out.join("plan.json"), &serde_json::to_vec_pretty(&plan)?)?;
     println!("{}: {}", out.display(), plan.networks.iter().map(|n| n.title.as_str()).collect::<Vec<_>>().join("; "));
     Ok(())
@@ -160,7 +160,7 @@ fn write_drawn(folder: &Path, crop: Crop, device: &Device) -> Result<()> {
 
 /// The main face that is found in the photograph.
 fn face(finder: &Finder, photograph: &Path) -> Result<Face> {
-    let photo = photos::read(photograph, false).map_err(anyhow::Error::msg)?.pixels;
+    let photo = photos::read(photograph, false)?.pixels;
     let faces = read_sync(finder.faces(&photo))?;
     let main = main_face(&faces, [photo.width(), photo.height()]);
     let main = main.with_context(|| format!("the detector finds no face in {}", photograph.display()))?;
@@ -213,7 +213,7 @@ mod tests {
         let public = Path::new(env!("CARGO_MANIFEST_DIR")).join("../public");
         let out = folder.path().join("bench");
         run(&Arguments { public, out: out.clone() }).unwrap();
-        let plan: Plan = serde_json::from_slice(&std::fs::read(out.join("plan.json")).unwrap()).unwrap();
+        let plan: BenchPlan = serde_json::from_slice(&std::fs::read(out.join("plan.json")).unwrap()).unwrap();
         assert_eq!(plan.networks.iter().map(|n| n.title.as_str()).next_back(), Some("ResNet-18, 224 x 224"));
         let length = |path: PathBuf| std::fs::metadata(path).unwrap().len() as usize;
         for Network { name, side, years, face_years, .. } in &plan.networks {

@@ -14,9 +14,9 @@ use glae_model::StateDict;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::contest::{Contender, THREADS, bytes, same, take_turns, threads_named, timed};
 use super::peer::Peer;
 use super::report::Measurement;
+use super::turns::{Contender, THREADS, bytes, same, take_turns, threads_named, timed};
 use crate::detector::drawn::Drawing;
 use crate::detector::onnx::{Layout, yunet};
 use glae_data::files::write_atomically;
@@ -133,7 +133,7 @@ impl Ours {
         let difference = faces_apart(&peer.hello.answers, &surest)?;
         let version = &peer.hello.version;
         ensure!(
-            difference < super::contest::SAME,
+            difference < super::turns::SAME,
             "{version} finds other faces than we do: {difference:e} of their size apart"
         );
         let fact =

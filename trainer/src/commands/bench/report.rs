@@ -28,7 +28,7 @@ pub(super) struct Measurement {
     /// What the reader must know: machine, versions, adapter.
     pub(super) facts: Vec<String>,
     /// Row by row of the table.
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<Timing>,
     /// What engines need until their first answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) needs: Vec<Need>,
@@ -39,7 +39,7 @@ pub(super) struct Measurement {
 
 /// One engine at one work.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Row {
+pub(super) struct Timing {
     /// The work; engines that do the same work are compared.
     pub(super) group: String,
     /// Who does it.
@@ -172,7 +172,7 @@ impl Measurement {
     }
 
     /// The row that others of this group are compared with.
-    fn ours(&self, group: &str) -> Option<&Row> {
+    fn ours(&self, group: &str) -> Option<&Timing> {
         self.rows.iter().find(|row| row.ours && row.group == group)
     }
 
@@ -180,8 +180,8 @@ impl Measurement {
     fn judged(&self, aim: &Aim) -> String {
         let (what, wanted, found, met) = match aim {
             Aim::Ratio { group, least } => {
-                let others = self.rows.iter().filter(|row| !row.ours && row.group == *group).map(Row::median);
-                let ours = self.ours(group).map_or(f64::NAN, Row::median);
+                let others = self.rows.iter().filter(|row| !row.ours && row.group == *group).map(Timing::median);
+                let ours = self.ours(group).map_or(f64::NAN, Timing::median);
                 // NaN, where nobody was measured, is not reached.
                 let ratio = others.reduce(f64::min).unwrap_or(f64::NAN) / ours;
                 (group, format!("at least {least} x"), format!("{ratio:.2} x"), ratio >= *least)
@@ -194,7 +194,7 @@ impl Measurement {
     }
 }
 
-impl Row {
+impl Timing {
     fn median(&self) -> f64 {
         quantile(&self.milliseconds, 0.5)
     }
@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     fn measurement() -> Measurement {
-        let row = |engine: &str, ours, milliseconds: &[f64]| Row {
+        let row = |engine: &str, ours, milliseconds: &[f64]| Timing {
             group: "forward".into(),
             engine: engine.into(),
             ours,
@@ -276,7 +276,7 @@ An example, milliseconds:
         measurement.needs = serde_json::from_value(json["needs"].take()).unwrap();
         measurement.aims = serde_json::from_value(json["aims"].take()).unwrap();
         // A third engine that is quicker than the other one: we are compared with the best of them.
-        let quick = Row { engine: "quick".into(), milliseconds: vec![4.5], ..measurement.rows[1].clone() };
+        let quick = Timing { engine: "quick".into(), milliseconds: vec![4.5], ..measurement.rows[1].clone() };
         measurement.rows.push(quick);
         let expected = "\
 | forward | quick | 4.50 | 4.50 to 4.50 | 4.50 | 1.50 x |

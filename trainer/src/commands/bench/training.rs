@@ -11,16 +11,16 @@ use glae_model::{AgeNet, Precision, StateDict};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::contest::{Contender, THREADS, bytes, same, take_turns, threads_named, timed};
 use super::peer::Peer;
 use super::report::Measurement;
+use super::turns::{Contender, THREADS, bytes, same, take_turns, threads_named, timed};
 use crate::layers::Quick;
 use crate::onnx::age::{PAIR, age};
 use crate::optimizer::Sgd;
 use crate::schedule::Rates;
 use glae_data::files::write_atomically;
 
-const RATES: Rates = Rates { learning_rate: 0.01, momentum: 0.9 };
+const RATES: Rates = Rates { step: 0, learning_rate: 0.01, momentum: 0.9 };
 const DECAY: f64 = 5e-4;
 const CLIP: f64 = 5.0;
 

@@ -6,14 +6,14 @@ use anyhow::Result;
 use glae_model::manifest::sha256;
 use glae_report::document::line;
 use glae_report::words::whole;
-use glae_report::{Answer, Answers, Document};
+use glae_report::{Answers, Document, Rule};
 
 use super::sources::Planned;
-use crate::commands::answered::Split;
+use crate::commands::answered::ReportedSplit;
 use crate::commands::train::CONFIG;
 use crate::config::RunConfig;
 use crate::config::facts::differences;
-use crate::training::origin::Origin;
+use crate::training::origin::RunOrigin;
 use glae_data::files::write_atomically;
 
 /// Adds what differs from the paper, and the runs that have answered.
@@ -38,7 +38,7 @@ pub(in crate::commands) fn told(
         let folder = located.folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         // As the run itself was told: what the manifest of its weights names.
         let own = RunConfig::read(&located.folder.join(CONFIG))?;
-        let origin = Origin::read(&located.folder);
+        let origin = RunOrigin::read(&located.folder);
         let hash = |text: &str| text.chars().take(12).collect::<String>();
         let data = origin.as_ref().map(|own| hash(&own.train.sha256));
         let commit = origin.and_then(|own| {
@@ -82,9 +82,9 @@ pub(in crate::commands) fn publish(
 }
 
 /// How many images the numbers speak of.
-pub(in crate::commands) fn images(answers: &[Vec<Option<Answers>>], split: Split) -> String {
+pub(in crate::commands) fn images(answers: &[Vec<Option<Answers>>], split: ReportedSplit) -> String {
     let Some(any) = answers.iter().flatten().flatten().next() else { return String::new() };
-    let predicted = any.predictions(Answer::Vanilla).len();
+    let predicted = any.predictions(Rule::Vanilla).len();
     let ages = any.truth().counts().iter().filter(|count| **count > 0).count();
     let left_out = match any.left_out() {
         0 => String::new(),

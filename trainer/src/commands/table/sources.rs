@@ -9,8 +9,8 @@ use toml::Value;
 
 use super::runs::{Located, Runs, State};
 use crate::checkpoint::Checkpoint;
-use crate::commands::answered::{Kept, Split, answered};
-use crate::commands::train::{Splits, prepare, stop_on_interrupt, train};
+use crate::commands::answered::{LastSplit, ReportedSplit, answered};
+use crate::commands::train::{RunData, prepare, stop_on_interrupt, train};
 use crate::config::RunConfig;
 use burn::tensor::Device;
 use glae_data::split::ACCOUNT;
@@ -33,8 +33,8 @@ pub struct Sources {
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// The images that are answered for.
-    #[arg(long, value_enum, default_value_t = Split::Test)]
-    pub split: Split,
+    #[arg(long, value_enum, default_value_t = ReportedSplit::Test)]
+    pub split: ReportedSplit,
     /// Folder of the results.
     #[arg(long, value_name = "DIR", default_value = "docs/results")]
     pub out: PathBuf,
@@ -136,7 +136,7 @@ impl Sources {
         device: &Device,
     ) -> Result<Option<Vec<Vec<Option<Answers>>>>> {
         let stop = stop_on_interrupt();
-        let mut splits: Option<(RunConfig, Splits)> = None;
+        let mut splits: Option<(RunConfig, RunData)> = None;
         for Planned { config, located, .. } in plan.iter().flatten() {
             if located.state == State::Finished || self.finished {
                 continue;
@@ -154,7 +154,7 @@ impl Sources {
             let known = splits.take().filter(|(known, _)| same(known));
             let (_, own) = splits.insert(match known {
                 Some(known) => known,
-                None => (config.clone(), Splits::read(config)?),
+                None => (config.clone(), RunData::read(config)?),
             });
             if train(config, &located.folder, checkpoint, own, std::slice::from_ref(device), &stop)?.is_none() {
                 println!("or go on with the whole: the same command again");
@@ -162,7 +162,7 @@ impl Sources {
             }
         }
         drop(splits);
-        let mut kept = Kept::default();
+        let mut kept = LastSplit::default();
         let mut one = |Planned { config, located, .. }: &Planned| -> Result<Option<Answers>> {
             if located.state != State::Finished && self.finished {
                 return Ok(None);

@@ -23,22 +23,22 @@ use super::{CHUNK, Cpu, Pixels, Primitive, chunk, planes, primitive};
 use crate::device::cpu;
 
 /// `conv.forward(x)` in training on the CPU. `None` for tensors of another backend and for convolutions that are none of
-/// [`Kind`]; the caller then uses Burn.
+/// [`Form`]; the caller then uses Burn.
 ///
 /// # Shapes
 /// - `x`: `[batch, channels, height, width]`
 pub(super) fn convolve(conv: &Conv2d, x: &Tensor<4>) -> Option<Tensor<4>> {
-    layer(conv, x, Kind::of(conv)?, Activation::Linear)
+    layer(conv, x, Form::of(conv)?, Activation::Linear)
 }
 
-/// [`glae_model::layers::Layers::convolve_relu6`] in training on the CPU, with bias and ReLU6 in one pass. `None` as for
+/// [`glae_model::layers::TrainingLayers::convolve_relu6`] in training on the CPU, with bias and ReLU6 in one pass. `None` as for
 /// [`convolve`].
 pub(super) fn convolve_relu6(conv: &Conv2d, x: &Tensor<4>) -> Option<Tensor<4>> {
     conv.bias.as_ref()?;
-    layer(conv, x, Kind::same(conv)?, Activation::Relu6)
+    layer(conv, x, Form::same(conv)?, Activation::Relu6)
 }
 
-fn layer(conv: &Conv2d, x: &Tensor<4>, kind: Kind, then: Activation) -> Option<Tensor<4>> {
+fn layer(conv: &Conv2d, x: &Tensor<4>, kind: Form, then: Activation) -> Option<Tensor<4>> {
     let input = x.clone().try_into_primitive::<Cpu>().ok()?;
     let weight = conv.weight.val().try_into_primitive::<Cpu>().ok()?;
     let bias = conv.bias.as_ref().map(|bias| bias.val().try_into_primitive::<Cpu>()).transpose().ok()?;
@@ -69,7 +69,7 @@ fn layer(conv: &Conv2d, x: &Tensor<4>, kind: Kind, then: Activation) -> Option<T
 
 /// The convolutions that are known here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum Form {
     /// 1 x 1, stride 1.
     Point,
     /// 3 x 3, each channel by itself, padded as TensorFlow pads.
@@ -78,7 +78,7 @@ enum Kind {
     Dense { side: usize, step: Step },
 }
 
-impl Kind {
+impl Form {
     fn of(conv: &Conv2d) -> Option<Self> {
         let [out, per_group, side, width] = conv.weight.dims();
         let padding = match conv.padding {
@@ -119,7 +119,7 @@ struct State {
     x: Pixels,
     /// `[out, channels per group, side, side]`, contiguous.
     weight: Primitive,
-    kind: Kind,
+    kind: Form,
     /// The output, where ReLU6 made it: what it cut off gets no gradient.
     clipped: Option<Pixels>,
 }
@@ -130,7 +130,7 @@ impl State {
         let bias = bias.map_or_else(|| vec![0.0; out], |bias| bias.to_contiguous().storage::<f32>().to_vec());
         let x = self.x.view();
         match self.kind {
-            Kind::Point => {
+            Form::Point => {
                 let mut y = Flex::float_matmul(self.x.rows(), self.matrix().transpose(0, 1));
                 let [least, most] = then.range();
                 y.storage_mut::<f32>().par_chunks_mut(chunk(out)).for_each(|pixels| {
@@ -140,8 +140,8 @@ impl State {
                 });
                 y.reshape(Shape::new([x.batch, x.height, x.width, out])).permute(&[0, 3, 1, 2])
             }
-            Kind::Depthwise { stride } => planes(Depthwise::new(self.kernel(), bias, stride).forward(&x, then)),
-            Kind::Dense { step, .. } => {
+            Form::Depthwise { stride } => planes(Depthwise::new(self.kernel(), bias, stride).forward(&x, then)),
+            Form::Dense { step, .. } => {
                 let shape = self.weight.shape().dims();
                 let conv = Conv::new(self.kernel(), bias, shape, step, x.height.min(x.width), &cpu());
                 planes(conv.forward(&x, Finish { shortcut: None, then }))
@@ -162,12 +162,12 @@ impl State {
     fn of_input(&self, upstream: &Pixels) -> Primitive {
         let x = self.x.view();
         match self.kind {
-            Kind::Point => {
+            Form::Point => {
                 let gradient = Flex::float_matmul(upstream.rows(), self.matrix());
                 gradient.reshape(Shape::new([x.batch, x.height, x.width, x.channels])).permute(&[0, 3, 1, 2])
             }
-            Kind::Depthwise { stride } => planes(depthwise::of_input(x, self.kernel(), upstream.view(), stride)),
-            Kind::Dense { side, step } => {
+            Form::Depthwise { stride } => planes(depthwise::of_input(x, self.kernel(), upstream.view(), stride)),
+            Form::Dense { side, step } => {
                 planes(gradient::of_input(x, self.kernel(), upstream.view(), side, step, &cpu()))
             }
         }
@@ -176,11 +176,11 @@ impl State {
     fn of_weight(&self, upstream: &Pixels) -> Primitive {
         let shape = self.weight.shape();
         match self.kind {
-            Kind::Point => Flex::float_matmul(upstream.rows().transpose(0, 1), self.x.rows()).reshape(shape),
-            Kind::Depthwise { stride } => {
+            Form::Point => Flex::float_matmul(upstream.rows().transpose(0, 1), self.x.rows()).reshape(shape),
+            Form::Depthwise { stride } => {
                 primitive(depthwise::of_kernel(self.x.view(), upstream.view(), stride), shape)
             }
-            Kind::Dense { side, step } => {
+            Form::Dense { side, step } => {
                 primitive(gradient::of_kernel(self.x.view(), upstream.view(), side, step, &cpu()), shape)
             }
         }
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn every_convolution_of_a_mobilenet_is_burns() {
-        use glae_model::layers::{Burn, Layers};
+        use glae_model::layers::{Burn, TrainingLayers};
         let all = |conv: Conv2dConfig, input| {
             let conv = conv.with_padding(PaddingConfig2d::Valid);
             compare_with(&conv, input, |conv, x| Burn.convolve_relu6(conv, x), convolve_relu6);
@@ -326,8 +326,8 @@ mod tests {
     #[test]
     fn another_convolution_is_left_to_burn() {
         let device = crate::device::cpu();
-        assert!(Kind::of(&padded([4, 4], 3, 1).with_groups(2).init(&device)).is_none());
-        assert!(Kind::same(&padded([4, 4], 3, 1).init(&device)).is_none());
-        assert!(Kind::of(&padded([4, 4], 3, 1).with_dilation([2, 2]).init(&device)).is_none());
+        assert!(Form::of(&padded([4, 4], 3, 1).with_groups(2).init(&device)).is_none());
+        assert!(Form::same(&padded([4, 4], 3, 1).init(&device)).is_none());
+        assert!(Form::of(&padded([4, 4], 3, 1).with_dilation([2, 2]).init(&device)).is_none());
     }
 }

@@ -5,27 +5,27 @@ use wasm_bindgen::JsValue;
 use web_sys::PopStateEvent;
 
 use super::viewer::Viewer;
-use crate::batch::Batch;
+use crate::batch::FileList;
 use crate::batch::files::Given;
 use crate::browser::property;
 use crate::camera::{Camera, Phase};
-use crate::engine::Engine;
+use crate::engine::WorkerHandle;
 
 /// Names the step of the browser's history in which a photograph of the list is open; its value is the row's place.
 const LISTED: &str = "glaeListed";
 
 /// Handles to all three; copies are cheap.
 #[derive(Clone, Copy)]
-pub struct Bench {
+pub struct Workplace {
     /// One photograph.
     pub viewer: Viewer,
     /// Many photographs.
-    pub batch: Batch,
+    pub batch: FileList,
     /// Live pictures.
     pub camera: Camera,
     /// What was given and left out, as a sentence.
     pub left_out: RwSignal<Option<String>>,
-    engine: Engine,
+    engine: WorkerHandle,
     /// The row of the list whose photograph is open.
     open_row: RwSignal<Option<usize>>,
 }
@@ -38,17 +38,17 @@ pub(crate) enum Showing {
     /// One photograph.
     Photo,
     /// Many photographs.
-    Batch,
+    FileList,
     /// Live pictures.
     Camera,
 }
 
-impl Bench {
+impl Workplace {
     /// An empty page.
-    pub fn new(engine: Engine) -> Self {
+    pub fn new(engine: WorkerHandle) -> Self {
         let bench = Self {
             viewer: Viewer::new(engine),
-            batch: Batch::new(engine),
+            batch: FileList::new(engine),
             camera: Camera::new(engine),
             left_out: RwSignal::new(None),
             engine,
@@ -155,7 +155,7 @@ impl Bench {
             } else if self.viewer.photo.with(Option::is_some) {
                 Showing::Photo
             } else if !self.batch.rows.with(Vec::is_empty) {
-                Showing::Batch
+                Showing::FileList
             } else {
                 Showing::Nothing
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::peer::Peer;
-use super::report::Row;
+use super::report::Timing;
 
 /// Threads that engines are measured with.
 pub(super) const THREADS: [usize; 2] = [1, 2];
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(30);
 
 /// Who is measured.
 pub(super) struct Contender<'a> {
-    row: Row,
+    row: Timing,
     /// What the reader should know about it.
     fact: Option<String>,
     /// Works once; the milliseconds.
@@ -34,14 +34,14 @@ pub(super) struct Contender<'a> {
 impl<'a> Contender<'a> {
     /// One of ours.
     pub(super) fn ours(group: String, work: &str, run: impl FnMut() -> Result<f64> + 'a) -> Self {
-        let row = Row { group, engine: format!("GLAE, {work}"), ours: true, milliseconds: Vec::new() };
+        let row = Timing { group, engine: format!("GLAE, {work}"), ours: true, milliseconds: Vec::new() };
         Self { row, fact: None, run: Box::new(run) }
     }
 
     /// Another engine. It reads its own clock: the way between two processes is nobody's fault.
     pub(super) fn other(group: String, work: &str, mut peer: Peer, fact: String) -> Self {
         let engine = format!("{}, {work}", peer.hello.version);
-        let row = Row { group, engine, ours: false, milliseconds: Vec::new() };
+        let row = Timing { group, engine, ours: false, milliseconds: Vec::new() };
         Self { row, fact: Some(fact), run: Box::new(move || peer.time()) }
     }
 }
@@ -52,7 +52,7 @@ pub(super) fn take_turns(
     mut contenders: Vec<Contender>,
     rounds: usize,
     facts: Vec<String>,
-) -> Result<(Vec<String>, Vec<Row>)> {
+) -> Result<(Vec<String>, Vec<Timing>)> {
     for round in 0..WARM_UP + rounds {
         let first = round % contenders.len();
         let (head, tail) = contenders.split_at_mut(first);
@@ -73,7 +73,7 @@ pub(super) fn take_turns(
             all.push(fact);
         }
     }
-    let mut rows: Vec<Row> = contenders.into_iter().map(|contender| contender.row).collect();
+    let mut rows: Vec<Timing> = contenders.into_iter().map(|contender| contender.row).collect();
     rows.sort_by(|a, b| (&a.group, !a.ours).cmp(&(&b.group, !b.ours)));
     Ok((all, rows))
 }
