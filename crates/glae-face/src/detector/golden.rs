@@ -27,6 +27,9 @@ pub struct Golden {
     pub every: usize,
     /// Those answers: raw numbers of the network.
     pub answers: Vec<f32>,
+    /// The same of the second look's own weights; empty where it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub second: Vec<f32>,
     /// Largest allowed difference of an answer, relative to 1 or, where it is larger, to the known answer.
     pub tolerance: f32,
 }
@@ -38,7 +41,7 @@ impl Golden {
     /// CHOICE: tolerance 0.01. A hundredth of a logit or of a stride moves no face, and f32 arithmetic in another order
     /// changes less; a broken shader is wrong by much more.
     pub(super) fn plan() -> Self {
-        Self { seed: 1, width: 120, height: 90, every: 11, answers: Vec::new(), tolerance: 1e-2 }
+        Self { seed: 1, width: 120, height: 90, every: 11, answers: Vec::new(), second: Vec::new(), tolerance: 1e-2 }
     }
 
     /// The part of all answers that is kept.
@@ -52,16 +55,16 @@ impl Golden {
         (priors(padded(self.width), padded(self.height)).len() * OUTPUTS).div_ceil(self.every)
     }
 
-    /// Compares all answers of a device with the known ones.
+    /// Compares all answers of a device with those that are `known`.
     ///
     /// # Errors
     /// One is off by more than the tolerance, is not a number, or is missing.
-    pub(super) fn compare(&self, all: &[f32]) -> Result<(), DetectError> {
+    pub(super) fn compare(&self, all: &[f32], known: &[f32]) -> Result<(), DetectError> {
         let found = self.spread(all);
         let off = |(known, found): (&f32, &f32)| (known - found).abs() / known.abs().max(1.0);
         let worst = |worst: f32, off: f32| if off.is_nan() { f32::INFINITY } else { worst.max(off) };
-        let off = match found.len() == self.answers.len() {
-            true => self.answers.iter().zip(&found).map(off).fold(0.0, worst),
+        let off = match found.len() == known.len() {
+            true => known.iter().zip(&found).map(off).fold(0.0, worst),
             false => f32::INFINITY,
         };
         if off <= self.tolerance { Ok(()) } else { Err(DetectError::Wrong { off, tolerance: self.tolerance }) }
@@ -76,7 +79,11 @@ impl Golden {
         if self.every == 0 || self.answers.len() != self.expected() {
             return Some("`golden.answers` has another length than its picture asks for".to_owned());
         }
-        if !(self.tolerance > 0.0 && self.tolerance.is_finite()) || self.answers.iter().any(|a| !a.is_finite()) {
+        if !self.second.is_empty() && self.second.len() != self.expected() {
+            return Some("`golden.second` has another length than its picture asks for".to_owned());
+        }
+        if !(self.tolerance > 0.0 && self.tolerance.is_finite()) || self.answers.iter().chain(&self.second).any(|a| !a.is_finite())
+        {
             return Some("`golden` needs a positive tolerance and finite answers".to_owned());
         }
         None

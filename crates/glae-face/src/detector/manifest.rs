@@ -16,7 +16,7 @@ pub enum ManifestError {
     #[error("the detector's manifest cannot be read: {0}")]
     Json(String),
     /// A format of the future.
-    #[error("the detector's manifest has format {0}, this version reads format 1: use a newer version of the program")]
+    #[error("the detector's manifest has format {0}, this version reads 1 and 2: use a newer version of the program")]
     Format(u32),
     /// A value that no exported manifest has.
     #[error("the detector's manifest is wrong: {0}")]
@@ -26,7 +26,7 @@ pub enum ManifestError {
 /// Where weights come from, how they are used, and how good they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Version of this format: 1.
+    /// Version of this format: 1, or 2 where the second look has weights of its own.
     pub format: u32,
     /// Name of the folder.
     pub name: String,
@@ -57,7 +57,7 @@ impl Manifest {
         let unreadable = |error: serde_json::Error| ManifestError::Json(error.to_string());
         // A format of the future may lack or rename any field but this one.
         let Format { format } = serde_json::from_str(json).map_err(unreadable)?;
-        if format != 1 {
+        if !(1..=2).contains(&format) {
             return Err(ManifestError::Format(format));
         }
         let manifest: Self = serde_json::from_str(json).map_err(unreadable)?;
@@ -80,6 +80,9 @@ impl Manifest {
             if !(0.0..=1.0).contains(&share) {
                 return wrong(format!("`settings.{name}` is {share}, not 0 to 1"));
             }
+        }
+        if (self.format == 2) == self.golden.second.is_empty() {
+            return wrong("`golden.second` belongs to format 2, whose second look has weights of its own".to_owned());
         }
         self.golden.problem().map_or(Ok(()), wrong)
     }
@@ -107,8 +110,21 @@ pub struct Found {
     pub photos: usize,
     /// Share whose main face was found.
     pub main: f64,
-    /// Mean distance of the five points from the labels, in shares of the eye distance; over main faces found.
+    /// Mean distance of the five points from their labels in shares of the eye distance, over main faces found whose eyes
+    /// are at least 24 pixels apart, profiles apart. A profile's eyes are closer than 0.3 of the box's width.
     pub landmark_error: f64,
+    /// Median of the same over faces.
+    #[serde(default)]
+    pub landmark_median: f64,
+    /// Faces it was measured on.
+    #[serde(default)]
+    pub landmark_faces: usize,
+    /// Mean distance in profiles, in shares of 0.3 of the box's width.
+    #[serde(default)]
+    pub profile_error: f64,
+    /// Profiles it was measured on.
+    #[serde(default)]
+    pub profile_faces: usize,
     /// Share of all faces of at least 20 pixels that were found.
     pub recall: f64,
     /// Share of answers that are such a face.
@@ -134,14 +150,18 @@ mod tests {
             trained_on: "nothing".to_owned(),
             licence: "MIT".to_owned(),
             measured: vec![Measured { set: "natural".to_owned(), found: Found { photos: 3, ..Found::default() } }],
-            golden: Golden { seed: 1, width: 128, height: 96, every: 11, answers, tolerance: 0.01 },
+            golden: Golden { seed: 1, width: 128, height: 96, every: 11, answers, second: Vec::new(), tolerance: 0.01 },
         }
     }
 
     #[test]
     fn what_is_written_is_read() {
-        let json = serde_json::to_string(&manifest()).unwrap();
-        assert_eq!(Manifest::parse(&json).unwrap(), manifest());
+        let one = manifest();
+        let second = one.golden.answers.clone();
+        let two = Manifest { format: 2, golden: Golden { second, ..one.golden.clone() }, ..one.clone() };
+        for manifest in [one, two] {
+            assert_eq!(Manifest::parse(&serde_json::to_string(&manifest).unwrap()).unwrap(), manifest);
+        }
     }
 
     #[test]
@@ -151,12 +171,14 @@ mod tests {
             change(&mut manifest);
             Manifest::parse(&serde_json::to_string(&manifest).unwrap()).unwrap_err().to_string()
         };
-        let future = complaint(&|m| m.format = 2);
-        assert!(future.contains("format 2") && future.contains("newer version"), "{future}");
+        let future = complaint(&|m| m.format = 3);
+        assert!(future.contains("format 3") && future.contains("newer version"), "{future}");
         assert!(complaint(&|m| m.settings.longest_side = 31).contains("`settings.longest_side` is 31, not 32 to 2048"));
         assert!(complaint(&|m| m.settings.least_score = 1.5).contains("`settings.least_score` is 1.5, not 0 to 1"));
         assert!(complaint(&|m| m.settings.most_overlap = -0.1).contains("`settings.most_overlap`"));
         assert!(complaint(&|m| m.golden.answers.truncate(9)).contains("`golden.answers`"));
+        assert!(complaint(&|m| m.format = 2).contains("`golden.second`"));
+        assert!(complaint(&|m| m.golden.second = m.golden.answers.clone()).contains("`golden.second`"));
         let text = Manifest::parse(r#"{"format": 1}"#).unwrap_err().to_string();
         assert!(text.contains("missing field"), "{text}");
         // Whatever else a newer format holds, the message names the format.

@@ -5,7 +5,7 @@ pub mod decode;
 pub mod golden;
 pub mod manifest;
 pub mod network;
-mod second;
+pub mod second;
 pub mod tiles;
 pub mod trust;
 pub mod turn;
@@ -69,10 +69,18 @@ pub enum DetectError {
     },
 }
 
-/// The network on the device's fastest engine: WebGPU programs, CPU layers, or tensors of a Burn backend.
-#[derive(Debug)]
-pub struct Detector(Net);
+/// Before the names of the weights that the second look has of its own, where it has some.
+pub const SECOND: &str = "second";
 
+/// Finds faces on one device.
+#[derive(Debug)]
+pub struct Detector {
+    first: Net,
+    /// For the second look; without it the first look's weights look again.
+    second: Option<Net>,
+}
+
+/// The network on the device's fastest engine: WebGPU programs, CPU layers, or tensors of a Burn backend.
 #[derive(Debug)]
 enum Net {
     #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
@@ -84,19 +92,15 @@ enum Net {
 }
 
 impl Detector {
-    /// Folds the state of a [`network::YuNet`] and puts it onto the device.
+    /// Folds the state of a [`network::YuNet`], and of another one for the second look where there is a part [`SECOND`], and
+    /// puts them onto the device.
     ///
     /// # Errors
-    /// An array of the network is missing or has another shape.
+    /// An array of a network is missing or has another shape.
     pub fn new(state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
-        #[cfg(feature = "cpu")]
-        if cpu::serves(device) {
-            return Ok(Self(Net::Processor(Box::new(Folded::new(state, cpu::Processor::new(device))?))));
-        }
-        #[cfg(all(feature = "gpu", target_family = "wasm"))]
-        return Ok(Self(Net::Graphics(Box::new(Folded::new(state, gpu::Graphics::new(device))?))));
-        #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
-        Ok(Self(Net::Tensors(Box::new(Folded::new(state, Tensors::new(device))?))))
+        let second = state.part(SECOND);
+        let second = if second.0.is_empty() { None } else { Some(Net::new(&second, device)?) };
+        Ok(Self { first: Net::new(state, device)?, second })
     }
 
     /// All faces of an upright photograph, from left to right, in its pixels.
@@ -155,7 +159,7 @@ impl Detector {
     pub async fn is_upright(&self, photo: &RgbImage, face: &Face, most_overlap: f32) -> Result<bool, DetectError> {
         let Some(sight) = Sight::new(photo, face) else { return Ok(true) };
         let planes: Vec<f32> = sight.turned().concat();
-        let answers = self.answers_to(&planes, [4, 3, second::SIDE, second::SIDE]).await?;
+        let answers = self.first.answers_to(&planes, [4, 3, second::SIDE, second::SIDE]).await?;
         let scores: Vec<f32> = answers
             .chunks_exact(answers.len() / 4)
             .enumerate()
@@ -171,7 +175,7 @@ impl Detector {
 
     /// Faces of a picture as it is, in its pixels.
     async fn answered(&self, picture: &RgbImage, settings: Settings) -> Result<Vec<Face>, DetectError> {
-        let (answers, width, height) = self.answers(picture).await?;
+        let (answers, width, height) = self.first.answers(picture).await?;
         let heard = decode(&answers, width, height, settings.least_score.min(LEAST_VOTE));
         Ok(suppress(heard, settings.most_overlap))
     }
@@ -199,8 +203,12 @@ impl Detector {
     /// # Errors
     /// The device fails or computes something else.
     pub async fn golden_check(&self, golden: &Golden) -> Result<(), DetectError> {
-        let (answers, ..) = self.answers(&picture(golden.width, golden.height, golden.seed)).await?;
-        golden.compare(&answers)
+        let picture = picture(golden.width, golden.height, golden.seed);
+        golden.compare(&self.first.answers(&picture).await?.0, &golden.answers)?;
+        match &self.second {
+            Some(second) => golden.compare(&second.answers(&picture).await?.0, &golden.second),
+            None => Ok(()),
+        }
     }
 
     /// The check that a manifest shall carry. What this device answers becomes the known answer: compute it on the CPU.
@@ -209,15 +217,13 @@ impl Detector {
     /// The device fails.
     pub async fn golden(&self) -> Result<Golden, DetectError> {
         let plan = Golden::plan();
-        let (answers, ..) = self.answers(&picture(plan.width, plan.height, plan.seed)).await?;
-        Ok(Golden { answers: plan.spread(&answers), ..plan })
-    }
-
-    /// The raw answers to a photograph as it is, `[priors, 16]` row by row, all finite; and its width and height with the
-    /// padding.
-    async fn answers(&self, photo: &RgbImage) -> Result<(Vec<f32>, usize, usize), DetectError> {
-        let (planes, width, height) = planes(photo);
-        Ok((self.answers_to(&planes, [1, 3, height, width]).await?, width, height))
+        let picture = picture(plan.width, plan.height, plan.seed);
+        let answers = plan.spread(&self.first.answers(&picture).await?.0);
+        let second = match &self.second {
+            Some(second) => plan.spread(&second.answers(&picture).await?.0),
+            None => Vec::new(),
+        };
+        Ok(Golden { answers, second, ..plan })
     }
 
     /// Replaces points and scores by their means over the first and the second look at each of these faces.
@@ -228,28 +234,49 @@ impl Detector {
             return Ok(());
         }
         let planes: Vec<f32> = sights.iter().flat_map(|(_, sight)| sight.planes.iter().flatten()).copied().collect();
-        let answers = self.answers_to(&planes, [2 * sights.len(), 3, second::SIDE, second::SIDE]).await?;
+        let net = self.second.as_ref().unwrap_or(&self.first);
+        let answers = net.answers_to(&planes, [2 * sights.len(), 3, second::SIDE, second::SIDE]).await?;
         let size = answers.len() / (2 * sights.len());
         for ((index, sight), answers) in sights.iter().zip(answers.chunks_exact(2 * size)) {
             let (plain, mirrored) = answers.split_at(size);
-            faces[*index] = sight.seen([plain, mirrored], most_overlap);
+            faces[*index] = sight.seen([plain, mirrored], self.second.is_some(), most_overlap);
         }
         Ok(())
+    }
+}
+
+impl Net {
+    fn new(state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
+        #[cfg(feature = "cpu")]
+        if cpu::serves(device) {
+            return Ok(Self::Processor(Box::new(Folded::new(state, cpu::Processor::new(device))?)));
+        }
+        #[cfg(all(feature = "gpu", target_family = "wasm"))]
+        return Ok(Self::Graphics(Box::new(Folded::new(state, gpu::Graphics::new(device))?)));
+        #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
+        Ok(Self::Tensors(Box::new(Folded::new(state, Tensors::new(device))?)))
     }
 
     /// The raw answers, `[batch, priors, 16]`, all finite, to planes of this shape.
     async fn answers_to(&self, planes: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, DetectError> {
-        let answers = match &self.0 {
+        let answers = match self {
             #[cfg(not(all(feature = "gpu", target_family = "wasm")))]
-            Net::Tensors(net) => net.forward(planes, shape).await,
+            Self::Tensors(net) => net.forward(planes, shape).await,
             #[cfg(feature = "cpu")]
-            Net::Processor(net) => net.forward(planes, shape).await,
+            Self::Processor(net) => net.forward(planes, shape).await,
             #[cfg(all(feature = "gpu", target_family = "wasm"))]
-            Net::Graphics(net) => net.forward(planes, shape).await,
+            Self::Graphics(net) => net.forward(planes, shape).await,
         };
         let answers = answers?;
         debug_assert_eq!(answers.len() % OUTPUTS, 0);
         Ok(DeviceError::finite(answers)?)
+    }
+
+    /// The raw answers to a photograph as it is, `[priors, 16]` row by row, all finite; and its width and height with the
+    /// padding.
+    async fn answers(&self, photo: &RgbImage) -> Result<(Vec<f32>, usize, usize), DetectError> {
+        let (planes, width, height) = planes(photo);
+        Ok((self.answers_to(&planes, [1, 3, height, width]).await?, width, height))
     }
 }
 
@@ -370,5 +397,20 @@ mod tests {
         let other = Detector::new(&StateDict::of(&YuNet::new(&device)), &device).unwrap();
         let error = pollster::block_on(other.golden_check(&golden)).unwrap_err();
         assert!(matches!(error, DetectError::Wrong { off, .. } if off > 0.01), "{error}");
+        // A second look with weights of its own has answers of its own to repeat.
+        let (first, second) = (YuNet::new(&device), StateDict::of(&YuNet::new(&device)));
+        let both = |second: &StateDict| {
+            let mut state = StateDict::of(&first);
+            state.0.extend(second.0.iter().map(|(name, array)| (format!("{SECOND}.{name}"), array.clone())));
+            Detector::new(&state, &device).unwrap()
+        };
+        let detector = both(&second);
+        let golden = pollster::block_on(detector.golden()).unwrap();
+        assert_eq!(golden.problem(), None);
+        assert!(pollster::block_on(detector.golden_check(&golden)).is_ok());
+        let other = both(&StateDict::of(&YuNet::new(&device)));
+        assert!(pollster::block_on(other.golden_check(&golden)).is_err());
+        let silent = Golden { second: Vec::new(), ..golden };
+        assert!(pollster::block_on(detector.golden_check(&silent)).is_err());
     }
 }
