@@ -16,7 +16,7 @@ use glae_model::{Precision, StateDict};
 use crate::checkpoint::Checkpoint;
 use crate::detector::evaluation::{compare, detect, missed};
 use crate::detector::exported;
-use crate::detector::labels::{Labelled, Part, Parts, load, read_faces, read_names};
+use crate::detector::labels::{Labelled, Part, Parts, load, read_names};
 use crate::detector::mesh::{chips, everyday};
 use crate::detector::scene::Stock;
 use crate::detector::sight::Decoy;
@@ -194,9 +194,8 @@ fn decoys(backgrounds: &[Labelled], state: &StateDict, device: &Device) -> Resul
     let detector = Detector::new(state, device)?;
     let settings = Settings { least_score: LEAST_DECOY, longest_side: 320, second_look: false, ..Settings::default() };
     let answers = detect(&detector, backgrounds, settings)?;
-    let of_photo = |(background, faces): (usize, Vec<Face>)| {
-        faces.into_iter().map(move |face| Decoy { background, face })
-    };
+    let of_photo =
+        |(background, faces): (usize, Vec<Face>)| faces.into_iter().map(move |face| Decoy { background, face });
     Ok(answers.into_iter().enumerate().flat_map(of_photo).collect())
 }
 

@@ -97,7 +97,8 @@ fn distance(label: &Face, answer: &Face) -> Option<(f64, bool)> {
     let known = label.points.iter().zip(answer.points).filter(|(point, _)| point[0].is_finite());
     let errors: Vec<f64> = known.map(|(a, b)| apart(*a, b)).collect();
     // An eye that is not known makes their distance NaN, which is not at least anything.
-    (eyes >= LEAST_APART).then(|| (errors.iter().sum::<f64>() / errors.len() as f64 / eyes.max(profile), eyes < profile))
+    (eyes >= LEAST_APART)
+        .then(|| (errors.iter().sum::<f64>() / errors.len() as f64 / eyes.max(profile), eyes < profile))
 }
 
 /// The middle one, or the mean of both; 0 without any.

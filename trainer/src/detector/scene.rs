@@ -357,7 +357,12 @@ mod tests {
 
     #[test]
     fn the_same_seed_draws_the_same_scene() {
-        let stock = Stock { photos: vec![labelled(90, vec![face()])], backgrounds: Vec::new(), chips: Vec::new(), decoys: Vec::new() };
+        let stock = Stock {
+            photos: vec![labelled(90, vec![face()])],
+            backgrounds: Vec::new(),
+            chips: Vec::new(),
+            decoys: Vec::new(),
+        };
         let draw = |seed| stock.scene(Look::First, 64, &mut ChaCha8Rng::seed_from_u64(seed));
         assert_eq!((draw(3).image, draw(3).faces), (draw(3).image, draw(3).faces));
         assert_ne!(draw(3).image, draw(4).image);

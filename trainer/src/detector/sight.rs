@@ -73,8 +73,14 @@ impl Stock {
             let [w, h] = [photo.width() as f32, photo.height() as f32];
             let width = w.min(h) * random.random_range(0.08..0.9);
             let (x, y) = (random.random_range(0.0..1.0) * w, random.random_range(0.0..1.0) * h);
-            let face =
-                Face { x: x - width / 2.0, y: y - width / 2.0, width, height: width, points: [[0.0; 2]; 5], score: 0.0 };
+            let face = Face {
+                x: x - width / 2.0,
+                y: y - width / 2.0,
+                width,
+                height: width,
+                points: [[0.0; 2]; 5],
+                score: 0.0,
+            };
             (background, face)
         };
         cut(&self.backgrounds[background].photo, &[], &found(&face, random), random)

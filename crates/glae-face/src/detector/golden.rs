@@ -82,7 +82,8 @@ impl Golden {
         if !self.second.is_empty() && self.second.len() != self.expected() {
             return Some("`golden.second` has another length than its picture asks for".to_owned());
         }
-        if !(self.tolerance > 0.0 && self.tolerance.is_finite()) || self.answers.iter().chain(&self.second).any(|a| !a.is_finite())
+        if !(self.tolerance > 0.0 && self.tolerance.is_finite())
+            || self.answers.iter().chain(&self.second).any(|a| !a.is_finite())
         {
             return Some("`golden` needs a positive tolerance and finite answers".to_owned());
         }
