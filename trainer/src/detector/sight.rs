@@ -105,3 +105,54 @@ fn cut(photo: &RgbImage, faces: &[Face], transform: &Similarity, random: &mut im
     let coarse = if random.random_bool(0.35) { random.random_range(24..96) } else { SIDE as u32 };
     seen(photo, faces, transform, coarse, SIDE as u32)
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    /// A face of 100 x 120 pixels, upside down.
+    fn face() -> Face {
+        let points = [[135.0, 120.0], [95.0, 120.0], [115.0, 95.0], [130.0, 75.0], [100.0, 75.0]];
+        Face { x: 65.0, y: 40.0, width: 100.0, height: 120.0, points, score: 1.0 }
+    }
+
+    #[test]
+    fn a_face_is_cut_out_upright_and_about_as_large_as_a_second_look_sees_it() {
+        let photo = RgbImage::new(230, 200);
+        for seed in 0..100 {
+            let mut random = ChaCha8Rng::seed_from_u64(seed);
+            let transform = found(&face(), &mut random);
+            let scene = cut(&photo, &[face()], &transform, &mut random);
+            assert_eq!(scene.image.dimensions(), (SIDE as u32, SIDE as u32));
+            let [seen] = &scene.faces[..] else { panic!("{seed}: {:?}", scene.faces) };
+            let size = transform.scale() * 120.0;
+            assert!((57.0..91.0).contains(&size), "{seed}: {size} pixels long");
+            let [left, right, ..] = seen.points;
+            let lean = (right[1] - left[1]).atan2(right[0] - left[0]).abs();
+            assert!(lean < 0.51, "{seed}: {lean} radians");
+            assert!(
+                seen.middle().iter().all(|place| (place - 64.0).abs() < 0.13 * 91.0),
+                "{seed}: {:?}",
+                seen.middle()
+            );
+        }
+    }
+
+    #[test]
+    fn what_the_first_look_took_for_a_face_is_none() {
+        let labelled = |faces| Labelled { file: "a".into(), photo: RgbImage::new(230, 200), faces };
+        let stock = Stock {
+            photos: vec![labelled(vec![face()])],
+            backgrounds: vec![labelled(Vec::new())],
+            chips: Vec::new(),
+            decoys: vec![Decoy { background: 0, face: face() }],
+        };
+        let scenes: Vec<Scene> = (0..200).map(|seed| stock.sight(&mut ChaCha8Rng::seed_from_u64(seed))).collect();
+        let without = scenes.iter().filter(|scene| scene.faces.is_empty()).count();
+        // A fifth show nothing, and without chips all else a face.
+        assert!((20..70).contains(&without), "{without} of 200");
+    }
+}
