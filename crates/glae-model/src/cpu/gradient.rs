@@ -68,8 +68,7 @@ pub fn of_input(x: View, weight: &[f32], upstream: View, side: usize, step: Step
             let to = (from % channels * out + from / channels) * places;
             turned[to..to + places].iter_mut().zip(kernel.iter().rev()).for_each(|(to, value)| *to = *value);
         }
-        let conv =
-            Conv::new(&turned, vec![0.0; channels], [channels, out, side, side], step, x.height.min(x.width));
+        let conv = Conv::new(&turned, vec![0.0; channels], [channels, out, side, side], step, x.height.min(x.width));
         return conv.forward(&upstream, Default::default());
     }
     let window = Window { side, step };

@@ -74,7 +74,12 @@ impl Matrices {
         for index in 0..n {
             let starts = |row| (index * rows + row) * inside;
             let left = Rows { values, starts, pieces: 1, apart: 0 };
-            widest(Product { matrices: self, index, left, products: &mut products[index * rows * columns..][..rows * columns] });
+            widest(Product {
+                matrices: self,
+                index,
+                left,
+                products: &mut products[index * rows * columns..][..rows * columns],
+            });
         }
         products
     }
@@ -222,9 +227,15 @@ mod tests {
         let _turn = crate::seeded(&device, 5);
         let random = |shape: [usize; 3]| Tensor::<3>::random(shape, Distribution::Normal(0.0, 1.0), &device);
         let numbers = |tensor: Tensor<3>| tensor.into_data().try_into_vec::<f32>().unwrap();
-        for (n, rows, inside, columns) in
-            [(1, 1, 1, 1), (2, 4, 3, 8), (3, 7, 16, 101), (36, 2, 32, 16), (1, 9, 147, 13), (1, 3, 5, 33), (1, 40, 8, 48)]
-        {
+        for (n, rows, inside, columns) in [
+            (1, 1, 1, 1),
+            (2, 4, 3, 8),
+            (3, 7, 16, 101),
+            (36, 2, 32, 16),
+            (1, 9, 147, 13),
+            (1, 3, 5, 33),
+            (1, 40, 8, 48),
+        ] {
             let (values, weights) = (random([n, rows, inside]), random([n, inside, columns]));
             let own = Matrices::new(&numbers(weights.clone()), [n, inside, columns]);
             assert_eq!(own.shape(), [n, inside, columns]);
