@@ -202,11 +202,16 @@ impl Columns<'_> {
                 }
             }
         }
-        for (sums, products) in sums.iter().take(taken).zip(self.products.chunks_exact_mut(self.all).skip(row)) {
-            for (sum, to) in sums.iter().zip(products[self.first..].chunks_mut(V::F32_LANES)) {
-                match V::as_mut_simd_f32s(to) {
-                    ([whole], _) => *whole = *sum,
-                    (_, part) => simd.partial_store_f32s(part, *sum),
+        let products = &mut self.products[row * self.all..][..taken * self.all];
+        for (index, sums) in sums.iter().enumerate() {
+            // Not `take(taken)`: indices that the compiler does not know would keep the sums out of registers.
+            if index < taken {
+                let line = &mut products[index * self.all + self.first..(index + 1) * self.all];
+                for (sum, to) in sums.iter().zip(line.chunks_mut(V::F32_LANES)) {
+                    match V::as_mut_simd_f32s(to) {
+                        ([whole], _) => *whole = *sum,
+                        (_, part) => simd.partial_store_f32s(part, *sum),
+                    }
                 }
             }
         }
