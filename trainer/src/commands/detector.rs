@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, read_sync};
+use glae_estimate::Finder;
 use glae_face::detector::decode::Face;
 use glae_face::detector::manifest::{Found, LONGEST_SIDES, Manifest, Measured};
 use glae_face::detector::network::YuNet;
@@ -14,7 +15,7 @@ use glae_model::manifest::sha256;
 use glae_model::{Precision, StateDict};
 
 use crate::checkpoint::Checkpoint;
-use crate::detector::evaluation::{compare, detect, missed};
+use crate::detector::evaluation::{compare, detect, missed, searched};
 use crate::detector::exported;
 use crate::detector::labels::{Labelled, Part, Parts, load, read_names};
 use crate::detector::mesh::{chips, everyday};
@@ -78,6 +79,9 @@ pub enum Command {
         /// Photographs are resized to this longer side; default: as the manifest says.
         #[arg(long, value_parser = longest_side)]
         longest_side: Option<u32>,
+        /// Search as the page does, in other turns and in tiles where that is called for.
+        #[arg(long)]
+        search: bool,
     },
     /// Turn a run into weights and manifest for the page.
     Export {
@@ -120,8 +124,15 @@ pub fn run(command: &Command, device: &Device) -> Result<()> {
         Command::Train { data, out, resume, from, decoys_of, plan } => {
             train(data, out, *resume, from.as_deref(), decoys_of.as_deref(), plan, device)
         }
-        Command::Evaluate { weights, data, part, second, least_score, longest_side } => {
-            evaluate(weights, data, *part, *least_score, *longest_side, second.as_deref(), device)
+        Command::Evaluate { weights, data, part, second, least_score, longest_side, search } => {
+            let (state, mut settings) = both(weights, second.as_deref())?;
+            settings.longest_side = longest_side.unwrap_or(settings.longest_side);
+            let scores = match least_score {
+                Some(score) => vec![*score],
+                None if *search => vec![settings.least_score],
+                None => vec![0.3, 0.4, 0.5, 0.6, 0.7, 0.8],
+            };
+            evaluate(&state, data, *part, &scores, settings, *search, device)
         }
         Command::Export { run, second, out, data, least_score, longest_side } => {
             let settings = Settings { least_score: *least_score, longest_side: *longest_side, ..Settings::default() };
@@ -225,24 +236,21 @@ fn sets(data: &Path, part: Part) -> Result<Vec<(&'static str, Vec<Labelled>)>> {
 }
 
 fn evaluate(
-    folder: &Path,
+    state: &StateDict,
     data: &Path,
     part: Part,
-    least_score: Option<f32>,
-    longest_side: Option<u32>,
-    second: Option<&Path>,
+    scores: &[f32],
+    settings: Settings,
+    search: bool,
     device: &Device,
 ) -> Result<()> {
-    let (state, mut settings) = both(folder, second)?;
-    settings.longest_side = longest_side.unwrap_or(settings.longest_side);
-    let scores = least_score.map_or_else(|| vec![0.3, 0.4, 0.5, 0.6, 0.7, 0.8], |score| vec![score]);
     println!("photographs resized to a longer side of {} pixels", settings.longest_side);
     let mut sets = sets(data, part)?;
     if part == Part::Kept {
         // Training saw most of them; a false face is no less false there.
         sets.push(("all negatives", negatives(data, |_| true)?));
     }
-    for measured in measure(&state, &sets, &scores, settings, device)? {
+    for measured in measure(state, &sets, scores, settings, search, device)? {
         println!("{}", line(&measured));
     }
     Ok(())
@@ -294,12 +302,18 @@ fn measure(
     sets: &[(&str, Vec<Labelled>)],
     scores: &[f32],
     settings: Settings,
+    search: bool,
     device: &Device,
 ) -> Result<Vec<Measured>> {
-    let detector = Detector::new(state, device)?;
     let mut measured = Vec::new();
     for (set, photos) in sets {
-        let answers = detect(&detector, photos, Settings { least_score: DOUBTFUL, ..settings })?;
+        let detector = Detector::new(state, device)?;
+        let looks = |least_score| Settings { least_score, ..settings };
+        let finder = Finder::new(detector, looks(scores.iter().copied().fold(1.0, f32::min)));
+        let answers = match search {
+            true => searched(&finder, photos)?,
+            false => detect(finder.detector(), photos, looks(DOUBTFUL))?,
+        };
         for score in scores {
             measured.push(Measured { set: format!("{set} >= {score}"), found: compare(photos, &answers, *score) });
         }
@@ -316,7 +330,8 @@ fn export(run: &Path, second: Option<&Path>, out: &Path, data: &Path, settings: 
     let bytes = both(run, second)?.0.to_safetensors(Precision::Half);
     // What is measured is what is shipped: the weights after their way through f16.
     let state = StateDict::from_safetensors(&bytes)?;
-    let measured = measure(&state, &sets(data, Part::Kept)?, &[settings.least_score], settings, &crate::device::cpu())?;
+    let measured =
+        measure(&state, &sets(data, Part::Kept)?, &[settings.least_score], settings, false, &crate::device::cpu())?;
     measured.iter().for_each(|measured| println!("{}", line(measured)));
     let origin = Origin {
         trained_on: format!("{TRAINED_ON}{}", if state.part(SECOND).0.is_empty() { "" } else { SECOND_TRAINED_ON }),

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use burn::tensor::read_sync;
+use glae_estimate::{Alone, Finder};
 use glae_face::detector::decode::Face;
 use glae_face::detector::manifest::Found;
 use glae_face::detector::{Detector, Settings};
@@ -26,6 +27,14 @@ const PROFILE: f64 = 0.3;
 /// The device fails.
 pub fn detect(detector: &Detector, photos: &[Labelled], settings: Settings) -> Result<Vec<Vec<Face>>> {
     photos.iter().map(|labelled| Ok(read_sync(detector.detect(&labelled.photo, settings))?)).collect()
+}
+
+/// Searches every photograph as the page does, in other turns and in tiles where that is called for.
+///
+/// # Errors
+/// The device fails.
+pub fn searched(finder: &Finder, photos: &[Labelled]) -> Result<Vec<Vec<Face>>> {
+    photos.iter().map(|labelled| Ok(read_sync(finder.search(&labelled.photo, &Alone))?.faces)).collect()
 }
 
 /// Compares answers (of any score; those below `least_score` are left out) with labels.
