@@ -60,6 +60,11 @@ impl Finder {
         Self { detector, settings }
     }
 
+    /// The detector, for looks of another kind.
+    pub fn detector(&self) -> &Detector {
+        &self.detector
+    }
+
     /// All faces that one look at an upright picture shows, from left to right, in its pixels.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use glae_face::RgbImage;
 use glae_face::detector::decode::Face;
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use glae_data::read_cells;
 
@@ -17,7 +18,7 @@ pub struct Labelled {
     pub file: String,
     /// Upright pixels.
     pub photo: RgbImage,
-    /// Its faces; none in a negative.
+    /// Its faces; none in a negative. A point that is not known is NaN.
     pub faces: Vec<Face>,
 }
 
@@ -78,11 +79,22 @@ pub fn read_names(path: &Path) -> Result<Vec<String>> {
     Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
 
-/// The test set: names of photographs that training never sees.
-#[derive(Clone, Debug)]
-pub struct Kept(BTreeSet<String>);
+/// What a photograph serves for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// Weights learn from it.
+    Training,
+    /// Settings are chosen on it: a tenth of what is not kept.
+    Tuning,
+    /// Only measured on.
+    Kept,
+}
 
-impl Kept {
+/// Which photographs serve for what.
+#[derive(Clone, Debug)]
+pub struct Parts(BTreeSet<String>);
+
+impl Parts {
     /// The lists that come with the project.
     pub fn shipped() -> Self {
         let lists = [
@@ -93,9 +105,15 @@ impl Kept {
         Self(lists.iter().flat_map(|list| list.lines()).map(str::to_owned).collect())
     }
 
-    /// Whether the photograph is set aside.
-    pub fn holds(&self, file: &str) -> bool {
-        self.0.contains(file)
+    /// The part of a photograph; of those that are not kept its name decides.
+    pub fn of(&self, file: &str) -> Part {
+        // The lists hold the names whose SHA-256 begin with the smallest bytes.
+        let tenth = || Sha256::digest(file)[31] < 26;
+        match self.0.contains(file) {
+            true => Part::Kept,
+            false if tenth() => Part::Tuning,
+            false => Part::Training,
+        }
     }
 }
 
@@ -137,8 +155,11 @@ mod tests {
     }
 
     #[test]
-    fn the_test_set_has_its_promised_size() {
-        let kept = Kept::shipped();
-        assert_eq!(kept.0.len(), 120 + 150 + 150);
+    fn the_test_set_has_its_promised_size_and_a_tenth_of_the_rest_chooses_settings() {
+        let parts = Parts::shipped();
+        assert_eq!(parts.0.len(), 120 + 150 + 150);
+        assert!(parts.0.iter().all(|file| parts.of(file) == Part::Kept));
+        let tuning = (0..2000).filter(|index| parts.of(&format!("{index}.jpg")) == Part::Tuning).count();
+        assert!((150..250).contains(&tuning), "{tuning}");
     }
 }

@@ -33,7 +33,7 @@ pub struct Loss {
 impl Loss {
     /// # Shapes
     /// - `answers`: `[batch, priors, 16]` for inputs of `width` x `height` pixels
-    /// - `faces`: one list per image, in its pixels
+    /// - `faces`: one list per image, in its pixels; a point that is NaN costs nothing
     ///
     /// `point_weight` stands before the loss of the points.
     pub fn new(answers: Tensor<3>, priors: &[Prior], faces: &[Vec<Face>], point_weight: f64, device: &Device) -> Self {
@@ -67,7 +67,9 @@ impl Loss {
             class: cross_entropy(own.clone().narrow(1, 0, 1), target(targets.overlaps, 1)).sum().mul_scalar(share),
             objectness,
             boxes: eiou(own.clone().narrow(1, 1, 4), target(targets.boxes, 4)).sum().mul_scalar(share * BOX_WEIGHT),
-            points: smooth_l1(own.narrow(1, 6, 10) - target(targets.points, 10)).sum().mul_scalar(share * point_weight),
+            points: (smooth_l1(own.narrow(1, 6, 10) - target(targets.points, 10)) * target(targets.known, 10))
+                .sum()
+                .mul_scalar(share * point_weight),
             positives,
         }
     }
@@ -84,8 +86,10 @@ struct Targets {
     overlaps: Vec<f32>,
     /// Middle relative to the prior, width and height; all in strides.
     boxes: Vec<f32>,
-    /// Relative to the prior, in strides.
+    /// Relative to the prior, in strides; 0 where a point is not known.
     points: Vec<f32>,
+    /// 1 for each number of `points` that is known, 0 for the others.
+    known: Vec<f32>,
 }
 
 impl Targets {
@@ -94,7 +98,9 @@ impl Targets {
         self.overlaps.push(overlap);
         let middle = [face.x + face.width / 2.0 - x, face.y + face.height / 2.0 - y];
         self.boxes.extend([middle[0], middle[1], face.width, face.height].map(|length| length / stride));
-        self.points.extend(face.points.iter().flat_map(|point| [(point[0] - x) / stride, (point[1] - y) / stride]));
+        let points = || face.points.iter().flat_map(|point| [(point[0] - x) / stride, (point[1] - y) / stride]);
+        self.points.extend(points().map(|value| if value.is_nan() { 0.0 } else { value }));
+        self.known.extend(points().map(|value| if value.is_nan() { 0.0 } else { 1.0 }));
     }
 }
 
@@ -193,20 +199,27 @@ mod tests {
             right.extend([20.0, place[0], place[1], place[2].ln(), place[3].ln(), -20.0]);
             right.extend(points);
         }
-        let loss = |answers: Vec<f32>| {
+        let loss = |answers: Vec<f32>, face: Face| {
             let answers = Tensor::<3>::from_data(
                 TensorData::new(answers, [1, priors.len(), OUTPUTS]),
                 &device.clone().autodiff(),
             );
             Loss::new(answers, &priors, &[vec![face]], 0.1, &device.clone().autodiff())
         };
-        let first = loss(right.clone());
+        let first = loss(right.clone(), face);
         assert!(first.positives > 0);
         assert!(numbers(first.boxes)[0] < 1e-3);
         assert!(numbers(first.objectness)[0] > 1.0);
         assert!(numbers(first.class)[0] < 1e-3 && numbers(first.points)[0] < 1e-3);
+        // A point that nobody knows costs nothing, wherever the answer is.
+        let mut blind = right.clone();
+        blind.chunks_exact_mut(OUTPUTS).for_each(|answer| answer[8] += 5.0);
+        assert!(numbers(loss(blind.clone(), face).points)[0] > 0.1);
+        let mut unknown = face;
+        unknown.points[1] = [f32::NAN; 2];
+        assert!(numbers(loss(blind, unknown).points)[0] < 1e-3);
         // The same with every prior sure of an object: only those that do not answer cost.
         right.chunks_exact_mut(OUTPUTS).for_each(|answer| answer[5] = 20.0);
-        assert!(numbers(loss(right).objectness)[0] > 1.0);
+        assert!(numbers(loss(right, face).objectness)[0] > 1.0);
     }
 }

@@ -6,6 +6,8 @@ pub mod evaluation;
 pub mod exported;
 pub mod labels;
 pub mod loss;
+pub mod mesh;
 pub mod onnx;
 pub mod scene;
+pub mod sight;
 pub mod training;

@@ -6,18 +6,29 @@ use glae_face::RgbImage;
 use glae_face::detector::decode::Face;
 use glae_face::similarity::Similarity;
 use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
-use image::imageops::{blur, flip_horizontal_in_place};
+use image::imageops::{FilterType, blur, flip_horizontal_in_place, resize};
 use image::{DynamicImage, Rgb};
 use rand::Rng;
 
 use super::drawn::Drawing;
 use super::labels::Labelled;
+use super::sight::Decoy;
 
 /// Faces narrower than this in the scene are not asked for: the finest priors are 8 pixels apart.
 const LEAST_WIDTH: f32 = 7.0;
 
 /// Photographs are not blown up by more than this.
 const MOST_GROWTH: f32 = 2.5;
+
+/// Which look learns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Look {
+    /// At whole photographs.
+    #[default]
+    First,
+    /// At one face that was cut out.
+    Second,
+}
 
 /// What scenes are made of.
 #[derive(Debug)]
@@ -28,6 +39,8 @@ pub struct Stock {
     pub backgrounds: Vec<Labelled>,
     /// Close-ups with one face each, to be blended into backgrounds.
     pub chips: Vec<Labelled>,
+    /// What a first look wrongly takes for faces: a second look learns to tell.
+    pub decoys: Vec<Decoy>,
 }
 
 /// A training image and its faces.
@@ -40,10 +53,23 @@ pub struct Scene {
 }
 
 impl Stock {
-    /// Draws a scene of `side` x `side` pixels.
-    pub fn scene(&self, side: u32, random: &mut impl Rng) -> Scene {
+    /// Draws a scene for `look` of `side` x `side` pixels.
+    pub fn scene(&self, look: Look, side: u32, random: &mut impl Rng) -> Scene {
+        let mut scene = match look {
+            Look::First => self.wide(side, random),
+            Look::Second => self.sight(random),
+        };
+        if random.random_bool(0.5) {
+            mirror(&mut scene);
+        }
+        occlude(&mut scene, random);
+        scene.image = weather(scene.image, random);
+        scene
+    }
+
+    fn wide(&self, side: u32, random: &mut impl Rng) -> Scene {
         let kind = random.random_range(0.0..1.0);
-        let mut scene = if kind < 0.45 || self.backgrounds.is_empty() {
+        if kind < 0.45 || self.backgrounds.is_empty() {
             let labelled = &self.photos[random.random_range(0..self.photos.len())];
             cut(&labelled.photo, &labelled.faces, side, random)
         } else if kind < 0.7 && !self.chips.is_empty() {
@@ -61,13 +87,7 @@ impl Stock {
                 }
             }
             scene
-        };
-        if random.random_bool(0.5) {
-            mirror(&mut scene);
         }
-        occlude(&mut scene, random);
-        scene.image = weather(scene.image, random);
-        scene
     }
 
     /// Lays a chip onto the scene: an ellipse around the face whose edge fades out, its colours moved towards those of
@@ -154,7 +174,7 @@ fn cut(photo: &RgbImage, faces: &[Face], side: u32, random: &mut impl Rng) -> Sc
         (centre, target / longer * random.random_range(0.8..1.6))
     };
     let place = [0.5; 2].map(|middle: f32| (middle + random.random_range(-0.3..0.3)) * target);
-    seen(photo, faces, &about(anchor, place, scale, tilt(random)), side)
+    seen(photo, faces, &about(anchor, place, scale, tilt(random)), side, side)
 }
 
 /// A chip that fills the scene: photographs with many small faces teach little about points, and chips are many.
@@ -163,7 +183,7 @@ fn close_up(chip: &Labelled, side: u32, random: &mut impl Rng) -> Scene {
     let target = side as f32;
     let place = [0.5; 2].map(|middle: f32| (middle + random.random_range(-0.1..0.1)) * target);
     let scale = target / width.min(height) * random.random_range(1.0..1.4);
-    seen(&chip.photo, &chip.faces, &about([width / 2.0, height / 2.0], place, scale, tilt(random)), side)
+    seen(&chip.photo, &chip.faces, &about([width / 2.0, height / 2.0], place, scale, tilt(random)), side, side)
 }
 
 /// Half of the scenes are turned a little.
@@ -171,10 +191,17 @@ fn tilt(random: &mut impl Rng) -> f32 {
     if random.random_bool(0.5) { random.random_range(-0.35..0.35) } else { 0.0 }
 }
 
-/// What a photograph shows under a transform, and its faces there, those too small or outside left out.
-fn seen(photo: &RgbImage, faces: &[Face], transform: &Similarity, side: u32) -> Scene {
+/// What a photograph shows under a transform, and its faces there, those too small or outside left out. The photograph is
+/// drawn with `drawn` pixels a side and enlarged from there where that is less than `side`.
+pub(super) fn seen(photo: &RgbImage, faces: &[Face], transform: &Similarity, drawn: u32, side: u32) -> Scene {
     let target = side as f32;
-    let image = transform.warp(photo, side).unwrap_or_else(|| RgbImage::new(side, side));
+    let share = drawn as f32 / target;
+    let Similarity { a, b, tx, ty } = *transform;
+    let shrunk = Similarity { a: a * share, b: b * share, tx: tx * share, ty: ty * share };
+    let mut image = shrunk.warp(photo, drawn).unwrap_or_else(|| RgbImage::new(drawn, drawn));
+    if drawn != side {
+        image = resize(&image, side, side, FilterType::Triangle);
+    }
     let mut faces: Vec<Face> = faces.iter().map(|face| moved(face, transform)).collect();
     faces.retain(|face| {
         let [x, y] = face.middle();
@@ -189,7 +216,7 @@ fn between(least: f32, most: f32, random: &mut impl Rng) -> f32 {
 }
 
 /// Turns and scales about `anchor` and carries that point to `place`.
-fn about(anchor: [f32; 2], place: [f32; 2], scale: f32, angle: f32) -> Similarity {
+pub(super) fn about(anchor: [f32; 2], place: [f32; 2], scale: f32, angle: f32) -> Similarity {
     let (a, b) = (scale * angle.cos(), scale * angle.sin());
     let [x, y] = anchor;
     Similarity { a, b, tx: place[0] - a * x + b * y, ty: place[1] - b * x - a * y }
@@ -313,6 +340,7 @@ mod tests {
             photos: vec![labelled(90, vec![face()])],
             backgrounds: vec![labelled(0, Vec::new())],
             chips: vec![labelled(200, vec![face()])],
+            decoys: Vec::new(),
         };
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let mut scene = Scene { image: RgbImage::new(128, 128), faces: Vec::new() };
@@ -329,8 +357,13 @@ mod tests {
 
     #[test]
     fn the_same_seed_draws_the_same_scene() {
-        let stock = Stock { photos: vec![labelled(90, vec![face()])], backgrounds: Vec::new(), chips: Vec::new() };
-        let draw = |seed| stock.scene(64, &mut ChaCha8Rng::seed_from_u64(seed));
+        let stock = Stock {
+            photos: vec![labelled(90, vec![face()])],
+            backgrounds: Vec::new(),
+            chips: Vec::new(),
+            decoys: Vec::new(),
+        };
+        let draw = |seed| stock.scene(Look::First, 64, &mut ChaCha8Rng::seed_from_u64(seed));
         assert_eq!((draw(3).image, draw(3).faces), (draw(3).image, draw(3).faces));
         assert_ne!(draw(3).image, draw(4).image);
     }

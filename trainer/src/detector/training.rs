@@ -9,14 +9,14 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use glae_face::detector::decode::{Face, priors};
 use glae_face::detector::network::YuNet;
-use glae_face::detector::planes;
+use glae_face::detector::{planes, second};
 use glae_model::StateDict;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::loss::Loss;
-use super::scene::Stock;
+use super::scene::{Look, Stock};
 use crate::adamw::AdamW;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::device::seeded;
@@ -35,7 +35,10 @@ pub struct Plan {
     /// Scenes per step.
     #[arg(long, default_value_t = 16)]
     pub batch: usize,
-    /// Side of a scene in pixels; a multiple of 32.
+    /// Which look learns: each face at its second look is cut out upright in 128 x 128 pixels.
+    #[arg(long, value_enum, default_value_t)]
+    pub look: Look,
+    /// Side of a scene in pixels, a multiple of 32; a second look's are always 128.
     #[arg(long, default_value_t = 256)]
     pub side: u32,
     /// Highest learning rate of OneCycle.
@@ -92,7 +95,7 @@ impl Plan {
             optimizer = AdamW::restore(&checkpoint.optimizer, device);
             first = checkpoint.progress.step;
         }
-        let side = self.side as usize;
+        let side = self.side() as usize;
         let priors = priors(side, side);
         let save = |net: &YuNet, optimizer: &AdamW, step| -> Result<StateDict> {
             let network = StateDict::of(&net.clone().valid());
@@ -144,13 +147,17 @@ impl Plan {
         })
     }
 
+    fn side(&self) -> u32 {
+        if self.look == Look::Second { second::SIDE as u32 } else { self.side }
+    }
+
     fn batch(&self, stock: &Stock, step: usize) -> Batch {
         let scenes: Vec<_> = (0..self.batch)
             .into_par_iter()
             .map(|index| {
                 let mut random = ChaCha8Rng::seed_from_u64(self.seed);
                 random.set_stream((step * self.batch + index) as u64);
-                let scene = stock.scene(self.side, &mut random);
+                let scene = stock.scene(self.look, self.side(), &mut random);
                 (planes(&scene.image).0, scene.faces)
             })
             .collect();
@@ -180,11 +187,12 @@ mod tests {
             photo.put_pixel(x, y, image::Rgb([220, 180, 160]));
         }
         let photos = vec![Labelled { file: "a".into(), photo, faces: vec![face] }];
-        let stock = Stock { photos, backgrounds: Vec::new(), chips: Vec::new() };
+        let stock = Stock { photos, backgrounds: Vec::new(), chips: Vec::new(), decoys: Vec::new() };
         let device = crate::device::cpu();
         let plan = Plan {
             scenes: 12,
             batch: 2,
+            look: Look::First,
             side: 64,
             learning_rate: 0.01,
             weight_decay: 5e-4,

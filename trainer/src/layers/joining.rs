@@ -6,6 +6,7 @@ use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::Tensor;
+use glae_model::wide;
 use rayon::prelude::*;
 
 use super::{CHUNK, Cpu, Pixels, like, planes};
@@ -18,11 +19,7 @@ pub(super) fn join(x: &Tensor<4>, shortcut: &Tensor<4>) -> Option<Tensor<4>> {
     let [a, b] = pixels.each_ref().map(Pixels::view);
     let mut sum = vec![0f32; a.values.len()];
     let chunks = sum.par_chunks_mut(CHUNK).zip(a.values.par_chunks(CHUNK)).zip(b.values.par_chunks(CHUNK));
-    chunks.for_each(|((sum, a), b)| {
-        for ((sum, a), b) in sum.iter_mut().zip(a).zip(b) {
-            *sum = (a + b).max(0.0);
-        }
-    });
+    chunks.for_each(|((sum, a), b)| sums(sum, a, b));
     let output = planes(like(&a, sum));
     let parents = [x.node(), shortcut.node()];
     let output = match Joined.prepare::<NoCheckpointing>(parents).compute_bound().stateful() {
@@ -30,6 +27,24 @@ pub(super) fn join(x: &Tensor<4>, shortcut: &Tensor<4>) -> Option<Tensor<4>> {
         OpsKind::UnTracked(prepared) => prepared.finish(output),
     };
     Some(Tensor::from_primitive::<Cpu>(output))
+}
+
+wide! {
+    /// ReLU of a sum.
+    fn sums<'a>(sum: &'a mut [f32], a: &'a [f32], b: &'a [f32]) -> () {
+        for ((sum, a), b) in sum.iter_mut().zip(a).zip(b) {
+            *sum = (a + b).max(0.0);
+        }
+    }
+}
+
+wide! {
+    /// The gradient where ReLU cut nothing off.
+    fn above<'a>(through: &'a mut [f32], output: &'a [f32], upstream: &'a [f32]) -> () {
+        for ((through, output), upstream) in through.iter_mut().zip(output).zip(upstream) {
+            *through = if *output > 0.0 { *upstream } else { 0.0 };
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -43,11 +58,8 @@ impl Backward<Flex, 2> for Joined {
         let output = ops.state.view();
         let mut through = vec![0f32; output.values.len()];
         let chunks = through.par_chunks_mut(CHUNK).zip(output.values.par_chunks(CHUNK));
-        chunks.zip(upstream.numbers().par_chunks(CHUNK)).for_each(|((through, output), upstream)| {
-            for ((through, output), upstream) in through.iter_mut().zip(output).zip(upstream) {
-                *through = if *output > 0.0 { *upstream } else { 0.0 };
-            }
-        });
+        let chunks = chunks.zip(upstream.numbers().par_chunks(CHUNK));
+        chunks.for_each(|((through, output), upstream)| above(through, output, upstream));
         let through = planes(like(&output, through));
         for node in ops.parents.into_iter().flatten() {
             gradients.register::<Flex>(node.id, through.clone());

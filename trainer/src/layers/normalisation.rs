@@ -9,12 +9,13 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::nn::BatchNorm;
 use burn::tensor::Tensor;
 use glae_model::cpu::{Map, View};
+use glae_model::wide;
 use rayon::prelude::*;
 
 use super::{Cpu, Pixels, Primitive, chunk, like, planes, primitive};
 
 /// BatchNorm of a batch in training on the CPU, which also moves the running statistics; ReLU behind it if `activated`.
-/// `None` where that is not ours.
+/// `None` for tensors of another backend; the caller then uses Burn.
 pub(super) fn normalise(norm: &BatchNorm, x: &Tensor<4>, activated: bool) -> Option<Tensor<4>> {
     let device = x.device();
     if !device.is_autodiff() || !norm.training.is_enabled() {
@@ -70,13 +71,7 @@ impl Channels {
         let least = if activated { 0.0 } else { f32::NEG_INFINITY };
         let mut output = vec![0f32; x.values.len()];
         let chunks = output.par_chunks_mut(chunk(x.channels)).zip(x.values.par_chunks(chunk(x.channels)));
-        chunks.for_each(|(output, from)| {
-            for (output, from) in output.chunks_exact_mut(x.channels).zip(from.chunks_exact(x.channels)) {
-                for (((y, x), scale), shift) in output.iter_mut().zip(from).zip(&self.scale).zip(&self.shift) {
-                    *y = (x * scale + shift).max(least);
-                }
-            }
-        });
+        chunks.for_each(|(output, from)| scaled(output, from, &self.scale, &self.shift, least));
         like(x, output)
     }
 }
@@ -84,7 +79,35 @@ impl Channels {
 /// Mean and biased variance of each channel (Chan et al., "Algorithms for computing the sample variance", 1983: chunk by
 /// chunk, so that nothing large is subtracted from something large).
 fn moments(values: &[f32], channels: usize) -> (Vec<f32>, Vec<f32>) {
-    let of_chunk = |chunk: &[f32]| {
+    let chunks: Vec<_> = values.par_chunks(chunk(channels)).map(|chunk| of_chunk(chunk, channels)).collect();
+    let (mut count, mut means, mut spreads) = (0f64, vec![0f64; channels], vec![0f64; channels]);
+    for (own, mean, spread) in chunks {
+        let all = count + own;
+        for ((sum, mean), (spreads, spread)) in means.iter_mut().zip(mean).zip(spreads.iter_mut().zip(spread)) {
+            let apart = f64::from(mean) - *sum;
+            *spreads += f64::from(spread) + apart * apart * count * own / all;
+            *sum += apart * own / all;
+        }
+        count = all;
+    }
+    let single = |values: Vec<f64>, by: f64| values.into_iter().map(|value| (value / by) as f32).collect();
+    (single(means, 1.0), single(spreads, count))
+}
+
+wide! {
+    /// max(x scale + shift, least), channel by channel.
+    fn scaled<'a>(output: &'a mut [f32], from: &'a [f32], scale: &'a [f32], shift: &'a [f32], least: f32) -> () {
+        for (output, from) in output.chunks_exact_mut(scale.len()).zip(from.chunks_exact(scale.len())) {
+            for (((y, x), scale), shift) in output.iter_mut().zip(from).zip(scale).zip(shift) {
+                *y = (x * scale + shift).max(least);
+            }
+        }
+    }
+}
+
+wide! {
+    /// Number of pixels, mean, and sum of squared distances from it, channel by channel.
+    fn of_chunk<'a>(chunk: &'a [f32], channels: usize) -> (f64, Vec<f32>, Vec<f32>) {
         let pixels = (chunk.len() / channels) as f32;
         // Counted from the first pixel: sums of numbers far from zero would lose their last digits.
         let first = &chunk[..channels];
@@ -100,20 +123,7 @@ fn moments(values: &[f32], channels: usize) -> (Vec<f32>, Vec<f32>) {
             }
         }
         (f64::from(pixels), mean, spread)
-    };
-    let chunks: Vec<_> = values.par_chunks(chunk(channels)).map(of_chunk).collect();
-    let (mut count, mut means, mut spreads) = (0f64, vec![0f64; channels], vec![0f64; channels]);
-    for (own, mean, spread) in chunks {
-        let all = count + own;
-        for ((sum, mean), (spreads, spread)) in means.iter_mut().zip(mean).zip(spreads.iter_mut().zip(spread)) {
-            let apart = f64::from(mean) - *sum;
-            *spreads += f64::from(spread) + apart * apart * count * own / all;
-            *sum += apart * own / all;
-        }
-        count = all;
     }
-    let single = |values: Vec<f64>, by: f64| values.into_iter().map(|value| (value / by) as f32).collect();
-    (single(means, 1.0), single(spreads, count))
 }
 
 #[derive(Clone, Debug)]
@@ -125,6 +135,7 @@ struct State {
 
 impl State {
     /// The gradient of one pixel that came through the ReLU, and n = (x - mean) / sigma, channel by channel.
+    #[inline(always)]
     fn pairs<'a>(&'a self, x: &'a [f32], upstream: &'a [f32]) -> impl Iterator<Item = (f32, f32)> + 'a {
         // Behind a ReLU only what was above zero counts.
         let floor = if self.activated { 0.0 } else { f32::NEG_INFINITY };
@@ -133,6 +144,44 @@ impl State {
         x.iter().zip(upstream).zip(affine).map(move |((x, g), ((scale, shift), (mean, inverse)))| {
             (if x * scale + shift > floor { *g } else { 0.0 }, (x - mean) * inverse)
         })
+    }
+}
+
+wide! {
+    /// Sums of g and of g n, channel by channel.
+    fn sums<'a>(state: &'a State, x: &'a [f32], upstream: &'a [f32]) -> [Vec<f32>; 2] {
+        let channels = state.channels.scale.len();
+        let (mut plain, mut weighted) = (vec![0f32; channels], vec![0f32; channels]);
+        for (x, upstream) in x.chunks_exact(channels).zip(upstream.chunks_exact(channels)) {
+            for ((plain, weighted), (g, n)) in plain.iter_mut().zip(&mut weighted).zip(state.pairs(x, upstream)) {
+                *plain += g;
+                *weighted += g * n;
+            }
+        }
+        [plain, weighted]
+    }
+}
+
+wide! {
+    /// The gradient towards some pixels, with the means of g and of g n.
+    fn towards<'a>(
+        state: &'a State,
+        gradient: &'a mut [f32],
+        x: &'a [f32],
+        upstream: &'a [f32],
+        mean: &'a [f32],
+        along: &'a [f32],
+    ) -> () {
+        let channels = mean.len();
+        let pixels = gradient.chunks_exact_mut(channels).zip(x.chunks_exact(channels));
+        for ((gradient, x), upstream) in pixels.zip(upstream.chunks_exact(channels)) {
+            let sums = mean.iter().zip(along).zip(&state.channels.scale);
+            for ((gradient, (g, n)), ((mean, along), scale)) in
+                gradient.iter_mut().zip(state.pairs(x, upstream)).zip(sums)
+            {
+                *gradient = scale * (g - mean - n * along);
+            }
+        }
     }
 }
 
@@ -151,17 +200,7 @@ impl Backward<Flex, 3> for Normalised {
         let x = state.pixels.view();
         let (channels, chunk) = (x.channels, chunk(x.channels));
         let chunks = || x.values.par_chunks(chunk).zip(upstream.numbers().par_chunks(chunk));
-        let of_chunk = |(x, upstream): (&[f32], &[f32])| {
-            let (mut plain, mut weighted) = (vec![0f32; channels], vec![0f32; channels]);
-            for (x, upstream) in x.chunks_exact(channels).zip(upstream.chunks_exact(channels)) {
-                for ((plain, weighted), (g, n)) in plain.iter_mut().zip(&mut weighted).zip(state.pairs(x, upstream)) {
-                    *plain += g;
-                    *weighted += g * n;
-                }
-            }
-            [plain, weighted]
-        };
-        let parts: Vec<_> = chunks().map(of_chunk).collect();
+        let parts: Vec<_> = chunks().map(|(x, upstream)| sums(&state, x, upstream)).collect();
         let [plain, weighted] = [0, 1].map(|which| {
             let mut sums = vec![0f64; channels];
             for part in &parts {
@@ -174,17 +213,10 @@ impl Backward<Flex, 3> for Normalised {
             let share = |sums: &[f64]| sums.iter().map(|sum| (sum / pixels) as f32).collect::<Vec<f32>>();
             let (mean, along) = (share(&plain), share(&weighted));
             let mut gradient = vec![0f32; x.values.len()];
-            gradient.par_chunks_mut(chunk).zip(chunks()).for_each(|(gradient, (x, upstream))| {
-                let pixels = gradient.chunks_exact_mut(channels).zip(x.chunks_exact(channels));
-                for ((gradient, x), upstream) in pixels.zip(upstream.chunks_exact(channels)) {
-                    let sums = mean.iter().zip(&along).zip(&state.channels.scale);
-                    for ((gradient, (g, n)), ((mean, along), scale)) in
-                        gradient.iter_mut().zip(state.pairs(x, upstream)).zip(sums)
-                    {
-                        *gradient = scale * (g - mean - n * along);
-                    }
-                }
-            });
+            gradient
+                .par_chunks_mut(chunk)
+                .zip(chunks())
+                .for_each(|(gradient, (x, upstream))| towards(&state, gradient, x, upstream, &mean, &along));
             gradients.register::<Flex>(node.id, planes(like(&x, gradient)));
         }
         for (node, sums) in [(for_gamma, weighted), (for_beta, plain)] {

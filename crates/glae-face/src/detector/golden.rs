@@ -28,6 +28,9 @@ pub struct Golden {
     pub every: usize,
     /// Those answers: raw numbers of the network.
     pub answers: Vec<f32>,
+    /// The same of the second look's own weights; empty where it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub second: Vec<f32>,
     /// Largest allowed difference of an answer, relative to 1 or, where it is larger, to the known answer.
     pub tolerance: f32,
 }
@@ -39,7 +42,7 @@ impl Golden {
     /// CHOICE: tolerance 0.01. A hundredth of a logit or of a stride moves no face, and f32 arithmetic in another order
     /// changes less; a broken shader is wrong by much more.
     pub(super) fn plan() -> Self {
-        Self { seed: 1, width: 120, height: 90, every: 11, answers: Vec::new(), tolerance: 1e-2 }
+        Self { seed: 1, width: 120, height: 90, every: 11, answers: Vec::new(), second: Vec::new(), tolerance: 1e-2 }
     }
 
     /// The part of all answers that is kept.
@@ -53,16 +56,16 @@ impl Golden {
         (priors(padded(self.width), padded(self.height)).len() * OUTPUTS).div_ceil(self.every)
     }
 
-    /// Compares all answers of a device with the known ones.
+    /// Compares all answers of a device with those that are `known`.
     ///
     /// # Errors
     /// One is off by more than the tolerance, is not a number, or is missing.
-    pub(super) fn compare(&self, all: &[f32]) -> Result<(), DetectError> {
+    pub(super) fn compare(&self, all: &[f32], known: &[f32]) -> Result<(), DetectError> {
         let found = self.spread(all);
         let off = |(known, found): (&f32, &f32)| (known - found).abs() / known.abs().max(1.0);
         let worst = |worst: f32, off: f32| if off.is_nan() { f32::INFINITY } else { worst.max(off) };
-        let off = match found.len() == self.answers.len() {
-            true => self.answers.iter().zip(&found).map(off).fold(0.0, worst),
+        let off = match found.len() == known.len() {
+            true => known.iter().zip(&found).map(off).fold(0.0, worst),
             false => f32::INFINITY,
         };
         if off <= self.tolerance { Ok(()) } else { Err(DetectError::Wrong { off, tolerance: self.tolerance }) }
@@ -77,7 +80,12 @@ impl Golden {
         if self.every == 0 || self.answers.len() != self.expected() {
             return Some("`golden.answers` has another length than its picture asks for".to_owned());
         }
-        if !(self.tolerance > 0.0 && self.tolerance.is_finite()) || self.answers.iter().any(|a| !a.is_finite()) {
+        if !self.second.is_empty() && self.second.len() != self.expected() {
+            return Some("`golden.second` has another length than its picture asks for".to_owned());
+        }
+        if !(self.tolerance > 0.0 && self.tolerance.is_finite())
+            || self.answers.iter().chain(&self.second).any(|a| !a.is_finite())
+        {
             return Some("`golden` needs a positive tolerance and finite answers".to_owned());
         }
         None
@@ -166,19 +174,19 @@ mod tests {
     fn a_wrong_device_is_told_by_how_much() {
         let all: Vec<f32> = (0..252 * 16).map(|k| (k % 7) as f32 - 3.0).collect();
         let known = golden(golden(Vec::new()).spread(&all));
-        assert!(known.compare(&all).is_ok());
+        assert!(known.compare(&all, &known.answers).is_ok());
         // The answer at 11 is (11 % 7) - 3 = 1, the one at 44 is -1, the one at 22 is -2.
         let off = |index: usize, by: f32| {
             let mut all = all.clone();
             all[index] += by;
-            known.compare(&all)
+            known.compare(&all, &known.answers)
         };
         assert!(off(11, 0.009).is_ok() && off(22, 0.018).is_ok());
         let text = off(44, 0.5).unwrap_err().to_string();
         assert!(text.contains("off by 0.5000"), "{text}");
         assert!(matches!(off(22, 0.03), Err(DetectError::Wrong { off, .. }) if (off - 0.015).abs() < 1e-6));
         assert!(off(11, f32::NAN).is_err());
-        assert!(known.compare(&all[16..]).is_err());
+        assert!(known.compare(&all[16..], &known.answers).is_err());
         // What lies between the kept answers is not looked at.
         assert!(off(12, 9.0).is_ok());
     }

@@ -12,12 +12,12 @@ use super::golden::Golden;
 pub const LONGEST_SIDES: std::ops::RangeInclusive<u32> = 32..=2048;
 
 /// The newest format that is read.
-const NEWEST: u32 = 1;
+const NEWEST: u32 = 2;
 
 /// Where weights come from, how they are used, and how good they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Version of this format: 1.
+    /// Version of this format: 1, or 2 where the second look has weights of its own.
     pub format: u32,
     /// Name of the folder.
     pub name: String,
@@ -66,6 +66,9 @@ impl Manifest {
                 return wrong(format!("`settings.{name}` is {share}, not 0 to 1"));
             }
         }
+        if (self.format == 2) == self.golden.second.is_empty() {
+            return wrong("`golden.second` belongs to format 2, whose second look has weights of its own".to_owned());
+        }
         self.golden.problem().map_or(Ok(()), wrong)
     }
 }
@@ -87,8 +90,21 @@ pub struct Found {
     pub photos: usize,
     /// Share whose main face was found.
     pub main: f64,
-    /// Mean distance of the five points from the labels, in shares of the eye distance; over main faces found.
+    /// Mean distance of the five points from their labels in shares of the eye distance, over main faces found whose eyes
+    /// are at least 24 pixels apart, profiles apart. A profile's eyes are closer than 0.3 of the box's width.
     pub landmark_error: f64,
+    /// Median of the same over faces.
+    #[serde(default)]
+    pub landmark_median: f64,
+    /// Faces it was measured on.
+    #[serde(default)]
+    pub landmark_faces: usize,
+    /// Mean distance in profiles, in shares of 0.3 of the box's width.
+    #[serde(default)]
+    pub profile_error: f64,
+    /// Profiles it was measured on.
+    #[serde(default)]
+    pub profile_faces: usize,
     /// Share of all faces of at least 20 pixels that were found.
     pub recall: f64,
     /// Share of answers that are such a face.
@@ -114,14 +130,18 @@ mod tests {
             trained_on: "nothing".to_owned(),
             licence: "MIT".to_owned(),
             measured: vec![Measured { set: "natural".to_owned(), found: Found { photos: 3, ..Found::default() } }],
-            golden: Golden { seed: 1, width: 128, height: 96, every: 11, answers, tolerance: 0.01 },
+            golden: Golden { seed: 1, width: 128, height: 96, every: 11, answers, second: Vec::new(), tolerance: 0.01 },
         }
     }
 
     #[test]
     fn what_is_written_is_read() {
-        let json = serde_json::to_string(&manifest()).unwrap();
-        assert_eq!(Manifest::parse(&json).unwrap(), manifest());
+        let one = manifest();
+        let second = one.golden.answers.clone();
+        let two = Manifest { format: 2, golden: Golden { second, ..one.golden.clone() }, ..one.clone() };
+        for manifest in [one, two] {
+            assert_eq!(Manifest::parse(&serde_json::to_string(&manifest).unwrap()).unwrap(), manifest);
+        }
     }
 
     #[test]
@@ -131,12 +151,14 @@ mod tests {
             change(&mut manifest);
             Manifest::parse(&serde_json::to_string(&manifest).unwrap()).unwrap_err().to_string()
         };
-        let future = complaint(&|m| m.format = 2);
-        assert!(future.contains("format 2") && future.contains("update the page or the trainer"), "{future}");
+        let future = complaint(&|m| m.format = 3);
+        assert!(future.contains("format 3") && future.contains("update the page or the trainer"), "{future}");
         assert!(complaint(&|m| m.settings.longest_side = 31).contains("`settings.longest_side` is 31, not 32 to 2048"));
         assert!(complaint(&|m| m.settings.least_score = 1.5).contains("`settings.least_score` is 1.5, not 0 to 1"));
         assert!(complaint(&|m| m.settings.most_overlap = -0.1).contains("`settings.most_overlap`"));
         assert!(complaint(&|m| m.golden.answers.truncate(9)).contains("`golden.answers`"));
+        assert!(complaint(&|m| m.format = 2).contains("`golden.second`"));
+        assert!(complaint(&|m| m.golden.second = m.golden.answers.clone()).contains("`golden.second`"));
         let text = Manifest::parse(r#"{"format": 1}"#).unwrap_err().to_string();
         assert!(text.contains("missing field"), "{text}");
         // Whatever else a newer format holds, the message names the format.

@@ -5,7 +5,7 @@ pub mod decode;
 pub mod golden;
 pub mod manifest;
 pub mod network;
-mod second;
+pub mod second;
 pub mod tiles;
 pub mod trust;
 pub mod turn;
@@ -63,17 +63,32 @@ pub enum DetectError {
     },
 }
 
+/// Before the names of the weights that the second look has of its own, where it has some.
+pub const SECOND: &str = "second";
+
 /// Finds faces on one device.
 #[derive(Debug)]
-pub struct Detector(Placed<YuNet>);
+pub struct Detector {
+    first: Net,
+    /// For the second look; without it the first look's weights look again.
+    second: Option<Net>,
+}
+
+/// The network on the device's fastest engine.
+#[derive(Debug)]
+struct Net(Placed<YuNet>);
 
 impl Detector {
-    /// Folds the state of a [`YuNet`] and puts it onto the device.
+    /// Folds the state of a [`YuNet`], and of another one for the second look where there is a part [`SECOND`], and puts them
+    /// onto the device.
     ///
     /// # Errors
-    /// An array of the network is missing or has another shape.
+    /// An array of a network is missing or has another shape.
     pub fn new(state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
-        Placed::new(state, device).map(Self)
+        let net = |state: &StateDict| Placed::new(state, device).map(Net);
+        let own = state.part(SECOND);
+        let second = if own.0.is_empty() { None } else { Some(net(&own)?) };
+        Ok(Self { first: net(state)?, second })
     }
 
     /// All faces of an upright photograph, from left to right, in its pixels.
@@ -132,7 +147,7 @@ impl Detector {
     pub async fn is_upright(&self, photo: &RgbImage, face: &Face, most_overlap: f32) -> Result<bool, DetectError> {
         let Some(sight) = Sight::new(photo, face) else { return Ok(true) };
         let planes: Vec<f32> = sight.turned().concat();
-        let answers = self.answers_to(&planes, [4, 3, second::SIDE, second::SIDE]).await?;
+        let answers = self.first.answers_to(&planes, [4, 3, second::SIDE, second::SIDE]).await?;
         let scores: Vec<f32> = answers
             .chunks_exact(answers.len() / 4)
             .enumerate()
@@ -148,7 +163,7 @@ impl Detector {
 
     /// Faces of a picture as it is, in its pixels.
     async fn answered(&self, picture: &RgbImage, settings: Settings) -> Result<Vec<Face>, DetectError> {
-        let (answers, width, height) = self.answers(picture).await?;
+        let (answers, width, height) = self.first.answers(picture).await?;
         let heard = decode(&answers, width, height, settings.least_score.min(LEAST_VOTE));
         Ok(suppress(heard, settings.most_overlap))
     }
@@ -176,8 +191,12 @@ impl Detector {
     /// # Errors
     /// The device fails or computes something else.
     pub async fn golden_check(&self, golden: &Golden) -> Result<(), DetectError> {
-        let (answers, ..) = self.answers(&picture(golden.width, golden.height, golden.seed)).await?;
-        golden.compare(&answers)
+        let picture = picture(golden.width, golden.height, golden.seed);
+        golden.compare(&self.first.answers(&picture).await?.0, &golden.answers)?;
+        match &self.second {
+            Some(second) => golden.compare(&second.answers(&picture).await?.0, &golden.second),
+            None => Ok(()),
+        }
     }
 
     /// The check that a manifest shall carry. What this device answers becomes the known answer: compute it on the CPU.
@@ -186,15 +205,13 @@ impl Detector {
     /// The device fails.
     pub async fn golden(&self) -> Result<Golden, DetectError> {
         let plan = Golden::plan();
-        let (answers, ..) = self.answers(&picture(plan.width, plan.height, plan.seed)).await?;
-        Ok(Golden { answers: plan.spread(&answers), ..plan })
-    }
-
-    /// The raw answers to a photograph as it is, `[priors, 16]` row by row, all finite; and its width and height with the
-    /// padding.
-    async fn answers(&self, photo: &RgbImage) -> Result<(Vec<f32>, usize, usize), DetectError> {
-        let (planes, width, height) = planes(photo);
-        Ok((self.answers_to(&planes, [1, 3, height, width]).await?, width, height))
+        let picture = picture(plan.width, plan.height, plan.seed);
+        let answers = plan.spread(&self.first.answers(&picture).await?.0);
+        let second = match &self.second {
+            Some(second) => plan.spread(&second.answers(&picture).await?.0),
+            None => Vec::new(),
+        };
+        Ok(Golden { answers, second, ..plan })
     }
 
     /// Replaces points and scores by their means over the first and the second look at each of these faces.
@@ -205,20 +222,30 @@ impl Detector {
             return Ok(());
         }
         let planes: Vec<f32> = sights.iter().flat_map(|(_, sight)| sight.planes.iter().flatten()).copied().collect();
-        let answers = self.answers_to(&planes, [2 * sights.len(), 3, second::SIDE, second::SIDE]).await?;
+        let net = self.second.as_ref().unwrap_or(&self.first);
+        let answers = net.answers_to(&planes, [2 * sights.len(), 3, second::SIDE, second::SIDE]).await?;
         let size = answers.len() / (2 * sights.len());
         for ((index, sight), answers) in sights.iter().zip(answers.chunks_exact(2 * size)) {
             let (plain, mirrored) = answers.split_at(size);
-            faces[*index] = sight.seen([plain, mirrored], most_overlap);
+            faces[*index] = sight.seen([plain, mirrored], self.second.is_some(), most_overlap);
         }
         Ok(())
     }
+}
 
+impl Net {
     /// The raw answers, `[batch, priors, 16]`, all finite, to planes of this shape.
     async fn answers_to(&self, planes: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, DetectError> {
         let answers = network::answers(&self.0.forward(planes, shape).await?, shape[0]);
         debug_assert_eq!(answers.len() % OUTPUTS, 0);
         Ok(DeviceError::finite(answers)?)
+    }
+
+    /// The raw answers to a photograph as it is, `[priors, 16]` row by row, all finite; and its width and height with the
+    /// padding.
+    async fn answers(&self, photo: &RgbImage) -> Result<(Vec<f32>, usize, usize), DetectError> {
+        let (planes, width, height) = planes(photo);
+        Ok((self.answers_to(&planes, [1, 3, height, width]).await?, width, height))
     }
 }
 
@@ -338,5 +365,20 @@ mod tests {
         let other = Detector::new(&StateDict::of(&YuNet::new(&device)), &device).unwrap();
         let error = pollster::block_on(other.golden_check(&golden)).unwrap_err();
         assert!(matches!(error, DetectError::Wrong { off, .. } if off > 0.01), "{error}");
+        // A second look with weights of its own has answers of its own to repeat.
+        let (first, second) = (YuNet::new(&device), StateDict::of(&YuNet::new(&device)));
+        let both = |second: &StateDict| {
+            let mut state = StateDict::of(&first);
+            state.0.extend(second.0.iter().map(|(name, array)| (format!("{SECOND}.{name}"), array.clone())));
+            Detector::new(&state, &device).unwrap()
+        };
+        let detector = both(&second);
+        let golden = pollster::block_on(detector.golden()).unwrap();
+        assert_eq!(golden.problem(), None);
+        assert!(pollster::block_on(detector.golden_check(&golden)).is_ok());
+        let other = both(&StateDict::of(&YuNet::new(&device)));
+        assert!(pollster::block_on(other.golden_check(&golden)).is_err());
+        let silent = Golden { second: Vec::new(), ..golden };
+        assert!(pollster::block_on(detector.golden_check(&silent)).is_err());
     }
 }

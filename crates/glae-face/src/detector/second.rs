@@ -1,5 +1,6 @@
 //! A second look at each face that was found: cut out upright and always as large, as it is and mirrored. Where all three
-//! looks see the points, their mean is nearer than each; and what was no face seldom looks like one again.
+//! looks see the points, their mean is nearer than each; and what was no face seldom looks like one again. Weights of its
+//! own, which have learned such cut-outs alone, see the points better than the first look: then theirs count alone.
 
 use image::RgbImage;
 use image::imageops::{flip_horizontal, rotate90, rotate180, rotate270};
@@ -10,10 +11,10 @@ use super::planes;
 use crate::similarity::Similarity;
 
 /// Side of the square that is cut out, in pixels.
-pub(super) const SIDE: usize = 128;
+pub const SIDE: usize = 128;
 
 /// Longer side of the face's box in that square, in pixels.
-const FACE: f32 = 72.0;
+pub const FACE: f32 = 72.0;
 
 /// Faces with a lower score at the first look get no second one; 0 to 1.
 pub(super) const LEAST_SCORE: f32 = 0.4;
@@ -27,8 +28,25 @@ pub(super) const TOGETHER: usize = 8;
 /// Least intersection over union of an answer with the box where the face is expected.
 const SAME: f32 = 0.35;
 
+/// How much the first look's points weigh beside those of a second look with weights of its own.
+const BESIDE_OWN: f32 = 1e-3;
+
 /// Eyes, nose and corners of the mouth of an upright face, in shares of its box; only their direction is used.
-const UPRIGHT: [[f32; 2]; 5] = [[0.31, 0.46], [0.69, 0.46], [0.5, 0.64], [0.35, 0.82], [0.65, 0.82]];
+pub(super) const UPRIGHT: [[f32; 2]; 5] = [[0.31, 0.46], [0.69, 0.46], [0.5, 0.64], [0.35, 0.82], [0.65, 0.82]];
+
+/// From pixels of a photograph to those of the square that is cut out around a face. `None` where the face has no extent.
+pub fn cut_out(face: &Face) -> Option<Similarity> {
+    let upright = Similarity::between(&face.points, &UPRIGHT)?;
+    let (turn, size) = (upright.scale(), face.width.max(face.height));
+    if !(turn > 0.0 && size > 0.0) {
+        return None;
+    }
+    let scale = FACE / size / turn;
+    let (a, b) = (upright.a * scale, upright.b * scale);
+    let [x, y] = face.middle();
+    let middle = SIDE as f32 / 2.0;
+    Some(Similarity { a, b, tx: middle - a * x + b * y, ty: middle - b * x - a * y })
+}
 
 /// A face cut out.
 pub(super) struct Sight {
@@ -46,19 +64,12 @@ pub(super) struct Sight {
 impl Sight {
     /// `None` where the face has no extent.
     pub(super) fn new(photo: &RgbImage, face: &Face) -> Option<Self> {
-        let upright = Similarity::between(&face.points, &UPRIGHT)?;
-        let (turn, size) = (upright.scale(), face.width.max(face.height));
-        if !(turn > 0.0 && size > 0.0) {
-            return None;
-        }
-        let scale = FACE / size / turn;
-        let (a, b) = (upright.a * scale, upright.b * scale);
-        let [x, y] = face.middle();
-        let middle = SIDE as f32 / 2.0;
-        let transform = Similarity { a, b, tx: middle - a * x + b * y, ty: middle - b * x - a * y };
+        let transform = cut_out(face)?;
         let back = transform.inverse()?;
         let cut = transform.warp(photo, SIDE as u32)?;
+        let size = face.width.max(face.height);
         let [width, height] = [face.width, face.height].map(|length| length * FACE / size);
+        let middle = SIDE as f32 / 2.0;
         let points = face.points.map(|point| transform.apply(point));
         let expected =
             Face { x: middle - width / 2.0, y: middle - height / 2.0, width, height, points, score: face.score };
@@ -84,11 +95,14 @@ impl Sight {
         there.map(|face| face.score).fold(0.0, f32::max)
     }
 
-    /// The face after all looks; `answers` are the network's to both planes.
-    pub(super) fn seen(&self, answers: [&[f32]; 2], most_overlap: f32) -> Face {
+    /// The face after all looks; `answers` are the network's to both planes, by weights of the second look's `own` or by
+    /// those of the first look.
+    pub(super) fn seen(&self, answers: [&[f32]; 2], own: bool, most_overlap: f32) -> Face {
         let mut face = self.face;
-        let mut points = face.points.map(|point| point.map(|value| value * face.score));
-        let (mut weight, mut score) = (face.score, face.score);
+        // Small enough to be outvoted by any second look, and what is left where there is none.
+        let first = if own { face.score * BESIDE_OWN } else { face.score };
+        let mut points = face.points.map(|point| point.map(|value| value * first));
+        let (mut weight, mut score) = (first, face.score);
         for (answers, mirrored) in answers.into_iter().zip([false, true]) {
             debug_assert_eq!(answers.len() % OUTPUTS, 0);
             let found = suppress(decode(answers, SIDE, SIDE, LEAST_VOTE), most_overlap);
@@ -169,7 +183,7 @@ mod tests {
     fn three_looks_that_agree_change_nothing() {
         let sight = sight();
         let mirrored = sight.expected.mirrored(SIDE as f32);
-        let seen = sight.seen([&answers(Some(&sight.expected)), &answers(Some(&mirrored))], 0.4);
+        let seen = sight.seen([&answers(Some(&sight.expected)), &answers(Some(&mirrored))], false, 0.4);
         assert_near(seen.points, face().points);
         assert!((seen.score - 0.9).abs() < 1e-4);
         assert_eq!((seen.x, seen.width), (face().x, face().width));
@@ -179,7 +193,7 @@ mod tests {
     fn the_points_are_the_mean_of_the_looks() {
         let sight = sight();
         let aside = Face { points: sight.expected.points.map(|[x, y]| [x + 3.0, y]), ..sight.expected };
-        let seen = sight.seen([&answers(Some(&aside)), &answers(None)], 0.4);
+        let seen = sight.seen([&answers(Some(&aside)), &answers(None)], false, 0.4);
         // Half of three pixels along the turned axis.
         let off = (sight.back.a * 1.5, sight.back.b * 1.5);
         assert_near(seen.points, face().points.map(|[x, y]| [x + off.0, y + off.1]));
@@ -187,11 +201,23 @@ mod tests {
     }
 
     #[test]
+    fn weights_of_its_own_place_the_points_alone() {
+        let sight = sight();
+        let aside = Face { points: sight.expected.points.map(|[x, y]| [x + 3.0, y]), ..sight.expected };
+        let seen = sight.seen([&answers(Some(&aside)), &answers(None)], true, 0.4);
+        let off = (sight.back.a * 3.0, sight.back.b * 3.0);
+        let expected = face().points.map(|[x, y]| [x + off.0, y + off.1]);
+        assert!(seen.points.as_flattened().iter().zip(expected.as_flattened()).all(|(a, b)| (a - b).abs() < 0.02));
+        // Where neither look saw a face, the first one's points are left.
+        assert_near(sight.seen([&answers(None), &answers(None)], true, 0.4).points, face().points);
+    }
+
+    #[test]
     fn what_is_not_seen_again_loses_its_score_and_another_face_does_not_count() {
         let sight = sight();
         let elsewhere = Face { x: sight.expected.x + 45.0, ..sight.expected };
         for other in [None, Some(&elsewhere)] {
-            let seen = sight.seen([&answers(other), &answers(None)], 0.4);
+            let seen = sight.seen([&answers(other), &answers(None)], false, 0.4);
             assert_near(seen.points, face().points);
             assert!((seen.score - 0.3).abs() < 1e-6);
         }

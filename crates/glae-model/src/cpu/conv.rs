@@ -1,12 +1,9 @@
 //! Convolutions that see all channels.
 
-use std::ops::Range;
-
-use burn::tensor::Device;
-
-use super::product::Matrices;
+use super::product::{Matrices, Rows};
 use super::{Map, View, all, inside, winograd, within};
-use crate::layers::{Activation, Step, by_place};
+use crate::layers::{Activation, Fit, Step, by_place};
+use crate::wide;
 
 /// A convolution with its bias.
 #[derive(Clone, Debug)]
@@ -26,13 +23,13 @@ pub struct Finish<'a> {
 
 #[derive(Clone, Debug)]
 enum Method {
-    /// One product with what each place of the output sees, laid out; `[1, side * side * channels, out]`.
+    /// One product with what each place of the output sees; `[1, side * side * channels, out]`.
     Patches { weight: Matrices, window: Window },
     /// 3 x 3, stride 1, padding 1.
     Winograd(Matrices),
 }
 
-/// So many numbers are laid out at a time: 1 MB, which stays close to the processor.
+/// So many numbers are seen at a time: 1 MB, which stays close to the processor.
 const BLOCK: usize = 1 << 18;
 
 impl Conv {
@@ -43,14 +40,14 @@ impl Conv {
     ///
     /// # Panics
     /// If weights and shape do not fit.
-    pub fn new(weight: &[f32], bias: Vec<f32>, shape: [usize; 4], step: Step, map: usize, device: &Device) -> Self {
+    pub fn new(weight: &[f32], bias: Vec<f32>, shape: [usize; 4], step: Step, map: usize) -> Self {
         let [out, channels, side, _] = shape;
         assert_eq!((weight.len(), bias.len()), (out * channels * side * side, out), "weights do not fit their shape");
         let kind = if winograd::serves(shape, step.stride, map) {
             let planes = winograd::transformed(weight, [out, channels]);
-            Method::Winograd(Matrices::new(planes, [winograd::PLACES, channels, out], device))
+            Method::Winograd(Matrices::new(&planes, [winograd::PLACES, channels, out]))
         } else {
-            let weight = Matrices::new(by_place(weight, shape), [1, side * side * channels, out], device);
+            let weight = Matrices::new(&by_place(weight, shape), [1, side * side * channels, out]);
             Method::Patches { weight, window: Window { side, step } }
         };
         Self { kind, bias }
@@ -67,10 +64,17 @@ impl Conv {
                 let mut output = x.zeros(height, width, self.bias.len());
                 let line = width * self.bias.len();
                 let per_block = window.lines(&x, BLOCK);
+                let (framed, stride, pieces) = (window.framed(x), window.step.stride, window.side);
+                let seen = framed.as_ref().map_or(x, Map::view);
+                let apart = seen.width * seen.channels;
                 all(output.values.chunks_mut(per_block * line).collect(), 1, |index, piece| {
-                    let (first, lines) = (index * per_block, piece.len() / line);
-                    let values = weight.multiplied(window.patches(x, first, lines), lines * width);
-                    piece.copy_from_slice(&values);
+                    let first = index * per_block;
+                    let starts: Vec<usize> = (first..first + piece.len() / line)
+                        .map(|line| (line / height * seen.height + line % height * stride) * apart)
+                        .flat_map(|start| (0..width).map(move |column| start + column * stride * seen.channels))
+                        .collect();
+                    let rows = Rows { values: seen.values, starts: |row: usize| starts[row], pieces, apart };
+                    weight.multiply(rows, piece);
                     let shortcut = finish.shortcut.map(|map| &map.values[first * line..][..piece.len()]);
                     finished(piece, &self.bias, shortcut, finish.then);
                 });
@@ -93,6 +97,27 @@ impl Window {
         [x.height, x.width].map(|length| self.step.fit(length, self.side).places)
     }
 
+    /// The map with the zeros around it that the window sees; `None` if it sees none.
+    fn framed(&self, x: View) -> Option<Map> {
+        let Self { side, step } = *self;
+        let [rows, columns] = [x.height, x.width].map(|length| step.fit(length, side));
+        let reach = |fit: Fit| (fit.places - 1) * step.stride + side;
+        let (height, width) = (reach(rows), reach(columns));
+        if [rows.before, columns.before] == [0, 0] && height <= x.height && width <= x.width {
+            return None;
+        }
+        let (height, width) = (height.max(x.height + rows.before), width.max(x.width + columns.before));
+        let mut framed = x.zeros(height, width, x.channels);
+        let lines = framed.values.chunks_exact_mut(width * x.channels);
+        for (index, line) in lines.enumerate() {
+            if let Some(y) = inside(index % height, rows.before, x.height) {
+                line[columns.before * x.channels..][..x.width * x.channels]
+                    .copy_from_slice(x.line(index / height * x.height + y));
+            }
+        }
+        Some(framed)
+    }
+
     /// Numbers in a patch.
     pub(super) fn patch(&self, x: &View) -> usize {
         self.side * self.side * x.channels
@@ -103,60 +128,29 @@ impl Window {
         let [height, width] = self.output(x);
         (numbers / (self.patch(x) * width)).clamp(1, x.batch * height)
     }
+}
 
-    /// The patches of some lines of the output, counted through all images: `[places, side, side, channels]`. Outside of the
-    /// map there are zeros.
-    pub(super) fn patches(&self, x: View, first: usize, lines: usize) -> Vec<f32> {
-        let [_, width] = self.output(&x);
-        let mut all = vec![0f32; lines * width * self.patch(&x)];
-        self.visit(&x, first, lines, |patches, pixels| {
-            all[patches].copy_from_slice(&x.values[pixels]);
-        });
-        all
+/// Adds bias and shortcut to some pixels, and applies the activation.
+pub fn finished(values: &mut [f32], bias: &[f32], shortcut: Option<&[f32]>, then: Activation) {
+    match shortcut {
+        Some(shortcut) => joined(values, bias, shortcut, then.range()),
+        None => biased(values, bias, then.range()),
     }
+}
 
-    /// Each piece that patches and map have in common: where it lies in the patches of these lines, and where in the map.
-    pub(super) fn visit(&self, x: &View, first: usize, lines: usize, mut seen: impl FnMut(Range<usize>, Range<usize>)) {
-        let Self { side, step } = *self;
-        let [rows, columns] = [x.height, x.width].map(|length| step.fit(length, side));
-        let (stride, padding) = (step.stride, columns.before);
-        let (height, width, channels, patch) = (rows.places, columns.places, x.channels, self.patch(x));
-        for index in first..first + lines {
-            let (image, row) = (index / height, index % height);
-            for tap in 0..side {
-                let Some(y) = inside(row * stride + tap, rows.before, x.height) else { continue };
-                for column in 0..width {
-                    // Columns start..end of the window lie in the map.
-                    let left = column * stride;
-                    let start = padding.saturating_sub(left).min(side);
-                    let end = (x.width + padding).saturating_sub(left).clamp(start, side);
-                    if start == end {
-                        continue;
-                    }
-                    let count = (end - start) * channels;
-                    let to = ((index - first) * width + column) * patch + (tap * side + start) * channels;
-                    let from = ((image * x.height + y) * x.width + left + start - padding) * channels;
-                    seen(to..to + count, from..from + count);
-                }
-            }
+wide! {
+    fn biased<'a>(values: &'a mut [f32], bias: &'a [f32], range: [f32; 2]) -> () {
+        for pixel in values.chunks_exact_mut(bias.len()) {
+            pixel.iter_mut().zip(bias).for_each(|(value, bias)| *value = within(*value + bias, range));
         }
     }
 }
 
-/// Adds bias and shortcut to some pixels, and applies the activation.
-pub(super) fn finished(values: &mut [f32], bias: &[f32], shortcut: Option<&[f32]>, then: Activation) {
-    let range = then.range();
-    match shortcut {
-        Some(shortcut) => {
-            for (pixel, shortcut) in values.chunks_exact_mut(bias.len()).zip(shortcut.chunks_exact(bias.len())) {
-                for ((value, bias), shortcut) in pixel.iter_mut().zip(bias).zip(shortcut) {
-                    *value = within(*value + bias + shortcut, range);
-                }
-            }
-        }
-        None => {
-            for pixel in values.chunks_exact_mut(bias.len()) {
-                pixel.iter_mut().zip(bias).for_each(|(value, bias)| *value = within(*value + bias, range));
+wide! {
+    fn joined<'a>(values: &'a mut [f32], bias: &'a [f32], shortcut: &'a [f32], range: [f32; 2]) -> () {
+        for (pixel, shortcut) in values.chunks_exact_mut(bias.len()).zip(shortcut.chunks_exact(bias.len())) {
+            for ((value, bias), shortcut) in pixel.iter_mut().zip(bias).zip(shortcut) {
+                *value = within(*value + bias + shortcut, range);
             }
         }
     }
@@ -167,7 +161,7 @@ mod tests {
     use super::super::tests::{RESNET, assert_same, burns, random};
     use super::*;
     use burn::tensor::activation::relu;
-    use burn::tensor::{Distribution, Tensor, TensorData};
+    use burn::tensor::{Device, Distribution, Tensor, TensorData};
 
     /// Our convolution and Burn's, with and without shortcut and activation.
     fn compare(shape: [usize; 4], step: Step, input: [usize; 4]) {
@@ -184,7 +178,6 @@ mod tests {
             shape,
             step,
             input[2].min(input[3]),
-            &device,
         );
         let expected = burns(planes, weight, Some(bias), step, 1);
         assert_same(&own.forward(&map, Finish::default()), expected.clone());

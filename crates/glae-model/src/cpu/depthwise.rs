@@ -1,7 +1,7 @@
 //! 3x3 convolutions that keep channels apart.
 
-use super::{Map, each, inside, within};
-use crate::layers::{Activation, Fit, Step, by_place};
+use super::{Map, Simd, WithSimd, each, inside, widest, within};
+use crate::layers::{Activation, Step, by_place};
 
 /// A depthwise convolution, 3 x 3, with its bias, padded as [`crate::layers::Padding::Same`]: one pixel all round at stride 1.
 #[derive(Clone, Debug)]
@@ -34,41 +34,76 @@ impl Depthwise {
         assert_eq!(channels, x.channels, "the convolution takes another depth");
         let [rows, columns] = [x.height, x.width].map(|length| Step::same(self.stride).fit(length, 3));
         let mut output = x.zeros(rows.places, columns.places, channels);
-        let range = then.range();
+        let outside = vec![0f32; x.width * channels];
         each(&mut output.values, columns.places * channels, |index, output| {
             let (image, row) = (index / rows.places, index % rows.places);
-            output.chunks_exact_mut(channels).for_each(|pixel| pixel.copy_from_slice(&self.bias));
-            for tap in 0..3 {
-                let Some(y) = inside(row * self.stride + tap, rows.before, x.height) else { continue };
-                let from = x.line(image * x.height + y);
-                let weights = &self.weight[tap * 3 * channels..][..3 * channels];
-                for (place, weight) in weights.chunks_exact(channels).enumerate() {
-                    let Some((first, start, count)) = self.reach(place, columns, x.width) else { continue };
-                    let output = &mut output[first * channels..][..count * channels];
-                    add(output, &from[start * channels..], weight, self.stride);
-                }
-            }
-            output.iter_mut().for_each(|value| *value = within(*value, range));
+            let lines = std::array::from_fn(|tap| {
+                let seen = inside(row * self.stride + tap, rows.before, x.height);
+                seen.map_or(outside.as_slice(), |y| x.line(image * x.height + y))
+            });
+            let (zeros, width, before) = (&outside[..channels], x.width, columns.before);
+            widest(Row { conv: self, lines, zeros, width, before, range: then.range(), output });
         });
         output
     }
-
-    /// The first column of the output that this place of the kernel reaches inside the map, the column of the map it sees
-    /// there, and how many columns of the output it reaches; `None` if there are none.
-    fn reach(&self, place: usize, columns: Fit, width: usize) -> Option<(usize, usize, usize)> {
-        let first = columns.before.saturating_sub(place).div_ceil(self.stride);
-        let start = inside(first * self.stride + place, columns.before, width)?;
-        let count = ((width - start).div_ceil(self.stride)).min(columns.places.checked_sub(first)?);
-        (count > 0).then_some((first, start, count))
-    }
 }
 
-/// Adds every `stride`-th pixel times weights, channel by channel.
-fn add(output: &mut [f32], pixels: &[f32], weight: &[f32], stride: usize) {
-    let channels = weight.len();
-    for (output, pixel) in output.chunks_exact_mut(channels).zip(pixels.chunks(stride * channels)) {
-        for ((output, pixel), weight) in output.iter_mut().zip(pixel).zip(weight) {
-            *output += pixel * weight;
+/// One row of the output.
+struct Row<'a> {
+    conv: &'a Depthwise,
+    /// The three rows of the map that it sees.
+    lines: [&'a [f32]; 3],
+    /// What stands for a pixel outside of the map.
+    zeros: &'a [f32],
+    /// Columns of the map.
+    width: usize,
+    /// Columns of zeros before the map's first one.
+    before: usize,
+    /// Of the activation.
+    range: [f32; 2],
+    output: &'a mut [f32],
+}
+
+impl WithSimd for Row<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { conv: Depthwise { weight, bias, stride }, lines, zeros, width, before, range, output } = self;
+        let channels = bias.len();
+        let (biases, rest) = S::as_simd_f32s(bias);
+        let (whole, first) = (biases.len(), channels - rest.len());
+        let mut weights = [biases; 9];
+        for (own, weight) in weights.iter_mut().zip(weight.chunks_exact(channels)) {
+            *own = &S::as_simd_f32s(weight).0[..whole];
+        }
+        let [least, most] = range.map(|end| simd.splat_f32s(end));
+        for (place, output) in output.chunks_exact_mut(channels).enumerate() {
+            let mut seen = [zeros; 9];
+            for (tap, seen) in seen.iter_mut().enumerate() {
+                if let Some(column) = inside(place * stride + tap % 3, before, width) {
+                    *seen = &lines[tap / 3][column * channels..][..channels];
+                }
+            }
+            let mut pixels = [biases; 9];
+            for (own, pixel) in pixels.iter_mut().zip(&seen) {
+                *own = &S::as_simd_f32s(pixel).0[..whole];
+            }
+            let (sums, output_rest) = S::as_mut_simd_f32s(output);
+            for (index, to) in sums[..whole].iter_mut().enumerate() {
+                let mut sum = biases[index];
+                for (pixel, weight) in pixels.iter().zip(&weights) {
+                    sum = simd.mul_add_e_f32s(pixel[index], weight[index], sum);
+                }
+                // In this order NaN stays NaN.
+                *to = simd.min_f32s(most, simd.max_f32s(least, sum));
+            }
+            for (index, to) in output_rest.iter_mut().enumerate() {
+                let channel = first + index;
+                let taps = seen.iter().zip(weight.chunks_exact(channels));
+                let sum = taps.fold(bias[channel], |sum, (pixel, weight)| sum + pixel[channel] * weight[channel]);
+                *to = within(sum, range);
+            }
         }
     }
 }
@@ -81,21 +116,28 @@ mod tests {
     use burn::tensor::{Device, Distribution, Tensor};
 
     #[test]
+    fn what_is_no_number_stays_none() {
+        let conv = Depthwise::new(&[1.0; 9 * 17], vec![0.0; 17], 1);
+        let map = Map { batch: 1, height: 1, width: 1, channels: 17, values: vec![f32::NAN; 17] };
+        assert!(conv.forward(&map, Activation::Relu6).values.iter().all(|value| value.is_nan()));
+    }
+
+    #[test]
     fn a_depthwise_convolution_is_burns() {
         for ([height, width], stride) in [([5, 7], 1), ([1, 1], 1), ([2, 1], 1), ([8, 6], 2), ([7, 5], 2), ([1, 2], 2)]
         {
             let device = Device::flex();
             let turn = crate::seeded(&device, 3);
-            let weight = Tensor::<4>::random([12, 1, 3, 3], Distribution::Normal(0.0, 2.5), &device);
-            let bias = Tensor::<1>::random([12], Distribution::Normal(0.0, 1.0), &device);
+            let weight = Tensor::<4>::random([36, 1, 3, 3], Distribution::Normal(0.0, 2.5), &device);
+            let bias = Tensor::<1>::random([36], Distribution::Normal(0.0, 1.0), &device);
             drop(turn);
-            let (map, planes) = random([2, 12, height, width]);
+            let (map, planes) = random([2, 36, height, width]);
             let own = Depthwise::new(
                 &weight.clone().into_data().try_to_vec::<f32>().unwrap(),
                 bias.clone().into_data().try_to_vec().unwrap(),
                 stride,
             );
-            let expected = burns(planes, weight, Some(bias), Step::same(stride), 12);
+            let expected = burns(planes, weight, Some(bias), Step::same(stride), 36);
             assert_same(&own.forward(&map, Activation::Linear), expected.clone());
             assert_same(&own.forward(&map, Activation::Relu), relu(expected.clone()));
             assert_same(&own.forward(&map, Activation::Relu6), expected.clamp(0.0, 6.0));

@@ -1,11 +1,12 @@
 //! Gradients of the convolutions, for training.
 
-use burn::tensor::Device;
+use std::ops::Range;
+
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::conv::Window;
-use super::product::burns::{numbers, product, tensor};
 use super::winograd::{self, G, LANES, Lane, PLACES, SEEN, TILE, Tiles, lane, weighted};
-use super::{Conv, Map, View, all};
+use super::{Conv, Map, View, all, inside};
 use crate::layers::{Step, by_place};
 
 /// So many numbers of patches are laid out at a time: 4 MB.
@@ -67,8 +68,7 @@ pub fn of_input(x: View, weight: &[f32], upstream: View, side: usize, step: Step
             let to = (from % channels * out + from / channels) * places;
             turned[to..to + places].iter_mut().zip(kernel.iter().rev()).for_each(|(to, value)| *to = *value);
         }
-        let conv =
-            Conv::new(&turned, vec![0.0; channels], [channels, out, side, side], step, x.height.min(x.width), device);
+        let conv = Conv::new(&turned, vec![0.0; channels], [channels, out, side, side], step, x.height.min(x.width));
         return conv.forward(&upstream, Default::default());
     }
     let window = Window { side, step };
@@ -79,7 +79,8 @@ pub fn of_input(x: View, weight: &[f32], upstream: View, side: usize, step: Step
     let line = upstream.width * out;
     all(gradient.values.chunks_exact_mut(image).collect(), 1, |index, gradient| {
         let own = upstream.values[index * lines * line..][..lines * line].to_vec();
-        let patches = product(own, lines * upstream.width, &weight);
+        let own = tensor(own, [1, lines * upstream.width, out], device);
+        let patches = numbers(own.matmul(weight.clone()));
         // One image, counted from its own beginning.
         let single = Map { batch: 1, ..x };
         window.visit(&single, 0, lines, |patch, pixels| {
@@ -87,6 +88,54 @@ pub fn of_input(x: View, weight: &[f32], upstream: View, side: usize, step: Step
         });
     });
     gradient
+}
+
+impl Window {
+    /// The patches of some lines of the output, counted through all images: `[places, side, side, channels]`. Outside of the
+    /// map there are zeros.
+    fn patches(&self, x: View, first: usize, lines: usize) -> Vec<f32> {
+        let [_, width] = self.output(&x);
+        let mut all = vec![0f32; lines * width * self.patch(&x)];
+        self.visit(&x, first, lines, |patches, pixels| {
+            all[patches].copy_from_slice(&x.values[pixels]);
+        });
+        all
+    }
+
+    /// Each piece that patches and map have in common: where it lies in the patches of these lines, and where in the map.
+    fn visit(&self, x: &View, first: usize, lines: usize, mut seen: impl FnMut(Range<usize>, Range<usize>)) {
+        let Self { side, step } = *self;
+        let [rows, columns] = [x.height, x.width].map(|length| step.fit(length, side));
+        let (stride, padding) = (step.stride, columns.before);
+        let (height, width, channels, patch) = (rows.places, columns.places, x.channels, self.patch(x));
+        for index in first..first + lines {
+            let (image, row) = (index / height, index % height);
+            for tap in 0..side {
+                let Some(y) = inside(row * stride + tap, rows.before, x.height) else { continue };
+                for column in 0..width {
+                    // Columns start..end of the window lie in the map.
+                    let left = column * stride;
+                    let start = padding.saturating_sub(left).min(side);
+                    let end = (x.width + padding).saturating_sub(left).clamp(start, side);
+                    if start == end {
+                        continue;
+                    }
+                    let count = (end - start) * channels;
+                    let to = ((index - first) * width + column) * patch + (tap * side + start) * channels;
+                    let from = ((image * x.height + y) * x.width + left + start - padding) * channels;
+                    seen(to..to + count, from..from + count);
+                }
+            }
+        }
+    }
+}
+
+fn tensor(values: Vec<f32>, shape: [usize; 3], device: &Device) -> Tensor<3> {
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+fn numbers(tensor: Tensor<3>) -> Vec<f32> {
+    tensor.into_data().try_into_vec().expect("a product of f32 is f32")
 }
 
 /// By the adjoint of Winograd's way: with dY the gradient and V = B' d B, dg = G' [sum over tiles of V * (A dY A')] G.

@@ -1,7 +1,7 @@
 //! Layers on the processor, quicker than through the tensors of a backend.
 //!
-//! Channels lie next to each other (`[batch, height, width, channels]`), so that everything but the matrix products runs
-//! over neighbouring numbers; bias, shortcut and ReLU are one pass; 3x3 convolutions are Winograd's.
+//! Channels lie next to each other (`[batch, height, width, channels]`), so that everything runs over neighbouring numbers;
+//! bias, shortcut and ReLU are one pass; 3x3 convolutions of stride 1 are Winograd's.
 
 mod conv;
 mod depthwise;
@@ -11,11 +11,37 @@ mod product;
 mod winograd;
 
 use burn::tensor::Device;
+pub use pulp::{Arch, Simd, WithSimd};
 
 use crate::engine::{DeviceEngine, DeviceError, Engine};
 use crate::layers::{Activation, Pool, Step};
-pub use conv::{Conv, Finish};
+pub use conv::{Conv, Finish, finished};
 pub use depthwise::Depthwise;
+
+/// A function whose loops are compiled for several widths of registers; the widest that the processor has are chosen when it
+/// is called. What it calls is compiled so too if it is inlined. (`pulp`'s own macro writes `unsafe`, which is forbidden
+/// here, and closures are not inlined.)
+#[macro_export]
+macro_rules! wide {
+    (
+        $(#[$meta:meta])*
+        $visible:vis fn $name:ident<'a>($($argument:ident: $type:ty),* $(,)?) -> $output:ty $body:block
+    ) => {
+        $(#[$meta])*
+        $visible fn $name<'a>($($argument: $type),*) -> $output {
+            struct Work<'a>($($type,)* std::marker::PhantomData<&'a ()>);
+            impl<'a> $crate::cpu::WithSimd for Work<'a> {
+                type Output = $output;
+                #[inline(always)]
+                fn with_simd<S: $crate::cpu::Simd>(self, _: S) -> $output {
+                    let Self($($argument,)* _) = self;
+                    $body
+                }
+            }
+            $crate::cpu::widest(Work($($argument,)* std::marker::PhantomData))
+        }
+    };
+}
 
 /// Whether tensors of this device lie in memory that these layers work on.
 pub fn serves(device: &Device) -> bool {
@@ -24,17 +50,14 @@ pub fn serves(device: &Device) -> bool {
 
 /// These layers, to be used through [`Engine`].
 #[derive(Clone, Debug)]
-pub struct Processor {
-    /// Where the matrix products are computed.
-    device: Device,
-}
+pub struct Processor(());
 
 impl Processor {
     /// # Panics
     /// If the device is none of the processor ([`serves`]).
     pub fn new(device: &Device) -> Self {
         assert!(serves(device), "the device's memory is not the processor's");
-        Self { device: device.clone() }
+        Self(())
     }
 }
 
@@ -44,7 +67,7 @@ impl Engine for Processor {
     type Depthwise = Depthwise;
 
     fn conv(&self, weight: &[f32], bias: Vec<f32>, shape: [usize; 4], step: Step, map: usize) -> Conv {
-        Conv::new(weight, bias, shape, step, map, &self.device)
+        Conv::new(weight, bias, shape, step, map)
     }
 
     fn depthwise(&self, weight: &[f32], bias: Vec<f32>, stride: usize) -> Depthwise {
@@ -94,7 +117,7 @@ pub struct Map<V = Vec<f32>> {
     pub values: V,
 }
 
-/// Somebody else's activations.
+/// Borrowed activations.
 pub type View<'a> = Map<&'a [f32]>;
 
 impl<V: AsRef<[f32]>> Map<V> {
@@ -200,14 +223,22 @@ fn inside(place: usize, padding: usize, length: usize) -> Option<usize> {
 }
 
 /// The larger of both; a plain comparison, because `f32::max` is a call of a library in browsers.
+#[inline(always)]
 fn at_least(value: f32, least: f32) -> f32 {
     if value < least { least } else { value }
 }
 
 /// The value, or the nearer end of the range; plain comparisons, as in [`at_least`].
+#[inline(always)]
 fn within(value: f32, [least, most]: [f32; 2]) -> f32 {
     let value = at_least(value, least);
     if value > most { most } else { value }
+}
+
+/// Does work with the widest registers of the processor: what is inlined into it is compiled for these.
+#[inline(always)]
+pub fn widest<W: WithSimd>(work: W) -> W::Output {
+    Arch::new().dispatch(work)
 }
 
 /// Does the same to each piece of so many numbers, with its index; on several cores where there are.

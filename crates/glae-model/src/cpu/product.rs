@@ -1,200 +1,221 @@
 //! Products with matrices of weights, which are laid out once for all that will be multiplied with them.
 //!
-//! Natively the products are Burn's, whose kernels are chosen by what the processor can do. In browsers there are 128-bit
-//! registers and no choice, and Burn lays a matrix out anew in every product: there they are computed here.
+//! Why they are this project's own: libraries of products lay both matrices out anew in every product, which for the small
+//! maps of these networks takes as long as the product itself, and none reads a convolution's rows where they lie in the
+//! map. Registers and instructions are chosen by `pulp`: AVX-512, AVX2, NEON, or the 128 bits of browsers.
+
+use super::{Simd, WithSimd, widest};
+
+/// Registers of columns that are summed side by side.
+const WIDE: usize = 2;
+
+/// Rows that are multiplied with [`WIDE`] registers of columns at a time, and twice as many with one: these sums stay in
+/// registers, of which AVX2 and browsers have 16.
+const HIGH: usize = if cfg!(target_family = "wasm") { 4 } else { 6 };
 
 /// A batch of matrices, `[n, inside, columns]`.
-#[cfg(not(target_family = "wasm"))]
-pub(super) type Matrices = burns::Matrices;
-#[cfg(target_family = "wasm")]
-pub(super) type Matrices = panels::Matrices;
+#[derive(Clone, Debug)]
+pub(super) struct Matrices {
+    /// For each matrix panels of [`WIDE`] registers of columns, the last one of a single register where that holds the rest;
+    /// `[inside, columns of the panel]` each, with zeros behind the last column.
+    panels: Vec<f32>,
+    shape: [usize; 3],
+}
 
-/// By Burn.
-#[cfg(not(target_family = "wasm"))]
-pub(super) mod burns {
-    use burn::tensor::{Device, Tensor, TensorData};
+/// The left matrices of a product, where they lie: a row is some pieces that lie equally far apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rows<'a, S> {
+    /// All numbers.
+    pub(super) values: &'a [f32],
+    /// Where each row begins.
+    pub(super) starts: S,
+    /// Pieces of a row.
+    pub(super) pieces: usize,
+    /// From the beginning of one piece to that of the next.
+    pub(super) apart: usize,
+}
 
-    #[derive(Clone, Debug)]
-    pub(in super::super) struct Matrices(Tensor<3>);
-
-    impl Matrices {
-        /// # Panics
-        /// If there are more or fewer numbers than the shape says.
-        pub(in super::super) fn new(values: Vec<f32>, shape: [usize; 3], device: &Device) -> Self {
-            Self(tensor(values, shape, device))
+impl Matrices {
+    /// # Panics
+    /// If there are more or fewer numbers than the shape says.
+    pub(super) fn new(values: &[f32], shape: [usize; 3]) -> Self {
+        let [n, inside, columns] = shape;
+        assert_eq!(values.len(), n * inside * columns, "one number for each place");
+        let lanes = widest(Lanes);
+        let mut panels = Vec::with_capacity(n * inside * columns.next_multiple_of(lanes));
+        for matrix in values.chunks_exact(inside * columns) {
+            let mut first = 0;
+            while first < columns {
+                let wide = panel(columns - first, lanes);
+                let taken = wide.min(columns - first);
+                for row in matrix.chunks_exact(columns) {
+                    panels.extend_from_slice(&row[first..][..taken]);
+                    panels.resize(panels.len() + wide - taken, 0.0);
+                }
+                first += wide;
+            }
         }
-
-        /// `[n, inside, columns]`
-        pub(in super::super) fn shape(&self) -> [usize; 3] {
-            self.0.dims()
-        }
-
-        /// `[n, rows, inside] x [n, inside, columns]`
-        pub(in super::super) fn multiplied(&self, values: Vec<f32>, rows: usize) -> Vec<f32> {
-            product(values, rows, &self.0)
-        }
+        Self { panels, shape }
     }
 
-    /// Matrix products `[n, rows, inside] x [n, inside, columns]`.
-    pub(in super::super) fn product(values: Vec<f32>, rows: usize, weight: &Tensor<3>) -> Vec<f32> {
-        let [n, inside, _] = weight.dims();
-        numbers(tensor(values, [n, rows, inside], &weight.device()).matmul(weight.clone()))
+    /// `[n, inside, columns]`
+    pub(super) fn shape(&self) -> [usize; 3] {
+        self.shape
     }
 
-    pub(in super::super) fn tensor(values: Vec<f32>, shape: [usize; 3], device: &Device) -> Tensor<3> {
-        Tensor::from_data(TensorData::new(values, shape), device)
+    /// `[n, rows, inside] x [n, inside, columns]`
+    ///
+    /// # Panics
+    /// If there are more or fewer numbers than the shapes say.
+    pub(super) fn multiplied(&self, values: &[f32], rows: usize) -> Vec<f32> {
+        let [n, inside, columns] = self.shape;
+        assert_eq!(values.len(), n * rows * inside, "one number for each place");
+        let mut products = vec![0f32; n * rows * columns];
+        for index in 0..n {
+            let starts = |row| (index * rows + row) * inside;
+            let left = Rows { values, starts, pieces: 1, apart: 0 };
+            widest(Product {
+                matrices: self,
+                index,
+                left,
+                products: &mut products[index * rows * columns..][..rows * columns],
+            });
+        }
+        products
     }
 
-    pub(in super::super) fn numbers(tensor: Tensor<3>) -> Vec<f32> {
-        tensor.into_data().try_into_vec().expect("a product of f32 is f32")
+    /// The product of some rows and the only matrix, into `products`, `[rows, columns]`.
+    ///
+    /// # Panics
+    /// If a row does not lie in its numbers, or the pieces of one are not equally long.
+    pub(super) fn multiply<S: Fn(usize) -> usize>(&self, left: Rows<S>, products: &mut [f32]) {
+        widest(Product { matrices: self, index: 0, left, products });
     }
 }
 
-/// By ourselves.
-#[cfg(any(test, target_family = "wasm"))]
-mod panels {
-    use burn::tensor::Device;
+/// Columns of the panel that holds the first of so many columns.
+fn panel(columns: usize, lanes: usize) -> usize {
+    if columns > lanes { WIDE * lanes } else { lanes }
+}
 
-    use four::Four;
+/// How many f32 a register holds.
+struct Lanes;
 
-    /// Columns of a panel: two registers.
-    const WIDE: usize = 8;
+impl WithSimd for Lanes {
+    type Output = usize;
 
-    /// Rows that are multiplied side by side; more sums than these would not stay in registers.
-    const HIGH: usize = 4;
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        S::F32_LANES
+    }
+}
 
-    #[derive(Clone, Debug)]
-    pub(in super::super) struct Matrices {
-        /// Eight columns next to each other, with zeros behind the last: `[n, columns / 8, inside, 8]`.
-        panels: Vec<[Four; 2]>,
-        shape: [usize; 3],
+/// One product.
+struct Product<'a, S> {
+    matrices: &'a Matrices,
+    /// Of the matrix.
+    index: usize,
+    left: Rows<'a, S>,
+    products: &'a mut [f32],
+}
+
+impl<S: Fn(usize) -> usize> WithSimd for Product<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<V: Simd>(self, simd: V) {
+        let Self { matrices: Matrices { panels, shape: [n, inside, columns] }, index, left, products } = self;
+        let mut panels = &panels[index * (panels.len() / n)..];
+        let mut first = 0;
+        while first < *columns {
+            let wide = panel(columns - first, V::F32_LANES);
+            let own;
+            (own, panels) = panels.split_at(inside * wide);
+            let mut to = Columns { products: &mut *products, all: *columns, first };
+            if wide == V::F32_LANES {
+                to.fill::<S, V, 1, { 2 * HIGH }>(simd, &left, own);
+            } else {
+                to.fill::<S, V, WIDE, HIGH>(simd, &left, own);
+            }
+            first += wide;
+        }
+    }
+}
+
+/// Some columns of a product.
+struct Columns<'a> {
+    products: &'a mut [f32],
+    /// Columns of the whole product.
+    all: usize,
+    /// The first of these.
+    first: usize,
+}
+
+impl Columns<'_> {
+    /// All rows times a panel of `W` registers, `H` rows at a time.
+    #[inline(always)]
+    fn fill<S: Fn(usize) -> usize, V: Simd, const W: usize, const H: usize>(
+        &mut self,
+        simd: V,
+        left: &Rows<S>,
+        panel: &[f32],
+    ) {
+        let panel = V::as_simd_f32s(panel).0.as_chunks::<W>().0;
+        let rows = self.products.len() / self.all;
+        let mut row = 0;
+        while row < rows {
+            // Few rows that are left are not worth all sums.
+            row += match rows - row {
+                1 => self.block::<S, V, W, 1>(simd, left, panel, row, 1),
+                few @ 2..=3 => self.block::<S, V, W, 3>(simd, left, panel, row, few),
+                many => self.block::<S, V, W, H>(simd, left, panel, row, many.min(H)),
+            };
+        }
     }
 
-    impl Matrices {
-        /// # Panics
-        /// If there are more or fewer numbers than the shape says.
-        pub(in super::super) fn new(values: Vec<f32>, shape: [usize; 3], _device: &Device) -> Self {
-            let [n, inside, columns] = shape;
-            assert_eq!(values.len(), n * inside * columns, "one number for each place");
-            let mut panels = Vec::with_capacity(n * inside * columns.div_ceil(WIDE));
-            for matrix in values.chunks_exact(inside * columns) {
-                for first in (0..columns).step_by(WIDE) {
-                    let taken = WIDE.min(columns - first);
-                    panels.extend(matrix.chunks_exact(columns).map(|row| {
-                        let mut wide = [0f32; WIDE];
-                        wide[..taken].copy_from_slice(&row[first..][..taken]);
-                        let [a, b, c, d, e, f, g, h] = wide;
-                        [Four::new([a, b, c, d]), Four::new([e, f, g, h])]
-                    }));
-                }
+    /// So many of `H` rows, from `row` on, times a panel; returns how many. Missing ones are the last one again.
+    #[inline(always)]
+    fn block<S: Fn(usize) -> usize, V: Simd, const W: usize, const H: usize>(
+        &mut self,
+        simd: V,
+        left: &Rows<S>,
+        panel: &[[V::f32s; W]],
+        row: usize,
+        taken: usize,
+    ) -> usize {
+        let mut starts = [0; H];
+        for (index, start) in starts.iter_mut().enumerate() {
+            *start = (left.starts)(row + index.min(taken - 1));
+        }
+        let mut sums = [[simd.splat_f32s(0.0); W]; H];
+        let length = panel.len() / left.pieces;
+        for (piece, panel) in panel.chunks_exact(length).enumerate() {
+            let mut rows = [[].as_slice(); H];
+            for (row, start) in rows.iter_mut().zip(&starts) {
+                *row = &left.values[start + piece * left.apart..][..length];
             }
-            Self { panels, shape }
-        }
-
-        /// `[n, inside, columns]`
-        pub(in super::super) fn shape(&self) -> [usize; 3] {
-            self.shape
-        }
-
-        /// `[n, rows, inside] x [n, inside, columns]`
-        pub(in super::super) fn multiplied(&self, values: Vec<f32>, rows: usize) -> Vec<f32> {
-            let [n, inside, columns] = self.shape;
-            assert_eq!(values.len(), n * rows * inside, "one number for each place");
-            let mut products = vec![0f32; n * rows * columns];
-            // Four rows next to each other, number by number; behind the last row are zeros.
-            let mut packed = vec![[0f32; HIGH]; rows.div_ceil(HIGH) * inside];
-            let matrices = self.panels.chunks_exact(inside * columns.div_ceil(WIDE));
-            let pairs = values.chunks_exact(rows * inside).zip(products.chunks_exact_mut(rows * columns));
-            for (panels, (values, products)) in matrices.zip(pairs) {
-                for (row, values) in values.chunks_exact(inside).enumerate() {
-                    let block = &mut packed[row / HIGH * inside..][..inside];
-                    block.iter_mut().zip(values).for_each(|(to, value)| to[row % HIGH] = *value);
-                }
-                for (index, panel) in panels.chunks_exact(inside).enumerate() {
-                    let first = index * WIDE;
-                    let taken = WIDE.min(columns - first);
-                    for (block, to) in packed.chunks_exact(inside).zip(products.chunks_mut(HIGH * columns)) {
-                        for (row, sums) in to.chunks_exact_mut(columns).zip(sums(block, panel)) {
-                            let sums = sums.map(Four::numbers);
-                            row[first..][..taken].copy_from_slice(&sums.as_flattened()[..taken]);
-                        }
+            for (inside, weights) in panel.iter().enumerate() {
+                for (sums, row) in sums.iter_mut().zip(&rows) {
+                    let value = simd.splat_f32s(row[inside]);
+                    for (sum, weight) in sums.iter_mut().zip(weights) {
+                        *sum = simd.mul_add_e_f32s(value, *weight, *sum);
                     }
                 }
             }
-            products
         }
-    }
-
-    /// Four rows times a panel.
-    fn sums(block: &[[f32; HIGH]], panel: &[[Four; 2]]) -> [[Four; 2]; HIGH] {
-        let mut sums = [[Four::of(0.0); 2]; HIGH];
-        for (values, weights) in block.iter().zip(panel) {
-            for (sums, value) in sums.iter_mut().zip(values) {
-                let value = Four::of(*value);
-                sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum = sum.plus_product(value, *weight));
-            }
-        }
-        sums
-    }
-
-    /// Four numbers in a register of browsers.
-    #[cfg(target_family = "wasm")]
-    mod four {
-        use std::arch::wasm32::{f32x4, f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, v128};
-
-        #[derive(Clone, Copy, Debug)]
-        pub(super) struct Four(v128);
-
-        impl Four {
-            pub(super) fn new([a, b, c, d]: [f32; 4]) -> Self {
-                Self(f32x4(a, b, c, d))
-            }
-
-            /// Four times the same.
-            pub(super) fn of(value: f32) -> Self {
-                Self(f32x4_splat(value))
-            }
-
-            pub(super) fn plus_product(self, a: Self, b: Self) -> Self {
-                Self(f32x4_add(self.0, f32x4_mul(a.0, b.0)))
-            }
-
-            pub(super) fn numbers(self) -> [f32; 4] {
-                let Self(four) = self;
-                [
-                    f32x4_extract_lane::<0>(four),
-                    f32x4_extract_lane::<1>(four),
-                    f32x4_extract_lane::<2>(four),
-                    f32x4_extract_lane::<3>(four),
-                ]
+        let products = &mut self.products[row * self.all..][..taken * self.all];
+        for (index, sums) in sums.iter().enumerate() {
+            // Not `take(taken)`: indices that the compiler does not know would keep the sums out of registers.
+            if index < taken {
+                let line = &mut products[index * self.all + self.first..(index + 1) * self.all];
+                for (sum, to) in sums.iter().zip(line.chunks_mut(V::F32_LANES)) {
+                    match V::as_mut_simd_f32s(to) {
+                        ([whole], _) => *whole = *sum,
+                        (_, part) => simd.partial_store_f32s(part, *sum),
+                    }
+                }
             }
         }
-    }
-
-    /// The same for tests.
-    #[cfg(not(target_family = "wasm"))]
-    mod four {
-        #[derive(Clone, Copy, Debug)]
-        pub(super) struct Four([f32; 4]);
-
-        impl Four {
-            pub(super) fn new(numbers: [f32; 4]) -> Self {
-                Self(numbers)
-            }
-
-            pub(super) fn of(value: f32) -> Self {
-                Self([value; 4])
-            }
-
-            pub(super) fn plus_product(mut self, a: Self, b: Self) -> Self {
-                self.0.iter_mut().zip(a.0.iter().zip(b.0)).for_each(|(sum, (a, b))| *sum += a * b);
-                self
-            }
-
-            pub(super) fn numbers(self) -> [f32; 4] {
-                self.0
-            }
-        }
+        taken
     }
 }
 
@@ -206,20 +227,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways_give_the_same_products() {
+    fn products_are_burns() {
         let device = Device::flex();
         let _turn = crate::seeded(&device, 5);
-        let random = |shape: [usize; 3]| -> Vec<f32> {
-            Tensor::<3>::random(shape, Distribution::Normal(0.0, 1.0), &device).into_data().try_into_vec().unwrap()
-        };
-        for (n, rows, inside, columns) in
-            [(1, 1, 1, 1), (2, 4, 3, 8), (3, 7, 16, 101), (36, 2, 32, 16), (1, 9, 147, 13)]
-        {
+        let random = |shape: [usize; 3]| Tensor::<3>::random(shape, Distribution::Normal(0.0, 1.0), &device);
+        let numbers = |tensor: Tensor<3>| tensor.into_data().try_into_vec::<f32>().unwrap();
+        for (n, rows, inside, columns) in [
+            (1, 1, 1, 1),
+            (2, 4, 3, 8),
+            (3, 7, 16, 101),
+            (36, 2, 32, 16),
+            (1, 9, 147, 13),
+            (1, 3, 5, 33),
+            (1, 40, 8, 48),
+        ] {
             let (values, weights) = (random([n, rows, inside]), random([n, inside, columns]));
-            let own = panels::Matrices::new(weights.clone(), [n, inside, columns], &device);
-            let burns = Matrices::new(weights, [n, inside, columns], &device);
-            assert_eq!(own.shape(), burns.shape());
-            assert_near(&own.multiplied(values.clone(), rows), &burns.multiplied(values, rows));
+            let own = Matrices::new(&numbers(weights.clone()), [n, inside, columns]);
+            assert_eq!(own.shape(), [n, inside, columns]);
+            assert_near(&own.multiplied(&numbers(values.clone()), rows), &numbers(values.matmul(weights)));
         }
+    }
+
+    #[test]
+    fn rows_are_read_where_they_lie() {
+        // Two pieces of three numbers, four numbers apart; rows begin at 0 and 2.
+        let values: Vec<f32> = (0..9).map(|value| value as f32).collect();
+        let weight: Vec<f32> = (0..6).map(|value| (value + 1) as f32).collect();
+        let matrix = Matrices::new(&weight, [1, 6, 1]);
+        let mut products = [0.0; 2];
+        matrix.multiply(Rows { values: &values, starts: |row: usize| 2 * row, pieces: 2, apart: 4 }, &mut products);
+        // 0 1 2 4 5 6 and 2 3 4 6 7 8, times 1 2 3 4 5 6.
+        assert_eq!(products, [85.0, 127.0]);
     }
 }

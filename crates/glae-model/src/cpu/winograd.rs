@@ -3,7 +3,8 @@
 
 use super::conv::{Finish, finished};
 use super::product::Matrices;
-use super::{Map, View, all, inside};
+use super::{Map, Simd, View, WithSimd, all, inside, widest};
+use crate::wide;
 
 /// Side of the output that one tile gives.
 pub(super) const TILE: usize = 4;
@@ -99,8 +100,8 @@ pub(super) fn forward(x: View, weight: &Matrices, bias: &[f32], finish: Finish) 
         for pieces in &mut blocks(&mut planes, block.count() * channels) {
             block.transformed(x, pieces);
         }
-        let products = weight.multiplied(planes, block.count());
-        block.untransformed(&products, piece, x.height, x.width, out);
+        let products = weight.multiplied(&planes, block.count());
+        untransformed(&block, &products, piece, [x.height, x.width], out);
         let shortcut = finish.shortcut.map(|map| &map.values[start(block.first)..][..piece.len()]);
         finished(piece, bias, shortcut, finish.then);
     });
@@ -155,8 +156,25 @@ impl Block {
 
     /// B' d B for each tile and channel: `[tiles, channels]` for each place.
     pub(super) fn transformed(&self, x: View, pieces: &mut Pieces) {
+        widest(Transformed { block: self, x, pieces });
+    }
+}
+
+/// [`Block::transformed`], compiled as [`wide`] does.
+struct Transformed<'a, 'b> {
+    block: &'a Block,
+    x: View<'a>,
+    pieces: &'a mut Pieces<'b>,
+}
+
+impl WithSimd for Transformed<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { block, x, pieces } = self;
         let channels = x.channels;
-        for (tile, [image, top, left]) in self.places().enumerate() {
+        for (tile, [image, top, left]) in block.places().enumerate() {
             // Where each pixel that the tile sees begins.
             let pixels: [Option<usize>; PLACES] = std::array::from_fn(|place| {
                 let y = inside(top + place / SEEN, 1, x.height)?;
@@ -181,13 +199,17 @@ impl Block {
             }
         }
     }
+}
 
-    /// A' m A for each tile and channel, into the rows of the output that the block covers.
-    fn untransformed(&self, products: &[f32], output: &mut [f32], height: usize, width: usize, out: usize) {
-        let plane = self.count() * out;
-        let line = |line: usize| line / self.tiles.rows * height + line % self.tiles.rows * TILE;
-        let first = line(self.first);
-        for (tile, [image, top, left]) in self.places().enumerate() {
+wide! {
+    /// A' m A for each tile and channel, into the rows of the output that the block covers: `size` is its height and width,
+    /// `out` its channels.
+    fn untransformed<'a>(block: &'a Block, products: &'a [f32], output: &'a mut [f32], size: [usize; 2], out: usize) -> () {
+        let [height, width] = size;
+        let plane = block.count() * out;
+        let line = |line: usize| line / block.tiles.rows * height + line % block.tiles.rows * TILE;
+        let first = line(block.first);
+        for (tile, [image, top, left]) in block.places().enumerate() {
             let (rows, columns) = (TILE.min(height - top), TILE.min(width - left));
             for channel in (0..out).step_by(LANES) {
                 let products: [Lane; PLACES] =
@@ -209,11 +231,13 @@ impl Block {
     }
 }
 
+#[inline(always)]
 pub(super) fn lane(values: &[f32]) -> &Lane {
     values.first_chunk().expect("depths are multiples of the lanes")
 }
 
 /// B' of one line of a tile.
+#[inline(always)]
 fn before(d: [Lane; SEEN]) -> [Lane; SEEN] {
     let mut all = [[0f32; LANES]; SEEN];
     for i in 0..LANES {
@@ -227,6 +251,7 @@ fn before(d: [Lane; SEEN]) -> [Lane; SEEN] {
 }
 
 /// A' of one line of products.
+#[inline(always)]
 fn behind(m: [Lane; SEEN]) -> [Lane; TILE] {
     let mut all = [[0f32; LANES]; TILE];
     for i in 0..LANES {

@@ -1,7 +1,10 @@
 //! Gradients of a depthwise 3x3 convolution, padded as TensorFlow pads ("SAME"), which is one pixel all round at stride 1.
 
+use std::ops::Range;
+
 use glae_model::cpu::{Map, View};
 use glae_model::layers::{Fit, Step};
+use glae_model::wide;
 use rayon::prelude::*;
 
 /// Channels whose sums are kept side by side.
@@ -13,31 +16,11 @@ const ROWS: usize = 32;
 /// For each channel the nine gradients of its kernel, row by row: `[channels, 1, 3, 3]`.
 pub(super) fn of_kernel(x: View, upstream: View, stride: usize) -> Vec<f32> {
     let (rows, channels) = (upstream.batch * upstream.height, x.channels);
-    let [vertical, horizontal] = [x.height, x.width].map(|length| Step::same(stride).fit(length, 3));
     let parts: Vec<Vec<f32>> = (0..rows.div_ceil(ROWS))
         .into_par_iter()
         .map(|part| {
-            let mut sums = vec![0f32; channels * 9];
-            for row in part * ROWS..rows.min((part + 1) * ROWS) {
-                let (image, own) = (row / upstream.height, row % upstream.height);
-                let gradient = line(&upstream, row);
-                for tap in 0..3 {
-                    // Outside of the map there were zeros.
-                    let Some(y) = inside(own * stride + tap, vertical, x.height) else { continue };
-                    let seen = line(&x, image * x.height + y);
-                    for first in (0..channels).step_by(LANES) {
-                        let taps = Taps { channels, first, stride, before: horizontal.before };
-                        // The last channels, where no sixteen are left, one by one.
-                        if first + LANES <= channels {
-                            taps.add::<LANES>(seen, gradient, &mut sums, tap);
-                        } else {
-                            let rest = first..channels;
-                            rest.for_each(|first| Taps { first, ..taps }.add::<1>(seen, gradient, &mut sums, tap));
-                        }
-                    }
-                }
-            }
-            sums
+            let own = part * ROWS..rows.min((part + 1) * ROWS);
+            of_rows(x, upstream, own, stride)
         })
         .collect();
     let mut all = vec![0f32; channels * 9];
@@ -45,6 +28,36 @@ pub(super) fn of_kernel(x: View, upstream: View, stride: usize) -> Vec<f32> {
         all.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
     }
     all
+}
+
+wide! {
+    /// What some rows of the gradient, counted through all images, add to that of the kernel.
+    fn of_rows<'a>(x: View<'a>, upstream: View<'a>, rows: Range<usize>, stride: usize) -> Vec<f32> {
+        let channels = x.channels;
+        let [vertical, horizontal] = [x.height, x.width].map(|length| Step::same(stride).fit(length, 3));
+        let mut sums = vec![0f32; channels * 9];
+        for row in rows {
+            let (image, own) = (row / upstream.height, row % upstream.height);
+            let gradient = line(&upstream, row);
+            for tap in 0..3 {
+                // Outside of the map there were zeros.
+                let Some(y) = inside(own * stride + tap, vertical, x.height) else { continue };
+                let seen = line(&x, image * x.height + y);
+                for first in (0..channels).step_by(LANES) {
+                    let taps = Taps { channels, first, stride, before: horizontal.before };
+                    // The last channels, where no sixteen are left, one by one.
+                    if first + LANES <= channels {
+                        taps.add::<LANES>(seen, gradient, &mut sums, tap);
+                    } else {
+                        for first in first..channels {
+                            Taps { first, ..taps }.add::<1>(seen, gradient, &mut sums, tap);
+                        }
+                    }
+                }
+            }
+        }
+        sums
+    }
 }
 
 /// Where the three places of a kernel's row lie on a row of the map.
@@ -60,6 +73,7 @@ struct Taps {
 
 impl Taps {
     /// What one row of the map and one of the gradient add to the sums of `N` channels, in row `tap` of the kernel.
+    #[inline(always)]
     fn add<const N: usize>(&self, seen: &[f32], gradient: &[f32], sums: &mut [f32], tap: usize) {
         let Self { channels, first, stride, before } = *self;
         let mut found = [[0f32; N]; 3];
@@ -88,12 +102,29 @@ impl Taps {
 /// - `kernel`: `[channels, 1, 3, 3]` in row-major order
 pub(super) fn of_input(x: View, kernel: &[f32], upstream: View, stride: usize) -> Map {
     let channels = x.channels;
-    let [vertical, horizontal] = [x.height, x.width].map(|length| Step::same(stride).fit(length, 3));
     // [9, channels]
     let taps: Vec<f32> = (0..9).flat_map(|tap| kernel.iter().skip(tap).step_by(9).copied()).collect();
     let mut values = vec![0f32; x.values.len()];
     values.par_chunks_exact_mut(x.width * channels).with_min_len(4).enumerate().for_each(|(index, output)| {
-        let (image, row) = (index / x.height, index % x.height);
+        of_row([x.height, x.width], &taps, upstream, stride, index, output);
+    });
+    Map { values, batch: x.batch, height: x.height, width: x.width, channels }
+}
+
+wide! {
+    /// The gradient towards one row of the input, counted through all images; `size` is the input's height and width, `taps`
+    /// the kernel, `[9, channels]`.
+    fn of_row<'a>(
+        size: [usize; 2],
+        taps: &'a [f32],
+        upstream: View<'a>,
+        stride: usize,
+        index: usize,
+        output: &'a mut [f32],
+    ) -> () {
+        let [vertical, horizontal] = size.map(|length| Step::same(stride).fit(length, 3));
+        let ([height, width], channels) = (size, upstream.channels);
+        let (image, row) = (index / height, index % height);
         for tap in 0..3 {
             // Row `own` of the gradient saw this row of the map with this row of the kernel.
             let Some(distance) = (row + vertical.before).checked_sub(tap) else { continue };
@@ -104,7 +135,7 @@ pub(super) fn of_input(x: View, kernel: &[f32], upstream: View, stride: usize) -
             for place in 0..3 {
                 let weight = &taps[(tap * 3 + place) * channels..][..channels];
                 for (column, gradient) in gradient.chunks_exact(channels).enumerate() {
-                    let Some(to) = inside(column * stride + place, horizontal, x.width) else { continue };
+                    let Some(to) = inside(column * stride + place, horizontal, width) else { continue };
                     let pixel = &mut output[to * channels..][..channels];
                     for ((sum, gradient), weight) in pixel.iter_mut().zip(gradient).zip(weight) {
                         *sum += gradient * weight;
@@ -112,8 +143,7 @@ pub(super) fn of_input(x: View, kernel: &[f32], upstream: View, stride: usize) -
                 }
             }
         }
-    });
-    Map { values, batch: x.batch, height: x.height, width: x.width, channels }
+    }
 }
 
 /// A place counted from the first zero before the map, counted from the map's first pixel; `None` outside.

@@ -15,8 +15,9 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Shape, Tensor};
-use glae_model::cpu::{Conv, Depthwise, Finish, gradient};
+use glae_model::cpu::{Conv, Depthwise, Finish, finished, gradient};
 use glae_model::layers::{Activation, Step};
+use glae_model::wide;
 use rayon::prelude::*;
 
 use super::{CHUNK, Cpu, Pixels, Primitive, chunk, planes, primitive};
@@ -132,18 +133,15 @@ impl State {
         match self.kind {
             Form::Point => {
                 let mut y = Flex::float_matmul(self.x.rows(), self.matrix().transpose(0, 1));
-                let [least, most] = then.range();
-                y.storage_mut::<f32>().par_chunks_mut(chunk(out)).for_each(|pixels| {
-                    for pixel in pixels.chunks_exact_mut(out) {
-                        pixel.iter_mut().zip(&bias).for_each(|(y, bias)| *y = (*y + bias).max(least).min(most));
-                    }
-                });
+                y.storage_mut::<f32>()
+                    .par_chunks_mut(chunk(out))
+                    .for_each(|pixels| finished(pixels, &bias, None, then));
                 y.reshape(Shape::new([x.batch, x.height, x.width, out])).permute(&[0, 3, 1, 2])
             }
             Form::Depthwise { stride } => planes(Depthwise::new(self.kernel(), bias, stride).forward(&x, then)),
             Form::Dense { step, .. } => {
                 let shape = self.weight.shape().dims();
-                let conv = Conv::new(self.kernel(), bias, shape, step, x.height.min(x.width), &cpu());
+                let conv = Conv::new(self.kernel(), bias, shape, step, x.height.min(x.width));
                 planes(conv.forward(&x, Finish { shortcut: None, then }))
             }
         }
@@ -192,11 +190,7 @@ impl State {
         let (output, from) = (output.numbers(), upstream.numbers());
         let mut through = vec![0f32; from.len()];
         let chunks = through.par_chunks_mut(CHUNK).zip(output.par_chunks(CHUNK)).zip(from.par_chunks(CHUNK));
-        chunks.for_each(|((through, output), from)| {
-            for ((through, y), gradient) in through.iter_mut().zip(output).zip(from) {
-                *through = if *y > 0.0 && *y < 6.0 { *gradient } else { 0.0 };
-            }
-        });
+        chunks.for_each(|((through, output), from)| between(through, output, from));
         Pixels { values: primitive(through, upstream.values.shape()) }
     }
 
@@ -212,6 +206,15 @@ impl State {
         }
         if let Some(node) = for_weight {
             gradients.register::<Flex>(node, self.of_weight(upstream));
+        }
+    }
+}
+
+wide! {
+    /// The gradient where ReLU6 cut nothing off.
+    fn between<'a>(through: &'a mut [f32], output: &'a [f32], from: &'a [f32]) -> () {
+        for ((through, y), gradient) in through.iter_mut().zip(output).zip(from) {
+            *through = if *y > 0.0 && *y < 6.0 { *gradient } else { 0.0 };
         }
     }
 }
