@@ -20,7 +20,7 @@ use crate::inference::protocol::{DeviceReport, Making, Reply, Request, Work};
 /// How long the square must rest before its age is estimated.
 const REST: Duration = Duration::from_millis(200);
 
-/// Larger files cannot be photographs of 50 megapixels, and reading them could end the tab.
+/// Larger files are hardly photographs (200 megapixels have some 50 MB as JPEG), and reading them could end the tab.
 pub(crate) const MAX_FILE_BYTES: f64 = 256e6;
 
 /// The photograph on screen.

@@ -9,6 +9,7 @@ use super::board::Here;
 use super::charts::{COUNTED, errors, report_counts};
 use super::drawing::Drawing;
 use super::export::{csv, file_stem, latex, lines, markdown};
+use super::folded::{Folded, later};
 use super::format::{UNKNOWN, counted, interval, percent, whole, years};
 use crate::download::save;
 use crate::scoring::protocol::Score;
@@ -16,25 +17,35 @@ use crate::scoring::protocol::Score;
 /// Width of the drawing in a downloaded file, in pixels.
 const FILE_WIDTH: f64 = 800.0;
 
-/// Everything about the newest scores; drawn anew when the intervals arrive.
+/// Everything about the newest scores: the headline at once and anew when the intervals arrive, each further part a turn of
+/// the event loop later.
 #[component]
 pub(super) fn ReportView() -> impl IntoView {
     let here = expect_context::<Here>();
+    let scored = here.scoring.scored;
+    let without_intervals = Memo::new(move |_| {
+        let mut scored = scored.get()?;
+        scored.report.intervals = None;
+        Some(scored)
+    });
+    let [tables, chart, worst] = [1, 2, 3].map(|turns| later(turns, move || without_intervals.get()));
+    let open = [RwSignal::new(false), RwSignal::new(false)];
     view! {
         <article class="card report" data-testid="report">
             <h3>"Your file"</h3>
-            {move || here.scoring.scored.get().map(|scored| view! { <Numbers scored/> })}
+            {move || scored.with(|scored| scored.as_ref().map(|scored| headline(&scored.report)))}
+            {move || tables.with(|scored| scored.as_ref().map(|scored| groups(&scored.report)))}
+            {move || chart.get().map(|Score { report, .. }| view! { <AgeChart report open=open[0]/> })}
+            {move || worst.with(|scored| scored.as_ref().map(|scored| worst_cases(&scored.worst)))}
+            {move || worst.get().map(|Score { report, .. }| view! {
+                <Folded summary="All numbers" open=open[1]>{all_numbers(&report)}</Folded>
+            })}
             <Downloads/>
         </article>
     }
 }
 
-#[component]
-fn Numbers(
-    /// What to show.
-    scored: Score,
-) -> impl IntoView {
-    let Score { report, worst, .. } = scored;
+fn headline(report: &Report) -> impl IntoView + use<> {
     let of = |range: Option<[f64; 2]>| range.map(interval);
     let intervals = report.intervals.as_ref();
     let cs5 = report.cs.get(4).copied();
@@ -53,15 +64,17 @@ fn Numbers(
                 report.epsilon.is_none().then(|| absent.to_owned()),
             )}
         </dl>
-        <p class="hint">{remarks(&report)}</p>
+        <p class="hint">{remarks(report)}</p>
+    }
+}
+
+fn groups(report: &Report) -> impl IntoView + use<> {
+    view! {
         <h4>"By age group"</h4>
-        {bands(&report)}
-        {shots(&report)}
-        {calibration(&report)}
-        {routing(&report)}
-        <AgeChart report=report.clone()/>
-        {worst_cases(&worst)}
-        {all_numbers(&report)}
+        {bands(report)}
+        {shots(report)}
+        {calibration(report)}
+        {routing(report)}
     }
 }
 
@@ -207,19 +220,23 @@ fn routing(report: &Report) -> Option<impl IntoView + use<>> {
 fn AgeChart(
     /// Of the file.
     report: Report,
+    /// Whether its numbers are unfolded.
+    open: RwSignal<bool>,
 ) -> impl IntoView {
-    let rows = report.by_age.iter().map(|age| {
-        view! {
-            <tr>
-                <th scope="row">{age.age}</th>
-                <td>{age.samples}</td>
-                <td>{years(age.mae)}</td>
-                <td>{format!("{:+.2}", age.bias)}</td>
-            </tr>
-        }
-    });
-    let rows = rows.collect_view();
     let (series, counts) = drawn(&report);
+    let rows = move || {
+        let rows = report.by_age.iter().map(|age| {
+            view! {
+                <tr>
+                    <th scope="row">{age.age}</th>
+                    <td>{age.samples}</td>
+                    <td>{years(age.mae)}</td>
+                    <td>{format!("{:+.2}", age.bias)}</td>
+                </tr>
+            }
+        });
+        rows.collect_view()
+    };
     view! {
         <h4>"Error at every age"</h4>
         <figure class="figure">
@@ -227,8 +244,7 @@ fn AgeChart(
                 label="Error of your file at every age above the number of images; the table below holds the numbers"
                 draw=move |width| by_age(width, &series, &counts, COUNTED, false)
             />
-            <details>
-                <summary>"The numbers"</summary>
+            <Folded summary="The numbers" open>
                 <div class="scroll" tabindex="0" role="region" aria-label="Numbers: error of your file at every age">
                     <table>
                         <thead>
@@ -237,10 +253,10 @@ fn AgeChart(
                                 <th scope="col">"MAE"</th><th scope="col">"Bias"</th>
                             </tr>
                         </thead>
-                        <tbody>{rows}</tbody>
+                        <tbody>{rows()}</tbody>
                     </table>
                 </div>
-            </details>
+            </Folded>
         </figure>
     }
 }
@@ -291,20 +307,17 @@ fn all_numbers(report: &Report) -> impl IntoView + use<> {
     });
     let rows = rows.collect_view();
     view! {
-        <details>
-            <summary>"All numbers"</summary>
-            <div class="scroll" tabindex="0" role="region" aria-label="All numbers">
-                <table>
-                    <thead>
-                        <tr>
-                            <th scope="col">"Metric"</th><th scope="col">"Of"</th>
-                            <th scope="col">"Images"</th><th scope="col">"Value"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
-        </details>
+        <div class="scroll" tabindex="0" role="region" aria-label="All numbers">
+            <table>
+                <thead>
+                    <tr>
+                        <th scope="col">"Metric"</th><th scope="col">"Of"</th>
+                        <th scope="col">"Images"</th><th scope="col">"Value"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
     }
 }
 
