@@ -1,5 +1,5 @@
 //! Journeys through the built page, in a real headless Chromium whose WebGPU runs on SwiftShader, and one long one each in
-//! Firefox and (on request) WebKitGTK.
+//! Firefox and WebKitGTK.
 //!
 //! Each journey is one test. They run one after the other, those in Chromium in one browser, because the first answer on
 //! SwiftShader takes ten seconds and a second browser beside it would make it twenty. `cargo xtask test` builds the page and the programs

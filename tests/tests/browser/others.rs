@@ -45,7 +45,8 @@ pub(crate) async fn firefox(settings: &Settings) -> Result<()> {
     play(settings, "firefox", Other::firefox()).await
 }
 
-/// The journey in WebKitGTK.
+/// The journey in WebKitGTK. What drives it gives it a private window, in which a cache lives no longer than what has it open
+/// (see `web/assets/service-worker.js`).
 pub(crate) async fn web_kit(settings: &Settings) -> Result<()> {
     play(settings, "webkit", Other::web_kit()).await
 }
