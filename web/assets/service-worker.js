@@ -7,6 +7,10 @@ const PAGE = "page-development";
 // Lists and manifests from beside the page, as they were when last seen.
 const BESIDE = "beside";
 
+// Held open: in a private window WebKit (WebKitGTK 2.50) empties a cache with the last page that had it open, and takes nothing
+// into it from then on. A page that puts something into a cache and is reloaded shows it; the weights would be gone.
+const WEIGHTS = caches.open("glae-weights").catch(() => {});
+
 self.addEventListener("install", (event) => {
   const kept = caches.open(PAGE).then((cache) => cache.addAll(["/", ...FILES]));
   event.waitUntil(kept.then(() => self.skipWaiting()));

@@ -172,7 +172,7 @@ fn Measurements(measured: Vec<Measured>) -> impl IntoView {
                     <tbody>
                         {measured.into_iter().map(|row| view! {
                             <tr>
-                                <th scope="row">{format!("{}, {}", row.answer, row.split)}</th>
+                                <th scope="row">{format!("{}, {}", row.answer, if row.split == "val" { "validation" } else { &row.split })}</th>
                                 <td>{row.samples}</td>
                                 <td>{format!("{:.2}", row.mae)}</td>
                                 <td>{format!("{:.2}", row.cmae)}</td>

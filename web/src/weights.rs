@@ -89,6 +89,11 @@ fn is_folder_name(name: &str) -> bool {
         && !name.starts_with('.')
 }
 
+/// An address as it stands in a sentence: without the hash, whose 64 digits help nobody.
+pub fn named(url: &str) -> &str {
+    url.split('?').next().unwrap_or(url)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +124,12 @@ mod tests {
         assert!(!means("4g", Some(4.0)).are_scarce());
         assert!(means("3g", None).are_scarce());
         assert!(means("4g", Some(2.0)).are_scarce());
+    }
+
+    #[test]
+    fn addresses_are_said_without_their_hash() {
+        assert_eq!(named("/weights/a/weights.safetensors?sha256=0123"), "/weights/a/weights.safetensors");
+        assert_eq!(named("/weights/index.json"), "/weights/index.json");
     }
 
     #[test]

@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 //!
-//! Modules: [`board`], [`contest`], [`row`], [`submission`], [`team`], [`organise`], [`problem`]; the path of all of it is [`ROOT`].
+//! Modules: [`board`], [`contest`], [`row`], [`submission`], [`team`], [`organise`], [`problem`], [`stranger`]; the path of all of
+//! it is [`ROOT`].
 
 pub mod board;
 pub mod contest;
 pub mod organise;
 pub mod problem;
 pub mod row;
+pub mod stranger;
 pub mod submission;
 pub mod team;
 

@@ -17,8 +17,9 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Rg
 pub use format::{Unread, unread};
 
 /// Largest number of bytes that decoding may hold at once, the file not counted: the decoder's buffers, the pixels, and
-/// their copy where they are turned. A program around it stays below 350 MB; a phone's browser tab ends not far above.
-pub const MEMORY: u64 = 256_000_000;
+/// their copy where they are turned. With all that is computed of them a program stays below 350 MB; a phone's browser tab
+/// ends not far above.
+pub const MEMORY: u64 = 225_000_000;
 
 /// Files that claim more pixels are refused whatever they need: no camera makes them, and unpacking them takes minutes.
 pub const MOST_PIXELS: u64 = 500_000_000;

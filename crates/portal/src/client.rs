@@ -3,7 +3,7 @@
 use std::{io::Write, time::Duration};
 
 use flate2::{Compression, write::GzEncoder};
-use glae_api::{BoardPage, Entry, FinalChoice, Metadata, NewEntry, NewTeam, Problem, ROOT, Submitted, Token};
+use glae_api::{BoardPage, Entry, FinalChoice, Metadata, NewEntry, NewTeam, Problem, ROOT, Submitted, Token, stranger};
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
@@ -134,12 +134,16 @@ fn read<T: DeserializeOwned>(answer: Result<ureq::http::Response<ureq::Body>, ur
     let mut answer = answer.map_err(broken)?;
     let status = answer.status();
     let text = answer.body_mut().read_to_string().map_err(broken)?;
+    let of_a_stranger = || {
+        let (title, detail) = stranger::explained(status.as_u16());
+        ClientError::Broken(format!("{title}: {detail}"))
+    };
     if status.is_success() {
-        return serde_json::from_str(&text).map_err(broken);
+        return serde_json::from_str(&text).map_err(|_| of_a_stranger());
     }
     match serde_json::from_str(&text) {
         Ok(problem) => Err(ClientError::Refused(Box::new(problem))),
-        Err(_) => Err(ClientError::Broken(format!("the server answered {status} without saying why"))),
+        Err(_) => Err(of_a_stranger()),
     }
 }
 

@@ -4,9 +4,11 @@ mod support;
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    thread,
 };
 
 use support::{HIDDEN, OPEN, predictions, truth_file, write_boards};
@@ -137,6 +139,46 @@ fn a_team_submits_from_a_command_line() {
     assert!(log.lines().count() > 3 && log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
     for secret in [&token[22..], &new[22..], "img-a", "Bearer"] {
         assert!(!log.contains(secret), "the log tells {secret}");
+    }
+}
+
+/// Answers every request as what is no portal does, with this status and a web page. Returns its address.
+fn stranger(status: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut request = BufReader::new(stream.unwrap());
+            let (mut line, mut length) = (String::new(), 0);
+            while request.read_line(&mut line).unwrap() > 2 {
+                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            std::io::copy(&mut request.by_ref().take(length), &mut std::io::sink()).unwrap();
+            let page = "<html><head><title>nginx</title></head></html>";
+            let head = format!("HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {}", page.len());
+            write!(request.into_inner(), "{head}\r\nConnection: close\r\n\r\n{page}").unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn what_answers_in_the_servers_place_is_named_with_the_remedy() {
+    let places = Places::new();
+    let file = places.write("p.csv", &predictions(&OPEN, 1.0));
+    for (status, title, remedy) in [
+        ("413 Request Entity Too Large", "Too large for the way to the server (413)", "client_max_body_size"),
+        ("502 Bad Gateway", "The server cannot be reached (502)", "try again in a minute"),
+        ("200 OK", "A web page came instead of an answer (200)", "perhaps the network wants a sign-in first"),
+        ("404 Not Found", "Unexpected answer (404)", "Check the address"),
+    ] {
+        let server = stranger(status);
+        let arguments = ["submit", "--server", &server, "--board=open", "--method=M", "--predictions", &file];
+        let message = err(&places.command(&arguments).env("GLAE_TOKEN", "glae_x").output().unwrap());
+        assert!(message.contains(title) && message.contains(remedy) && !message.contains("<html"), "{message}");
     }
 }
 

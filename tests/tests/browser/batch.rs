@@ -70,6 +70,9 @@ pub(crate) async fn table(session: &Session) -> Result<()> {
     // In the order of their names, as the list has them.
     files.push(session.file("far.png", &picture::png(&picture::far())?)?);
     files.push(session.file("group.png", &picture::png(&picture::group())?)?);
+    // Half a photograph, which `photo::decode` refuses too.
+    let half = picture::png(&picture::face(0))?;
+    files.push(session.file("half.png", &half[..half.len() / 2])?);
     files.push(session.file("landscape.png", &picture::png(&picture::landscape())?)?);
     files.push(session.file("letter.jpg", b"Dear Sir or Madam, this is no photograph.")?);
     let native = session.native("golden-tiny")?;

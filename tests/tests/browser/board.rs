@@ -33,7 +33,33 @@ pub(crate) async fn looks(session: &Session) -> Result<()> {
     page.wait_for("[data-testid=board-list] li", LIMIT).await?;
     looks::look(&page, "boards").await?;
     open(&page, BOARD).await?;
+    headings(session).await?;
     looks::look(&page, "board").await
+}
+
+/// Headings of numbers end where the numbers do.
+pub(crate) async fn headings(session: &Session) -> Result<()> {
+    let apart = session
+        .script(
+            "const end = element => {
+                const [texts, ends] = [document.createTreeWalker(element, NodeFilter.SHOW_TEXT), []];
+                while (texts.nextNode()) {
+                    const range = document.createRange();
+                    range.selectNodeContents(texts.currentNode);
+                    ends.push(range.getBoundingClientRect().right);
+                }
+                return Math.max(...ends);
+            };
+            const cells = row => [...document.querySelector(`[data-testid=leaderboard-table] ${row}`).children];
+            const [heads, numbers] = [cells('thead tr'), cells('tbody tr[data-row]')];
+            return heads.flatMap((head, index) =>
+                head.matches('.place, .method, .words') ? [] : [end(head) - end(numbers[index])]);",
+        )
+        .await?;
+    let apart = apart.as_array().context("the table has headings")?;
+    let is_near = |pixels: &Value| pixels.as_f64().is_some_and(|pixels| pixels.abs() < 1.5);
+    ensure!(apart.len() > 2 && apart.iter().all(is_near), "headings lie {apart:?} pixels beside their numbers");
+    Ok(())
 }
 
 /// A bad file, a good file, a team, a submission at its right rank, a publication, a withdrawal: all by keyboard. (A
@@ -142,6 +168,8 @@ pub(crate) async fn folder_in_ids(session: &Session) -> Result<()> {
     give(&page, "predictions-input", &predictions).await?;
     page.wait_for("[data-testid=problems]", LIMIT).await?;
     page.says("renaming", "Without the folder “test-images/”, the truth would know every id.").await?;
+    let said = page.text("problems").await.unwrap_or_default();
+    ensure!(said.contains("6 problems") && !said.contains("--strip-prefix"), "the command line's remedy: {said}");
     looks::look(&page, "board-renaming").await?;
     page.click("rename").await?;
     ensure!((number(&page, "metric-mae").await? - 1.0).abs() < 1e-9, "errors of 1, 0 and 2 years have a mean of 1");

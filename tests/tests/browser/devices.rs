@@ -1,7 +1,9 @@
-//! Which device computes where the address names none: cards that are programs, slow ones, and ones that never answer.
+//! Which device computes where the address names none (cards that are programs, slow ones, and ones that never answer), and
+//! which weights it gets.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
+use tests::native;
 
 use crate::{
     failures::{CARD, the_cpu_takes_over},
@@ -39,16 +41,34 @@ pub(crate) async fn a_slow_card(session: &Session) -> Result<()> {
     Ok(())
 }
 
-/// Adapters, devices and results that never come: after a while the CPU answers, and the page says why.
+/// Lets a worker's timers run thirty times as fast: its limits are up to a minute long.
+const HASTE: &str = "
+    const slow = self.setTimeout;
+    self.setTimeout = (task, delay, ...rest) => slow(task, delay / 30, ...rest);";
+
+/// Adapters, devices and results that never come: after a while the CPU answers, and the page says why. So it does of weights
+/// that never come.
 pub(crate) async fn silent(session: &Session) -> Result<()> {
+    const NO_WEIGHTS: &str = "
+        const fetched = self.fetch;
+        self.fetch = (asked, ...rest) =>
+            String(asked.url ?? asked).includes('/weights/') ? new Promise(() => {}) : fetched(asked, ...rest);";
     for (silence, words) in [
         ("GPU.prototype.requestAdapter = () => new Promise(() => {});", "did not answer within 15 seconds"),
         ("GPUAdapter.prototype.requestDevice = () => new Promise(() => {});", "did not answer within 15 seconds"),
         ("GPUBuffer.prototype.mapAsync = () => new Promise(() => {});", "did not answer within 60 seconds"),
     ] {
-        the_cpu_takes_over(session, &when_loading(&format!("{CARD}{silence}")), words).await?;
+        the_cpu_takes_over(session, &when_loading(&format!("{CARD}{HASTE}{silence}")), words).await?;
     }
-    Ok(())
+    let prelude = format!("{HASTE}{NO_WEIGHTS}");
+    session.watcher.set_worker_prelude(Some(&when_loading(&prelude)));
+    let outcome = async {
+        let page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
+        page.says("error", "“/weights/index.json” did not arrive within 60 seconds.").await
+    }
+    .await;
+    session.watcher.set_worker_prelude(None);
+    outcome
 }
 
 /// With `prelude` in the worker, the CPU gives the right answer. The page as it is then.
@@ -76,6 +96,47 @@ async fn quietly_on_the_cpu(session: &Session, prelude: &str, words: &str) -> Re
     ensure!(page.text("notice").await.is_none(), "a notice where nothing is wrong; {}", page.situation().await);
     session.watcher.catch_up().await?;
     Ok(session.watcher.record().gpu_dispatches - before)
+}
+
+/// What a browser tells of connection and memory decides between the full and the small weights, unless the address does; the
+/// estimator fetches those, and About names them and offers the others.
+pub(crate) async fn scarce_means(session: &Session) -> Result<()> {
+    let folder = session.settings.public.join("weights");
+    let [full, small] = [native::named(&folder, "default")?, native::named(&folder, "small")?];
+    let plenty = (false, 8);
+    for (wishes, (save_data, memory), right) in [
+        ("", plenty, &full),
+        ("", (true, 8), &small),
+        ("", (false, 2), &small),
+        ("weights=full", (true, 2), &full),
+        ("weights=small", plenty, &small),
+    ] {
+        let means = format!(
+            "const told = {{ connection: {{ saveData: {save_data}, effectiveType: '4g' }}, deviceMemory: {memory} }};
+            for (const [name, value] of Object.entries(told)) {{
+                Object.defineProperty(Navigator.prototype, name, {{ get: () => value, configurable: true }});
+            }}"
+        );
+        session.watcher.catch_up().await?;
+        let before = session.watcher.record().requests.len();
+        let page = Page::open_after(session, &means, None, wishes).await?;
+        page.wait_for("[data-testid=status]:not([data-stage=asleep], [data-stage=waking])", CPU_LIMIT).await?;
+        session.watcher.catch_up().await?;
+        let fetched: Vec<String> = session.watcher.record().requests[before..]
+            .iter()
+            .filter(|request| request.sender == "worker" && request.url.ends_with("/manifest.json"))
+            .filter_map(|request| Some(request.url.rsplit('/').nth(1)?.to_owned()))
+            .collect();
+        let case = format!("“{wishes}”, {save_data}, {memory} GiB");
+        ensure!(fetched.contains(right) && fetched.len() == 2, "{case}: the estimator fetched {fetched:?}");
+        page.follow("/about").await?;
+        let sizes = page.wait_for("[data-testid=sizes] a", CPU_LIMIT).await?;
+        let other = sizes.attr("href").await?.context("the other weights have an address")?;
+        ensure!(other == if *right == full { "/?weights=small" } else { "/?weights=full" }, "{case}: {other}");
+        let named = format!("return document.querySelector('article dd').textContent.startsWith('{right} (');");
+        page.wait_until(&named).await.context(case)?;
+    }
+    Ok(())
 }
 
 /// The estimator works at an insecure address, where browsers offer neither caches nor a camera nor WebGPU, and says so.

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use glae_estimate::Look;
-use glae_face::detector::trust::Doubt;
+use glae_face::{RgbImage, detector::trust::Doubt};
 use tests::picture;
 use thirtyfour::prelude::*;
 
@@ -196,6 +196,14 @@ pub(crate) async fn nobody(session: &Session) -> Result<()> {
     page.wait_for("[data-testid=no-face]", CPU_LIMIT).await?;
     let squares = session.driver.find_all(By::Css("[data-testid=crop]")).await?;
     ensure!(squares.is_empty(), "the square stays beside the detector's answer");
+
+    // A line, a column and a dot: a square of one pixel has an age too.
+    for (width, height) in [(20_000, 1), (1, 20_000), (1, 1)] {
+        let name = format!("{width}x{height}.png");
+        page.give(&session.file(&name, &picture::png(&RgbImage::new(width, height))?)?).await?;
+        page.wait_for("[data-testid=no-face] button", CPU_LIMIT).await.context(name)?.click().await?;
+        page.wait_for("[data-testid=estimate][data-years]", CPU_LIMIT).await?;
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, ensure};
 use glae_face::RgbImage;
 use image::{
-    ExtendedColorType, ImageEncoder,
+    ExtendedColorType, GenericImageView, ImageEncoder, Rgb,
     codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder},
     imageops,
 };
@@ -13,11 +13,15 @@ use serde_json::json;
 use tests::picture;
 
 use crate::{
-    looks,
+    looks, memory,
     page::{CPU_LIMIT, Page},
     seen::TOLERANCE,
     session::Session,
+    watcher::when_loading,
 };
+
+/// The most bytes that the estimator's program may hold for any photograph that it accepts.
+const MOST_MEMORY: f64 = 350e6;
 
 /// A phone's folder: in the order of its numbers; what systems left behind is passed over, what is no photo is counted,
 /// what the browser can decode has its age, and what no decoder reads has its reason.
@@ -145,6 +149,51 @@ async fn shown_upright(session: &Session, file: &Path, upright: &RgbImage) -> Re
         )
         .await?;
     ensure!(inside == json!(true), "the box does not lie on the face that is shown");
+    Ok(())
+}
+
+/// A picture enlarged where it is looked at, so that encoding it takes no memory beside the file.
+struct Enlarged(RgbImage, u32);
+
+impl GenericImageView for Enlarged {
+    type Pixel = Rgb<u8>;
+
+    fn dimensions(&self) -> (u32, u32) {
+        (self.0.width() * self.1, self.0.height() * self.1)
+    }
+
+    fn get_pixel(&self, x: u32, y: u32) -> Rgb<u8> {
+        *self.0.get_pixel(x / self.1, y / self.1)
+    }
+}
+
+/// A photograph of 111 megapixels, as phones make them, has its age; one that is not shrunk is searched for small faces; both
+/// are turned: in bounded memory.
+pub(crate) async fn a_phones_largest(session: &Session) -> Result<()> {
+    for (name, photo) in
+        [("phone.jpg", Enlarged(picture::face(0), 19)), ("nobody.jpg", Enlarged(picture::landscape(), 15))]
+    {
+        let (width, height) = photo.dimensions();
+        let mut bytes = Vec::new();
+        JpegEncoder::new_with_quality(&mut bytes, 80).encode_image(&photo)?;
+        let file = session.file(name, &bytes)?;
+        session.watcher.set_worker_prelude(Some(&when_loading(memory::KEEP)));
+        let outcome = async {
+            // Alone, so that the newest worker is the one that decodes.
+            let page = Page::open(session, Some("golden-tiny"), "device=cpu&threads=1").await?;
+            page.give(&file).await?;
+            page.wait_for("[data-testid=estimate][data-years], [data-testid=no-face]", CPU_LIMIT).await?;
+            page.click("turn").await?;
+            page.wait_for("[data-testid=faces][aria-busy=true], .waiting", CPU_LIMIT).await?;
+            page.wait_for("[data-testid=estimate][data-years], [data-testid=no-face]", CPU_LIMIT).await?;
+            memory::held_by_program(session, "worker").await
+        }
+        .await;
+        session.watcher.set_worker_prelude(None);
+        let held = outcome?;
+        println!("{name}, {width} x {height}: the estimator's program holds {:.0} MB", held / 1e6);
+        ensure!(held <= MOST_MEMORY, "{held} bytes for {width} x {height} pixels");
+    }
     Ok(())
 }
 

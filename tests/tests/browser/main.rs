@@ -1,5 +1,5 @@
 //! Journeys through the built page, in a real headless Chromium whose WebGPU runs on SwiftShader, and one long one each in
-//! Firefox and (on request) WebKitGTK.
+//! Firefox and WebKitGTK.
 //!
 //! Each journey is one test. They run one after the other, those in Chromium in one browser, because the first answer on
 //! SwiftShader takes ten seconds and a second browser beside it would make it twenty. `cargo xtask test` builds the page and the programs
@@ -53,7 +53,7 @@ type Journey = for<'a> fn(&'a Session) -> Pin<Box<dyn Future<Output = Result<()>
 
 /// The journeys in the order in which they run: cheap ones first. The privacy of photographs is judged by all requests
 /// before the leaderboard's, which do send files; the console is looked at when all is over but the server's end.
-const JOURNEYS: [(&str, Journey); 54] = [
+const JOURNEYS: [(&str, Journey); 56] = [
     ("the_page_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::before_a_photo(session))),
     ("about_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::about(session))),
     ("tiny_network_on_the_cpu_gives_the_native_numbers", |session| Box::pin(estimates::tiny_on_cpu(session))),
@@ -73,6 +73,7 @@ const JOURNEYS: [(&str, Journey); 54] = [
     ("a_phones_folder_loses_nothing_without_a_word", |session| Box::pin(given::a_phones_folder(session))),
     ("what_cannot_be_read_is_said", |session| Box::pin(given::nothing_to_read(session))),
     ("the_pixels_that_were_decoded_are_shown", |session| Box::pin(given::sideways(session))),
+    ("a_phones_largest_photo_fits_into_memory", |session| Box::pin(given::a_phones_largest(session))),
     ("drawn_faces_are_one_click_away", |session| Box::pin(given::examples(session))),
     ("a_translated_page_goes_on_counting", |session| Box::pin(given::translated(session))),
     ("back_from_a_photo_of_a_list_stays_in_the_site", |session| Box::pin(history::a_photo_of_a_list(session))),
@@ -86,6 +87,7 @@ const JOURNEYS: [(&str, Journey); 54] = [
     ("a_program_in_place_of_a_card_is_left_alone", |session| Box::pin(devices::a_program(session))),
     ("a_card_slower_than_the_processor_is_measured_once", |session| Box::pin(devices::a_slow_card(session))),
     ("what_never_answers_is_replaced_by_the_cpu", |session| Box::pin(devices::silent(session))),
+    ("scarce_means_get_the_small_weights", |session| Box::pin(devices::scarce_means(session))),
     ("an_insecure_address_still_estimates", |session| Box::pin(devices::insecure_address(session))),
     ("where_nothing_is_kept_everything_works", |session| Box::pin(devices::nothing_kept(session))),
     ("shipped_weights_on_the_cpu_agree_with_the_trainer", |session| Box::pin(estimates::shipped_on_cpu(session))),

@@ -51,9 +51,7 @@ impl Memory {
             let bytes = |name: &str| number(&usage, name);
             parts.push((heap, bytes("usedSize")? + bytes("embedderHeapUsedSize")?, MOST_BYTES));
             parts.push((buffers, bytes("backingStorageSize")?, MOST_BYTES));
-            let expression = json!({ "expression": "self.wasmMemory.buffer.byteLength", "returnByValue": true });
-            let length = session.watcher.ask(kind, "Runtime.evaluate", expression).await?;
-            parts.push((program, number(&length["result"], "value")?, MOST_BYTES));
+            parts.push((program, held_by_program(session, kind).await?, MOST_BYTES));
         }
         let counters = session.watcher.ask("page", "Memory.getDOMCounters", json!({})).await?;
         parts.push(("page: nodes", number(&counters, "nodes")?, MOST_NODES));
@@ -69,6 +67,14 @@ impl Memory {
         }
         Ok(())
     }
+}
+
+/// Bytes that the program of the "page" or the "worker" holds, where [`KEEP`] ran before it. It gives none back, so this is
+/// the most that it has ever held.
+pub(crate) async fn held_by_program(session: &Session, kind: &str) -> Result<f64> {
+    let expression = json!({ "expression": "self.wasmMemory.buffer.byteLength", "returnByValue": true });
+    let length = session.watcher.ask(kind, "Runtime.evaluate", expression).await?;
+    number(&length["result"], "value")
 }
 
 impl fmt::Display for Memory {

@@ -57,7 +57,7 @@ pub(crate) fn BatchView(
                     <thead>
                         <tr>
                             <th scope="col">"Photo"</th><th scope="col">"Age"</th>
-                            <th scope="col">"Faces"</th><th scope="col">"Classifier"</th><th scope="col">"Doubt"</th>
+                            <th scope="col">"Faces"</th><th scope="col" class="route">"Classifier"</th><th scope="col">"Doubt"</th>
                         </tr>
                     </thead>
                     <tbody>
@@ -84,7 +84,7 @@ fn FileRow(row: ListedFile) -> impl IntoView {
                 Some(estimate) => view! {
                     <td>{wording::years(estimate.years)}</td>
                     <td>{faces}</td>
-                    <td>{estimate.route.as_str()}</td>
+                    <td class="route">{estimate.route.as_str()}</td>
                     <td class="doubt">{progress.main().and_then(|main| main.doubt).map(wording::listed_doubt)}</td>
                 }
                 .into_any(),

@@ -149,7 +149,7 @@ fn FaceCard(
     let name = several.then(|| format!("Face {}", index + 1));
     let small_picture = picture.zip(seen.face).map(|(size, face)| {
         let [width, height, left, top] = thumbnail(&face, size, THUMBNAIL);
-        let preview = move || viewer.photo.with(|photo| photo.as_ref().map(|photo| photo.preview.clone()));
+        let preview = move || viewer.photo.with(|photo| photo.as_ref().and_then(|photo| photo.preview.clone()));
         view! {
             <span class="thumbnail" aria-hidden="true"
                 style:background-image=move || preview().map(|preview| format!("url({preview})"))

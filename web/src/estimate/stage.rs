@@ -16,7 +16,7 @@ use glae_face::crop::Square;
 #[component]
 pub(super) fn PhotoStage() -> impl IntoView {
     let viewer = expect_context::<Viewer>();
-    let preview = move || viewer.photo.with(|photo| photo.as_ref().map(|photo| photo.preview.clone()));
+    let preview = move || viewer.photo.with(|photo| photo.as_ref().and_then(|photo| photo.preview.clone()));
     // Known as soon as the browser has the picture, which is before the worker has decoded it.
     let ratio = RwSignal::new(None::<f64>);
     let loaded = move |event: ev::Event| {

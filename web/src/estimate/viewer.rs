@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use glae_estimate::{Look, Searched};
 use glae_face::crop::Square;
+use js_sys::Uint8Array;
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -20,17 +21,23 @@ use crate::inference::protocol::{DeviceReport, Making, Reply, Request, Work};
 /// How long the square must rest before its age is estimated.
 const REST: Duration = Duration::from_millis(200);
 
-/// Larger files cannot be photographs of 50 megapixels, and reading them could end the tab.
+/// Larger files are hardly photographs (200 megapixels have some 50 MB as JPEG), and reading them could end the tab.
 pub(crate) const MAX_FILE_BYTES: f64 = 256e6;
+
+/// Files of so many pixels at most are shown by the browser until they are decoded: it holds four bytes for each.
+const MOST_SHOWN_PIXELS: u64 = 16_000_000;
+
+/// How much of a file is looked at for its size in pixels: more than what cameras write in front of it.
+const HEAD_BYTES: f64 = 256.0 * 1024.0;
 
 /// The photograph on screen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Photo {
     /// Counts photographs.
     id: u32,
-    /// Address for an `img`: of the file, as the browser turns it, until the worker has decoded it; then of the decoded
-    /// pixels.
-    pub preview: String,
+    /// Address for an `img`: of the file, as the browser turns it, until the worker has decoded it, or none where the file has
+    /// many pixels; then of the decoded ones.
+    pub preview: Option<String>,
     /// Once the worker has decoded it.
     pub size: Option<Size>,
 }
@@ -105,14 +112,32 @@ impl Viewer {
             self.engine.refusal.set(Some(sentence));
             return;
         }
-        if let Ok(preview) = Url::create_object_url_with_blob(&file) {
-            let id = self.inner.try_update_value(|inner| {
-                inner.file = Some(file);
-                inner.last_id += 1;
-                inner.last_id
-            });
-            self.photo.set(Some(Photo { id: id.unwrap_or_default(), preview, size: None }));
-            self.send();
+        let id = self.inner.try_update_value(|inner| {
+            inner.file = Some(file.clone());
+            inner.last_id += 1;
+            inner.last_id
+        });
+        let id = id.unwrap_or_default();
+        self.photo.set(Some(Photo { id, preview: None, size: None }));
+        self.send();
+        spawn_local(self.show_file(id, file));
+    }
+
+    /// Shows the file itself until it is decoded, unless it has so many pixels that the browser would hold too much for that,
+    /// or does not say how many.
+    async fn show_file(self, id: u32, file: File) {
+        let Ok(head) = file.slice_with_f64_and_f64(0.0, HEAD_BYTES) else { return };
+        let Ok(head) = JsFuture::from(head.array_buffer()).await else { return };
+        let Ok(size) = imagesize::blob_size(&Uint8Array::new(&head).to_vec()) else { return };
+        if size.width as u64 * size.height as u64 > MOST_SHOWN_PIXELS {
+            return;
+        }
+        let Ok(address) = Url::create_object_url_with_blob(&file) else { return };
+        let waits = |photo: &Photo| photo.id == id && photo.preview.is_none();
+        if self.photo.with_untracked(|photo| photo.as_ref().is_some_and(waits)) {
+            self.photo.update(|photo| photo.iter_mut().for_each(|photo| photo.preview = Some(address.clone())));
+        } else {
+            let _ = Url::revoke_object_url(&address);
         }
     }
 
@@ -120,8 +145,8 @@ impl Viewer {
     pub fn clear(self) {
         self.cancel();
         self.inner.update_value(|inner| (inner.file, inner.opened) = (None, None));
-        if let Some(photo) = self.photo.get_untracked() {
-            let _ = Url::revoke_object_url(&photo.preview);
+        if let Some(preview) = self.photo.get_untracked().and_then(|photo| photo.preview) {
+            let _ = Url::revoke_object_url(&preview);
         }
         self.photo.set(None);
         self.square.set(None);
@@ -250,10 +275,10 @@ impl Viewer {
     /// Shows the picture at this address, if the photograph is still on screen.
     fn replace_preview(self, id: u32, address: String) {
         let old = self.photo.try_update(|photo| match photo {
-            Some(photo) if photo.id == id => std::mem::replace(&mut photo.preview, address),
-            _ => address,
+            Some(photo) if photo.id == id => photo.preview.replace(address),
+            _ => Some(address),
         });
-        if let Some(old) = old {
+        if let Some(old) = old.flatten() {
             let _ = Url::revoke_object_url(&old);
         }
     }

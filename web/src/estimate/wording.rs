@@ -57,6 +57,24 @@ pub fn device(report: &DeviceReport) -> String {
     if report.detail.is_empty() { kind.into() } else { format!("{kind} · {}", report.detail) }
 }
 
+/// A text that begins small and may end in a full stop, as a sentence.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().collect::<String>()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+}
+
+/// The first of some sentences as the end of "CPU · …".
+pub fn short(sentence: &str) -> String {
+    let first = sentence.split_inclusive('.').next().unwrap_or(sentence).trim_end_matches('.');
+    let mut letters = first.chars();
+    match letters.next() {
+        // "WebGPU ..." keeps its capitals.
+        Some(letter) if !first.starts_with("WebGPU") => letter.to_lowercase().chain(letters).collect(),
+        _ => first.to_owned(),
+    }
+}
+
 /// A readable adapter name from what WebGPU tells: browsers fill in some of the four, never all.
 pub fn adapter(vendor: &str, architecture: &str, device: &str, description: &str) -> String {
     if !description.is_empty() {
@@ -259,6 +277,14 @@ fn why_mixed(estimate: &Estimate, calmer: Route) -> String {
 mod tests {
     use super::*;
     use glae_model::Answer;
+
+    #[test]
+    fn a_sentence_has_one_full_stop() {
+        assert_eq!(sentence("the detector gives other numbers"), "The detector gives other numbers.");
+        assert_eq!(sentence("The file is damaged."), "The file is damaged.");
+        assert_eq!(short("It gave wrong numbers. Try again."), "it gave wrong numbers");
+        assert_eq!(short("WebGPU cannot be used."), "WebGPU cannot be used");
+    }
 
     #[test]
     fn the_routing_sentence_names_the_calmer_classifier_first() {

@@ -13,7 +13,7 @@ use super::device::{self, Without};
 use super::protocol::{DeviceChoice, DeviceKind, DeviceReport, Measured, Reply};
 use super::weights;
 use crate::browser::{now, within};
-use crate::estimate::wording;
+use crate::estimate::wording::{self, sentence, short};
 use crate::weights::Wanted;
 use crate::worker::host::post;
 
@@ -99,7 +99,7 @@ pub(super) async fn start(choice: DeviceChoice, wanted: Wanted, measured: Option
     };
     let because = match loaded {
         Ok(loaded) => return Ok(parts.started(loaded)),
-        Err(Without::Fine(because)) if forced => return Err(remedy(&format!("{}.", capital(&because)))),
+        Err(Without::Fine(because)) if forced => return Err(remedy(&sentence(&because))),
         Err(Without::Wrong(sentence)) if forced => return Err(remedy(&sentence)),
         Err(Without::Fine(because)) => because,
         Err(Without::Wrong(sentence)) => {
@@ -203,32 +203,10 @@ fn unusable(sentence: String) -> Without {
     Without::Wrong(format!("WebGPU cannot be used. {sentence}"))
 }
 
-/// A text that begins small, as a sentence.
-fn sentence(text: &str) -> String {
-    format!("{}.", capital(text).trim_end_matches('.'))
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().collect::<String>()).unwrap_or_default();
-    first + letters.as_str()
-}
-
 fn damaged(error: WeightsError) -> String {
     format!("The weights cannot be used ({error}). Reload the page; if it happens again, tell whoever runs this site.")
 }
 
 fn remedy(sentence: &str) -> String {
     format!("{sentence} Remove “device=webgpu” from the address to let the CPU take over.")
-}
-
-/// The sentence as the end of "CPU · …".
-fn short(sentence: &str) -> String {
-    let first = sentence.split_inclusive('.').next().unwrap_or(sentence).trim_end_matches('.');
-    let mut letters = first.chars();
-    match letters.next() {
-        // "WebGPU ..." keeps its capitals.
-        Some(letter) if !first.starts_with("WebGPU") => letter.to_lowercase().chain(letters).collect(),
-        _ => first.to_owned(),
-    }
 }

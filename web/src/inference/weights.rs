@@ -15,7 +15,8 @@ use web_sys::{Cache, ReadableStreamDefaultReader, RequestCache, RequestInit, Res
 use super::cache;
 use super::protocol::{FETCH_SECONDS, Reply};
 use crate::browser::{property, reason, scope, within};
-use crate::weights::{Index, Wanted};
+use crate::estimate::wording::sentence;
+use crate::weights::{Index, Wanted, named};
 use crate::worker::host::post;
 
 const RETRY: &str = "Check the connection and reload the page.";
@@ -74,10 +75,9 @@ pub(crate) async fn find(wanted: Wanted) -> Result<((DetectorManifest, Source), 
     };
     let (of_finder, of_network) = (manifest_of(&index.detector), manifest_of(&name));
     let (of_finder, of_network) = try_join(text(&of_finder), text(&of_network)).await?;
-    let finder = DetectorManifest::parse(&of_finder)
-        .map_err(|error| format!("{}. {RETRY}", error.to_string().trim_end_matches('.')))?;
-    let manifest = Manifest::parse(&of_network)
-        .map_err(|error| format!("{}. {RETRY}", error.to_string().trim_end_matches('.')))?;
+    let finder =
+        DetectorManifest::parse(&of_finder).map_err(|error| format!("{} {RETRY}", sentence(&error.to_string())))?;
+    let manifest = Manifest::parse(&of_network).map_err(|error| format!("{} {RETRY}", sentence(&error.to_string())))?;
     let of_finder = source(&index.detector, &finder.file, &finder.sha256, finder.bytes);
     let of_network = source(&name, &manifest.file, &manifest.sha256, manifest.bytes);
     Ok(((finder, of_finder), (manifest, of_network)))
@@ -177,9 +177,4 @@ async fn get(url: &str, cache: RequestCache) -> Result<Response, String> {
 
 fn late(url: &str) -> String {
     format!("“{}” did not arrive within {FETCH_SECONDS} seconds. {RETRY}", named(url))
-}
-
-/// An address in a sentence: without the hash, whose 64 digits help nobody.
-fn named(url: &str) -> &str {
-    url.split('?').next().unwrap_or(url)
 }

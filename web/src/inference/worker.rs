@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use glae_estimate::{Host, Look, LookError, Pipeline};
 use glae_face::RgbImage;
-use glae_face::photo::PhotoError;
-use image::imageops::rotate90;
+use glae_face::photo::{MEMORY, PhotoError};
+use image::imageops::{rotate90, thumbnail};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen_futures::spawn_local;
 
@@ -124,7 +124,12 @@ impl Worker {
     /// Turns the open photograph clockwise by a quarter.
     fn turn(&self, request: u32, photo: u32) {
         let open = self.state.borrow_mut().photo.take_if(|open| open.id == photo);
-        let Some(open) = open else { return };
+        let Some(mut open) = open else { return };
+        let (width, height) = open.pixels.dimensions();
+        // The two lie side by side for a moment: a large one is turned at half its size.
+        if 2 * open.pixels.len() as u64 > MEMORY {
+            open.pixels = Rc::new(thumbnail(&*open.pixels, width.div_ceil(2), height.div_ceil(2)));
+        }
         let pixels = rotate90(&*open.pixels);
         let (width, height) = pixels.dimensions();
         let (preview, shown) = preview(&pixels);

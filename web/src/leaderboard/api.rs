@@ -1,5 +1,6 @@
 //! Requests to the API, and what can come back instead of an answer.
 
+use glae_api::stranger::explained;
 use glae_api::{FileProblem, Problem};
 use js_sys::JSON;
 use leptos::prelude::window;
@@ -10,7 +11,6 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{FormData, Headers, RequestInit, Response};
 
-use super::stranger::explained;
 use crate::browser::{reason, within};
 
 /// How long an answer may take, in seconds. The server counts itself late after 30.

@@ -11,6 +11,7 @@ use leptos::task::spawn_local;
 use super::address::Document;
 use super::board::Here;
 use super::drawing::Drawing;
+use super::folded::{Folded, later};
 use super::format::{UNKNOWN, years};
 use super::scatter::{self, Point};
 use crate::number_table::{number_table, scrolled};
@@ -22,29 +23,33 @@ const FROM_START: usize = 3;
 #[component]
 pub(super) fn Charts() -> impl IntoView {
     let here = expect_context::<Here>();
-    let points = Memo::new(move |_| points(here));
-    let has_errors = Memo::new(move |_| !with_errors(here).is_empty() || here.scoring.scored.with(Option::is_some));
+    // Behind the report, which is what the visitor waits for.
+    let mine: Mine = later(4, move || here.scoring.scored.with(|scored| Some(scored.as_ref()?.report.clone())));
+    let points = Memo::new(move |_| points(here, mine));
+    let has_errors = Memo::new(move |_| !with_errors(here).is_empty() || mine.with(Option::is_some));
     view! {
         <Show when=move || points.with(|points| points.len() > 1)>
             <TradeOff points/>
         </Show>
         <Show when=move || has_errors.get()>
-            <ErrorByAge/>
+            <ErrorByAge mine/>
         </Show>
     }
 }
 
-fn points(here: Here) -> Vec<Point> {
+/// The report on the visitor's file.
+type Mine = RwSignal<Option<Report>>;
+
+fn points(here: Here, mine: Mine) -> Vec<Point> {
     let rows = here.page.with(|page| page.as_ref().map(|page| page.board.rows.clone()).unwrap_or_default());
     let of_row = |row: Row| {
         let ink = if matches!(row.origin, Origin::Reported { .. }) { Ink::Reported } else { Ink::Computed };
         Some(Point { mae: row.scores.mae?, cmae: row.scores.cmae?, name: row.method, ink })
     };
     let mut points: Vec<Point> = rows.into_iter().filter_map(of_row).collect();
-    here.scoring.scored.with(|scored| {
-        if let Some(scored) = scored {
-            let (mae, cmae) = (scored.report.mae, scored.report.cmae);
-            points.push(Point { name: "Your file".into(), mae, cmae, ink: Ink::Yours });
+    mine.with(|report| {
+        if let Some(Report { mae, cmae, .. }) = report {
+            points.push(Point { name: "Your file".into(), mae: *mae, cmae: *cmae, ink: Ink::Yours });
         }
     });
     points
@@ -55,6 +60,7 @@ fn TradeOff(
     /// The methods.
     points: Memo<Vec<Point>>,
 ) -> impl IntoView {
+    let open = RwSignal::new(false);
     let rows = move || {
         let mut points = points.get();
         points.sort_by(|a, b| a.cmae.total_cmp(&b.cmae));
@@ -77,10 +83,7 @@ fn TradeOff(
                         <span class="key-mark yours">"your file"</span>
                     })}
                 </figcaption>
-                <details>
-                    <summary>"The numbers"</summary>
-                    {rows}
-                </details>
+                <Folded summary="The numbers" open>{rows()}</Folded>
             </figure>
         </section>
     }
@@ -96,8 +99,12 @@ fn with_errors(here: Here) -> Vec<(String, String)> {
 }
 
 #[component]
-fn ErrorByAge() -> impl IntoView {
+fn ErrorByAge(
+    /// Drawn beside the methods.
+    mine: Mine,
+) -> impl IntoView {
     let here = expect_context::<Here>();
+    let open = RwSignal::new(false);
     let methods = Memo::new(move |_| with_errors(here));
     let chosen = RwSignal::new(Vec::<String>::new());
     let reports = RwSignal::new(HashMap::<String, Result<Report, String>>::new());
@@ -128,14 +135,11 @@ fn ErrorByAge() -> impl IntoView {
             })
         };
         let mut series: Vec<Series> = chosen.with(|chosen| chosen.iter().filter_map(of_row).collect());
-        series.extend(here.scoring.scored.with(|scored| {
-            let report = &scored.as_ref()?.report;
-            Some(Series::new("Your file", 0, errors(report)))
-        }));
+        series.extend(mine.with(|report| Some(Series::new("Your file", 0, errors(report.as_ref()?)))));
         series.iter_mut().enumerate().for_each(|(number, one)| one.number = number);
         series
     });
-    let counts = Memo::new(move |_| counts(here));
+    let counts = Memo::new(move |_| counts(here, mine));
     let failures = move || {
         let failed = reports.with(|reports| reports.values().find_map(|report| report.as_ref().err().cloned()));
         failed.map(|sentence| view! { <p class="message error">{sentence}</p> })
@@ -179,10 +183,7 @@ fn ErrorByAge() -> impl IntoView {
                         view! { <span class="key-line">{swatch(one.number)}{one.name}</span> }
                     }).collect_view()}
                 </figcaption>
-                <details>
-                    <summary>"The numbers"</summary>
-                    {move || numbers(&series.get(), &counts.get())}
-                </details>
+                <Folded summary="The numbers" open>{move || numbers(&series.get(), &counts.get())}</Folded>
             </figure>
         </section>
     }
@@ -215,12 +216,12 @@ pub(super) fn report_counts(report: &Report) -> Vec<u32> {
     counts
 }
 
-fn counts(here: Here) -> Vec<u32> {
+fn counts(here: Here, mine: Mine) -> Vec<u32> {
     let counts = here.page.with(|page| page.as_ref().map(|page| page.test_counts.clone()).unwrap_or_default());
     if !counts.is_empty() {
         return counts;
     }
-    here.scoring.scored.with(|scored| scored.as_ref().map(|scored| report_counts(&scored.report)).unwrap_or_default())
+    mine.with(|report| report.as_ref().map(report_counts).unwrap_or_default())
 }
 
 fn numbers(series: &[Series], counts: &[u32]) -> AnyView {

@@ -43,7 +43,7 @@ fn Shown(
     let may_enter = contest.phase != Phase::Closed && !here.desk.is_copy();
     let admission = contest.rules.admission;
     view! {
-        <section aria-labelledby="contest-title" data-testid="contest" data-phase=phase>
+        <section class="contest" aria-labelledby="contest-title" data-testid="contest" data-phase=phase>
             <h2 id="contest-title">"Contest"</h2>
             {announcement}
             <p>{sentence}</p>

@@ -5,7 +5,7 @@ use leptos::ev;
 use leptos::html::Div;
 use leptos::prelude::*;
 
-/// Before the room on screen is known.
+/// Where there is no room yet, because a section is folded.
 const WIDTH: f64 = 640.0;
 
 /// A drawing that is made anew for whatever width there is.
@@ -18,13 +18,15 @@ pub(super) fn Drawing(
     draw: impl Fn(f64) -> Chart + Send + Sync + 'static,
 ) -> impl IntoView {
     let place = NodeRef::<Div>::new();
-    let width = RwSignal::new(WIDTH);
+    // Drawn once it is known: drawing is the dearest part of a board's page.
+    let width = RwSignal::new(None);
     let measure = move || {
         // A frame may come when the drawing has gone already: then there is nothing to measure.
+        let Some(known) = width.try_get_untracked() else { return };
         let now = place.try_get_untracked().flatten().map_or(0, |place| place.client_width());
-        // Nothing is wide while its section is folded or not painted yet.
-        if now > 0 && width.try_get_untracked().is_some_and(|width| f64::from(now) != width) {
-            width.try_set(f64::from(now));
+        let now = if now > 0 { f64::from(now) } else { known.unwrap_or(WIDTH) };
+        if known != Some(now) {
+            width.try_set(Some(now));
         }
     };
     Effect::new(move |_| {
@@ -37,8 +39,8 @@ pub(super) fn Drawing(
     on_cleanup(move || listener.remove());
     view! {
         <div class="drawing" node_ref=place>
-            {move || {
-                let Chart { width, height, marks } = draw(width.get());
+            {move || width.get().map(|width| {
+                let Chart { width, height, marks } = draw(width);
                 view! {
                     <svg
                         role="img"
@@ -50,7 +52,7 @@ pub(super) fn Drawing(
                         {marks.into_iter().map(mark).collect_view()}
                     </svg>
                 }
-            }}
+            })}
         </div>
     }
 }

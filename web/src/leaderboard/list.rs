@@ -6,7 +6,7 @@ use leptos::task::spawn_local;
 
 use super::address::{Document, segment};
 use super::desk::Desk;
-use super::format::{UNKNOWN, cell, counted, truth};
+use super::format::{UNKNOWN, cell, truth, whole};
 
 /// The list of boards.
 #[component]
@@ -31,9 +31,7 @@ pub(super) fn BoardsPage() -> impl IntoView {
                 age counts as much as a common one. MAE, averaged over images, stands beside it."
             </p>
         </section>
-        <p class="hint">
-            <a href="/submissions">"Your submissions"</a> " " <a href="/organise">"For organisers"</a>
-        </p>
+        <p class="links"><a href="/submissions">"Your submissions"</a><a href="/organise">"For organisers"</a></p>
         {move || match boards.get() {
             None => view! { <p class="hint" role="status">"Loading the boards"</p> }.into_any(),
             Some(Err(sentence)) => view! {
@@ -59,7 +57,7 @@ fn entry(board: BoardSummary) -> impl IntoView {
             <p>{board.measures}</p>
             <dl class="facts">
                 <div><dt>{format!("Best {}", board.primary.label())}</dt><dd>{best}</dd></div>
-                <div><dt>"On the board"</dt><dd>{counted(board.rows.into(), "method", "methods")}</dd></div>
+                <div><dt>"Methods"</dt><dd>{whole(board.rows.into())}</dd></div>
                 <div><dt>"Truth"</dt><dd>{truth(board.truth)}</dd></div>
             </dl>
         </li>

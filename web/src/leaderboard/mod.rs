@@ -26,6 +26,8 @@ mod drawing;
 pub mod export;
 pub mod filter;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
+mod folded;
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod form;
 pub mod format;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
@@ -54,7 +56,6 @@ pub mod scatter;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod score;
 pub mod sort;
-pub mod stranger;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod submit;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]

@@ -9,6 +9,7 @@ use super::board::Here;
 use super::charts::{COUNTED, errors, report_counts};
 use super::drawing::Drawing;
 use super::export::{csv, file_stem, latex, lines, markdown};
+use super::folded::{Folded, later};
 use super::format::{UNKNOWN, counted, interval, percent, whole, years};
 use crate::download::save;
 use crate::number_table::{number_table, scrolled};
@@ -17,25 +18,35 @@ use crate::scoring::protocol::Score;
 /// Width of the drawing in a downloaded file, in pixels.
 const FILE_WIDTH: f64 = 800.0;
 
-/// Everything about the newest scores; drawn anew when the intervals arrive.
+/// Everything about the newest scores: the headline at once and anew when the intervals arrive, each further part a turn of
+/// the event loop later.
 #[component]
 pub(super) fn ReportView() -> impl IntoView {
     let here = expect_context::<Here>();
+    let scored = here.scoring.scored;
+    let without_intervals = Memo::new(move |_| {
+        let mut scored = scored.get()?;
+        scored.report.intervals = None;
+        Some(scored)
+    });
+    let [tables, chart, worst] = [1, 2, 3].map(|turns| later(turns, move || without_intervals.get()));
+    let open = [RwSignal::new(false), RwSignal::new(false)];
     view! {
         <article class="card report" data-testid="report">
             <h3>"Your file"</h3>
-            {move || here.scoring.scored.get().map(|scored| view! { <Numbers scored/> })}
+            {move || scored.with(|scored| scored.as_ref().map(|scored| headline(&scored.report)))}
+            {move || tables.with(|scored| scored.as_ref().map(|scored| groups(&scored.report)))}
+            {move || chart.get().map(|Score { report, .. }| view! { <AgeChart report open=open[0]/> })}
+            {move || worst.with(|scored| scored.as_ref().map(|scored| worst_cases(&scored.worst)))}
+            {move || worst.get().map(|Score { report, .. }| view! {
+                <Folded summary="All numbers" open=open[1]>{all_numbers(&report)}</Folded>
+            })}
             <Downloads/>
         </article>
     }
 }
 
-#[component]
-fn Numbers(
-    /// What to show.
-    scored: Score,
-) -> impl IntoView {
-    let Score { report, worst, .. } = scored;
+fn headline(report: &Report) -> impl IntoView + use<> {
     let of = |range: Option<[f64; 2]>| range.map(interval);
     let intervals = report.intervals.as_ref();
     let cs5 = report.cs.get(4).copied();
@@ -54,15 +65,17 @@ fn Numbers(
                 report.epsilon.is_none().then(|| absent.to_owned()),
             )}
         </dl>
-        <p class="hint">{remarks(&report)}</p>
+        <p class="hint">{remarks(report)}</p>
+    }
+}
+
+fn groups(report: &Report) -> impl IntoView + use<> {
+    view! {
         <h4>"By age group"</h4>
-        {bands(&report)}
-        {shots(&report)}
-        {calibration(&report)}
-        {routing(&report)}
-        <AgeChart report=report.clone()/>
-        {worst_cases(&worst)}
-        {all_numbers(&report)}
+        {bands(report)}
+        {shots(report)}
+        {calibration(report)}
+        {routing(report)}
     }
 }
 
@@ -163,13 +176,17 @@ fn routing(report: &Report) -> Option<impl IntoView + use<>> {
 fn AgeChart(
     /// Of the file.
     report: Report,
+    /// Whether its numbers are unfolded.
+    open: RwSignal<bool>,
 ) -> impl IntoView {
-    let rows = report
-        .by_age
-        .iter()
-        .map(|age| [age.age.to_string(), age.samples.to_string(), years(age.mae), format!("{:+.2}", age.bias)]);
-    let rows = number_table(&["Age", "Images", "MAE", "Bias"], rows);
     let (series, counts) = drawn(&report);
+    let rows = move || {
+        let by_age = report.by_age.iter();
+        let rows = by_age
+            .map(|age| [age.age.to_string(), age.samples.to_string(), years(age.mae), format!("{:+.2}", age.bias)]);
+        let table = number_table(&["Age", "Images", "MAE", "Bias"], rows);
+        scrolled("Numbers: error of your file at every age", table)
+    };
     view! {
         <h4>"Error at every age"</h4>
         <figure class="figure">
@@ -177,10 +194,7 @@ fn AgeChart(
                 label="Error of your file at every age above the number of images; the table below holds the numbers"
                 draw=move |width| by_age(width, &series, &counts, COUNTED, false)
             />
-            <details>
-                <summary>"The numbers"</summary>
-                {scrolled("Numbers: error of your file at every age", rows)}
-            </details>
+            <Folded summary="The numbers" open>{rows()}</Folded>
         </figure>
     }
 }
@@ -208,10 +222,7 @@ fn all_numbers(report: &Report) -> impl IntoView + use<> {
         [line.metric.to_string(), of, images, text]
     });
     view! {
-        <details>
-            <summary>"All numbers"</summary>
-            {scrolled("All numbers", number_table(&["Metric", "Of", "Images", "Value"], rows))}
-        </details>
+        {scrolled("All numbers", number_table(&["Metric", "Of", "Images", "Value"], rows))}
     }
 }
 

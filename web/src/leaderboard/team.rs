@@ -227,9 +227,9 @@ fn SignedIn(
             />
             <span>"Keep the token in this browser after the tab is closed"</span>
         </label>
-        " "
-        <button type="button" class="quiet" on:click=leave>"Forget the token here"</button>
-        " "
-        <a href="/submissions">"Your submissions and tokens"</a>
+        <div class="actions">
+            <button type="button" class="quiet" on:click=leave>"Forget the token here"</button>
+            <a href="/submissions">"Your submissions and tokens"</a>
+        </div>
     }
 }

@@ -48,7 +48,10 @@ fn receive(request: Request, parts: &Array) {
         match outcome {
             Ok(()) => {}
             Err(Stop::Problems(part, problems, renaming)) => {
-                let problems = problems.groups.into_iter().map(FileProblem::from);
+                // Where a click renames, the command line's remedy is nothing for this reader.
+                let is_said = |kind| renaming.is_none() || kind != ProblemKind::OtherIds;
+                let groups = problems.groups.into_iter().filter(|group| is_said(group.kind));
+                let problems = groups.map(FileProblem::from);
                 post(&Reply::Refused { request, part, problems: problems.collect(), renaming });
             }
             Err(Stop::Failed(sentence)) => post(&Reply::Failed { request, sentence }),

@@ -5,6 +5,7 @@ pub mod decode;
 pub mod golden;
 pub mod manifest;
 pub mod network;
+mod resize;
 pub mod second;
 pub mod tiles;
 pub mod trust;
@@ -12,7 +13,6 @@ pub mod turn;
 
 use burn::tensor::Device;
 use image::RgbImage;
-use image::imageops::{FilterType, resize};
 use serde::{Deserialize, Serialize};
 
 use decode::{Face, LEAST_VOTE, decode, suppress};
@@ -20,6 +20,7 @@ use glae_model::engine::{DeviceError, Placed};
 use glae_model::{StateDict, WeightsError};
 use golden::{Golden, picture};
 use network::{OUTPUTS, YuNet};
+use resize::resize;
 use second::Sight;
 use tiles::{Tile, one_each};
 use turn::Turn;
@@ -296,7 +297,7 @@ fn resized(photo: &RgbImage, longest_side: u32) -> Option<RgbImage> {
         let rounded = (u64::from(length) * u64::from(wanted) + u64::from(longest) / 2) / u64::from(longest);
         rounded.max(1) as u32
     };
-    Some(resize(photo, side(photo.width()), side(photo.height()), FilterType::Triangle))
+    Some(resize(photo, side(photo.width()), side(photo.height())))
 }
 
 /// The network's input: planes of blue, green and red, 0 to 255, with zeros to the right and below up to the next multiple

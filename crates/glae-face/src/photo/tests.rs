@@ -30,6 +30,22 @@ fn a_photo_lying_on_its_side_is_turned_upright() {
 }
 
 #[test]
+fn a_broken_exif_block_does_not_cost_the_photo() {
+    let photo = RgbImage::from_pixel(16, 8, image::Rgb([200, 100, 50]));
+    for block in [b"no TIFF header".to_vec(), exif(6)[..12].to_vec(), exif(77)] {
+        let (mut jpeg, mut png) = (Vec::new(), Vec::new());
+        let mut encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 95);
+        encoder.set_exif_metadata(block.clone()).unwrap();
+        encoder.encode_image(&photo).unwrap();
+        let mut encoder = image::codecs::png::PngEncoder::new(&mut png);
+        encoder.set_exif_metadata(block).unwrap();
+        encoder.write_image(&photo, 16, 8, image::ExtendedColorType::Rgb8).unwrap();
+        assert_eq!(decode(&jpeg).unwrap().dimensions(), (16, 8));
+        assert_eq!(decode(&png).unwrap(), photo);
+    }
+}
+
+#[test]
 fn transparency_becomes_white() {
     let rgba = image::RgbaImage::from_pixel(2, 2, image::Rgba([0, 0, 0, 0]));
     assert_eq!(decode(&png(&rgba.into())).unwrap().get_pixel(0, 0).0, [255; 3]);

@@ -23,9 +23,12 @@ fn baseline(picture: &RgbImage) -> Vec<u8> {
 
 /// A drawing of 75 x 53, progressive, with colours at half the resolution.
 fn progressive() -> Vec<u8> {
-    let digits: Vec<u8> = include_bytes!("progressive.hex").iter().copied().filter(|byte| *byte != b'\n').collect();
-    let value = |digit: u8| char::from(digit).to_digit(16).unwrap() as u8;
-    digits.chunks(2).map(|pair| value(pair[0]) << 4 | value(pair[1])).collect()
+    from_hex(include_str!("progressive.hex"))
+}
+
+fn from_hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.chars().filter_map(|digit| digit.to_digit(16)).map(|digit| digit as u8).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
 fn mean_difference(a: &RgbImage, b: &RgbImage) -> f64 {
@@ -84,6 +87,25 @@ fn a_progressive_file_without_its_end_is_cut_off() {
         assert!(matches!(decode(&whole[..end]), Err(PhotoError::CutOff)), "{end} of {}", whole.len());
     }
     assert!(read_any(&whole[..whole.len() * 2 / 3]).unwrap().cut_off);
+}
+
+/// Four fields of one colour each, 48 x 32, in the inks of a press: once as they are, once as luma and chroma, both inverted
+/// as Adobe's programs write them. A decoder that misses the inversion gives negatives.
+#[test]
+fn inks_have_the_colours_of_the_print() {
+    let right = [[224, 180, 150], [200, 30, 40], [30, 60, 190], [60, 60, 60]];
+    for (name, file) in [("CMYK", include_str!("cmyk.hex")), ("YCCK", include_str!("ycck.hex"))] {
+        let bytes = from_hex(file);
+        let photo = decode(&bytes).unwrap();
+        assert_eq!(photo.dimensions(), (48, 32));
+        for (pixel, right) in
+            [(12, 8), (36, 8), (12, 24), (36, 24)].map(|(x, y)| photo.get_pixel(x, y).0).iter().zip(right)
+        {
+            assert!(pixel.iter().zip(right).all(|(a, b)| a.abs_diff(b) <= 4), "{name}: {pixel:?} for {right:?}");
+        }
+        let error = read_any(&resized(bytes, 16_320, 12_240)).unwrap_err();
+        assert!(error.to_string().contains("decoding a CMYK JPEG of this size takes 600 MB"), "{error}");
+    }
 }
 
 #[test]

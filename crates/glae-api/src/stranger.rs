@@ -1,5 +1,5 @@
 //! Answers that do not come from the leaderboard's server: of a proxy before it, of a network's sign-in page, of a host that
-//! has only files.
+//! has only files. The page and the command line explain them in the same words.
 
 /// What it was and what helps, as a few words and a sentence or two.
 pub fn explained(status: u16) -> (String, &'static str) {
@@ -28,13 +28,13 @@ pub fn explained(status: u16) -> (String, &'static str) {
         200..=299 => (format!("A web page came instead of an answer ({status})"), SIGN_IN),
         _ => (
             format!("Unexpected answer ({status})"),
-            "What answered is not the leaderboard's server. Reload the page, or try again later.",
+            "What answered is not the leaderboard's server. Check the address, or try again later.",
         ),
     }
 }
 
 const SIGN_IN: &str = "It is not the leaderboard's server that answered: perhaps the network wants a sign-in first. Open any \
-                       other site in this browser, follow what it says, and try again.";
+                       other site in a browser, follow what it says, and try again.";
 
 #[cfg(test)]
 mod tests {
