@@ -8,6 +8,7 @@ To be run again after new weights, a new read-out, a change of the detector's se
 Needs NumPy and Pillow, which reads the PNG files.
 """
 
+import copy
 import hashlib
 import json
 import pathlib
@@ -75,6 +76,12 @@ class Detector:
     def __init__(self, folder):
         self.manifest, self.arrays = weights(folder)
         self.settings = self.manifest["settings"]
+        own = {name.removeprefix("second."): array for name, array in self.arrays.items() if name.startswith("second.")}
+        # Looks again, and weighs the first look's points by this.
+        self.second, self.first_weight = self, 1.0
+        if own:
+            self.second, self.first_weight = copy.copy(self), 1e-3
+            self.second.arrays = own
 
     def named(self, name):
         return self.arrays[f"{name}.weight"], self.arrays[f"{name}.bias"]
@@ -216,15 +223,17 @@ class Detector:
         return scores[0] >= max(scores)
 
     def again(self, picture, face):
-        """The second look: points and score are means over three looks."""
+        """The second look: the score is the mean over three looks; the points are so too, or, where the second look has
+        weights of its own, the mean over its two."""
         points, (there, expected) = face[4:14].reshape(5, 2), cut_out(face)
         if there is None:
             return face
         cut, back = warped(picture, there, SIDE), inverse(there)
-        total, sums, score = face[14], points * face[14], face[14]
+        total, score = face[14] * self.first_weight, face[14]
+        sums = points * total
         for mirrored in (False, True):
             look = cut[:, ::-1] if mirrored else cut
-            seen = [mirror(f) if mirrored else f for f in self.suppressed(self.heard(look, LEAST_VOTE))]
+            seen = [mirror(f) if mirrored else f for f in self.suppressed(self.second.heard(look, LEAST_VOTE))]
             best = max(seen, key=lambda f: overlap(f, expected), default=None)
             if best is not None and overlap(best, expected) >= SAME_AGAIN:
                 score += best[14]
