@@ -1,6 +1,6 @@
 //! The team's own rows: change, publish, withdraw.
 
-use glae_api::{MetadataChange, Origin, Row, Visibility};
+use glae_api::{MetadataChange, Row, Visibility};
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -29,15 +29,7 @@ pub(super) fn OwnRows() -> impl IntoView {
     let here = expect_context::<Here>();
     let said: Said = RwSignal::new(None);
     let unfolded: Unfolded = RwSignal::new(None);
-    let rows = Memo::new(move |_| {
-        let team = here.desk.team.with(|team| team.as_ref().map(|team| team.team.clone()));
-        let is_own =
-            |row: &&Row| matches!(&row.origin, Origin::Submitted { team: by, .. } if Some(by) == team.as_ref());
-        here.page.with(|page| {
-            let rows = page.as_ref().map(|page| page.board.rows.as_slice()).unwrap_or_default();
-            rows.iter().filter(is_own).cloned().collect::<Vec<Row>>()
-        })
-    });
+    let rows = Memo::new(move |_| here.own.get());
     let has_any = Memo::new(move |_| rows.with(|rows| !rows.is_empty()));
     view! {
         <Show when=move || has_any.get()>
@@ -87,7 +79,7 @@ fn OwnRow(
     let is_open = move |wanted| move || (fold.get() == Some(wanted)).to_string();
     let state = if is_public { "public" } else { "private" };
     view! {
-        <li class="card" data-row=row.id data-visibility=state>
+        <li class="card" id=format!("own-{}", row.id) tabindex="-1" data-row=row.id data-visibility=state>
             <div class="head">
                 <p><strong>{method}</strong>" "<span class="badge plain">{state}</span></p>
                 <div class="actions">

@@ -60,6 +60,8 @@ pub(crate) async fn organisers_act_with_their_token(app: TestApp) {
         (json!({ "action": "hide", "submission": "s0" }), 404),
         (json!({ "action": "invite", "board": "race", "count": 0 }), 422),
         (json!({ "action": "announce", "board": "race", "text": "\u{202e}" }), 422),
+        (json!({ "action": "extend", "board": "race", "until": app.portal.now() - DAY }), 422),
+        (json!({ "action": "extend", "board": "race", "until": i64::MAX }), 422),
         (json!({ "action": "freeze", "board": "race" }), 403),
         (json!({ "action": "dance" }), 400),
     ] {
