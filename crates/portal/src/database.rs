@@ -20,7 +20,7 @@ const MIGRATIONS: [&str; 5] = [
     include_str!("../migrations/0002_identity.sql"),
     include_str!("../migrations/0003_contests.sql"),
     include_str!("../migrations/0004_organisers.sql"),
-    include_str!("../migrations/0005_banned.sql"),
+    include_str!("../migrations/0005_places.sql"),
 ];
 
 /// How long a writer waits for another process to finish its transaction.

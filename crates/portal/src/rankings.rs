@@ -45,17 +45,21 @@ pub async fn count(database: &Database, board: &str, team: Option<&str>) -> ApiR
 
 /// How many of the submissions that a team sees are better than this key.
 ///
-/// Both parts are ranges of the index `submissions_for_counts`, which has all that they ask for: a mark and a fold leave a
-/// row without a key.
+/// Public rows and the team's private ones are ranges of the index `submissions_for_counts`, which holds all that is asked
+/// (a mark or a fold leaves a row without a key). Rows of banned teams are subtracted: there are few of them, and to ask for
+/// the team of each row would take as long again. SQLite joins in the order that CROSS JOIN says: banned teams first.
 ///
 /// # Errors
 /// If the database fails.
 async fn ahead(database: &Database, board: &str, team: Option<&str>, key: f64) -> ApiResult<u32> {
     let statement = "SELECT (SELECT COUNT(*) FROM submissions WHERE board = $1 AND visibility = 'public' AND mark = '' \
-                     AND folded = 0 AND ranked < $3 \
-                     AND (team = $2 OR team NOT IN (SELECT id FROM teams WHERE banned = 1))) + \
+                     AND folded = 0 AND ranked < $3) + \
                      (SELECT COUNT(*) FROM submissions WHERE board = $1 AND visibility = 'private' AND mark = '' \
-                     AND folded = 0 AND ranked < $3 AND team = $2)";
+                     AND folded = 0 AND ranked < $3 AND team = $2) - \
+                     (SELECT COUNT(*) FROM teams CROSS JOIN submissions WHERE submissions.team = teams.id \
+                     AND teams.banned = 1 AND teams.id <> $2 AND submissions.board = $1 \
+                     AND submissions.visibility = 'public' AND submissions.mark = '' AND submissions.folded = 0 \
+                     AND submissions.ranked < $3)";
     let row =
         sqlx::query(statement).bind(board).bind(team.unwrap_or_default()).bind(key).fetch_one(database.read()).await?;
     Ok(number(row.try_get(0)?))
@@ -66,9 +70,9 @@ async fn ahead(database: &Database, board: &str, team: Option<&str>, key: f64) -
 /// # Errors
 /// If the database fails.
 pub async fn own(database: &Database, board: &Loaded, team: &str) -> ApiResult<Option<u32>> {
-    let best = "SELECT MIN(ranked) FROM submissions WHERE board = $1 AND team = $2";
-    let row = sqlx::query(best).bind(&board.board.id).bind(team).fetch_one(database.read()).await?;
-    match row.try_get::<Option<f64>, _>(0)? {
+    let best = "SELECT ranked FROM submissions WHERE board = $1 AND folded = 0 AND team = $2 ORDER BY ranked LIMIT 1";
+    let row = sqlx::query(best).bind(&board.board.id).bind(team).fetch_optional(database.read()).await?;
+    match row.map(|row| row.try_get::<f64, _>(0)).transpose()? {
         Some(best) if best < UNRANKED => Ok(Some(place(database, board, Some(team), best).await?)),
         _ => Ok(None),
     }
