@@ -87,15 +87,18 @@ pub(crate) async fn turned(session: &Session) -> Result<()> {
     press(session, Key::Enter).await?;
     shows(&page, &["201", "201", "203"], 30, "Places 201 to 230 of 230 methods").await?;
 
-    // Every row of the team is in its own list, wherever it stands. Without one of two equal rows the next part begins with
-    // the second of a pair, which has the place of the first.
-    let own = session.script("return document.querySelectorAll('[data-testid=own-rows] > li').length").await?;
-    ensure!(own == METHODS, "{own} own rows");
+    // The team's newest rows are in a list of its own, wherever they stand, and all of them when it is told to.
+    let listed = "return document.querySelectorAll('[data-testid=own-rows] > li').length";
+    ensure!(session.script(listed).await? == 20, "not the newest twenty");
+    // Without one of two equal rows the next part begins with the second of a pair, which has the place of the first.
     let withdrawn = "const [done] = arguments;
         const { token } = JSON.parse(sessionStorage.getItem('glae-team'));
-        const first = document.querySelector('[data-testid=own-rows] > li:last-child').dataset.row;
-        fetch(`/api/v1/submissions/${first}`, { method: 'DELETE', headers: { authorization: `Bearer ${token}` } })
-            .then((answer) => done(answer.status));";
+        const headers = { authorization: `Bearer ${token}` };
+        (async () => {
+            const own = await (await fetch('/api/v1/me/submissions', { headers })).json();
+            const first = own.submissions.find((one) => one.row.method === 'Method 0').row.id;
+            done((await fetch(`/api/v1/submissions/${first}`, { method: 'DELETE', headers })).status);
+        })();";
     let status = session.driver.execute_async(withdrawn, Vec::new()).await?.json().clone();
     ensure!(status == 204, "withdrawing answers {status}");
     tab_to(session, "[data-testid=part-before]").await?;
@@ -104,7 +107,9 @@ pub(crate) async fn turned(session: &Session) -> Result<()> {
 
     tab_to(session, "[data-testid=part-own]").await?;
     press(session, Key::Enter).await?;
-    shows(&page, &["1", "2", "2"], 100, "Places 1 to 100 of 229 methods").await
+    shows(&page, &["1", "2", "2"], 100, "Places 1 to 100 of 229 methods").await?;
+    page.click("own-all").await?;
+    page.wait_until(&format!("{listed} === {METHODS};")).await
 }
 
 /// Waits until the table has these places first, so many rows, and this caption.

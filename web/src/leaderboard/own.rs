@@ -10,6 +10,10 @@ use super::api::{Body, Call, Failure, json};
 use super::board::{Here, focus};
 use super::draft::Draft;
 use super::form::{MetadataFields, Wrong, show_wrong};
+use super::format::whole;
+
+/// So many of the team's rows are shown until all are asked for, the newest first.
+const NEWEST: usize = 20;
 
 /// Where the outcome of an action is said: the row it was about may be gone.
 type Said = RwSignal<Option<Result<String, Failure>>>;
@@ -29,7 +33,12 @@ pub(super) fn OwnRows() -> impl IntoView {
     let here = expect_context::<Here>();
     let said: Said = RwSignal::new(None);
     let unfolded: Unfolded = RwSignal::new(None);
-    let rows = Memo::new(move |_| here.own.get());
+    let all = RwSignal::new(false);
+    let count = Memo::new(move |_| here.own.with(Vec::len));
+    let rows = Memo::new(move |_| {
+        let most = if all.get() { usize::MAX } else { NEWEST };
+        here.own.with(|own| own.iter().take(most).cloned().collect::<Vec<Row>>())
+    });
     let has_any = Memo::new(move |_| rows.with(|rows| !rows.is_empty()));
     view! {
         <Show when=move || has_any.get()>
@@ -38,6 +47,11 @@ pub(super) fn OwnRows() -> impl IntoView {
                 <ul class="own-rows" data-testid="own-rows">
                     {move || rows.get().into_iter().map(|row| view! { <OwnRow row unfolded said/> }).collect_view()}
                 </ul>
+                <Show when=move || { count.get() > rows.with(Vec::len) }>
+                    <button type="button" class="quiet" data-testid="own-all" on:click=move |_| all.set(true)>
+                        {move || format!("Show all {} of your submissions", whole(count.get() as u64))}
+                    </button>
+                </Show>
             </section>
         </Show>
         <div id="own-status" tabindex="-1" role="status" data-testid="own-status">
