@@ -30,8 +30,8 @@ def map_body(context, body):
     chance = zlib.crc32(repr(body).encode())
     if not isinstance(body, dict):
         return body
-    if "predictions" in body:
-        if chance % 30:
+    if context.operation.path.endswith("/submissions"):
+        if "predictions" in body and chance % 30:
             body = {**body, "predictions": NAMES["predictions"][0].encode()}
         return body
     return renamed(body, chance // 3) if chance % 3 else body
