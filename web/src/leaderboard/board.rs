@@ -28,6 +28,8 @@ pub(super) struct Here {
     /// The board with a part of its ranking; `None` until it is here.
     pub(super) page: RwSignal<Option<Page>>,
     /// The first place of that part, from 0.
+    pub(super) at: RwSignal<usize>,
+    /// The first place of the part that was asked for, which may be on its way.
     pub(super) from: RwSignal<usize>,
     /// A static copy has the ranking as a whole.
     whole: StoredValue<Option<Page>>,
@@ -52,6 +54,7 @@ impl Here {
         Self {
             id: StoredValue::new(id),
             page: RwSignal::new(None),
+            at: RwSignal::new(0),
             from: RwSignal::new(0),
             whole: StoredValue::new(None),
             own: RwSignal::new(Vec::new()),
@@ -129,6 +132,7 @@ impl Here {
         if self.from.try_get_untracked() != Some(from) {
             return;
         }
+        self.at.try_set(from);
         self.page.try_update(|shown| {
             // What concerns the whole board comes with its first part.
             if let Some(before) = shown.take().filter(|_| from > 0) {

@@ -19,7 +19,7 @@ pub(super) fn Compare() -> impl IntoView {
             let rows = page.as_ref().map(|page| page.board.rows.as_slice()).unwrap_or_default();
             let stored = rows.iter().filter(|row| row.predictions.is_some());
             // A copy holds the comparisons of the best ones, which stand in the first part.
-            let most = match (here.desk.is_copy(), here.from.get()) {
+            let most = match (here.desk.is_copy(), here.at.get()) {
                 (true, 0) => COMPARED,
                 (true, _) => 0,
                 (false, _) => usize::MAX,

@@ -24,7 +24,16 @@ pub fn cut(whole: &BoardPage, from: usize) -> BoardPage {
     BoardPage { board, total: Some(rows.len() as u32), first_rank, ..whole.clone() }
 }
 
-/// "Methods 101 to 200 of 20,000".
+/// The place of a row that has the rank `rank` within its part, which begins at the place `from`: those that are as good as
+/// the part's first row share its place with rows of the part before.
+pub fn place(from: usize, first_rank: Option<u32>, rank: usize) -> usize {
+    match first_rank {
+        Some(first) if rank == 1 => first as usize,
+        _ => from + rank,
+    }
+}
+
+/// "101 to 200 of 20,000 methods".
 pub fn told(from: usize, shown: usize, total: usize) -> String {
     let all = counted(total as u64, "method", "methods");
     if shown == 0 { all } else { format!("{} to {} of {all}", whole(from as u64 + 1), whole((from + shown) as u64)) }
@@ -57,7 +66,9 @@ mod tests {
         assert_eq!([parts[0].first_rank, parts[1].first_rank], [Some(1), Some(101)]);
         let mut shifted = whole.clone();
         shifted.board.rows.insert(0, Row { scores: Scores { cmae: Some(-1.0), ..Scores::default() }, ..row("best") });
-        assert_eq!(cut(&shifted, PART).first_rank, Some(100));
+        let second = cut(&shifted, PART);
+        assert_eq!(second.first_rank, Some(100));
+        assert_eq!([1, 2, 4].map(|rank| place(PART, second.first_rank, rank)), [100, 102, 104]);
         assert_eq!(cut(&whole, 300).board.rows, []);
     }
 

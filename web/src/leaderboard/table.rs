@@ -22,19 +22,19 @@ pub(super) fn Ranking() -> impl IntoView {
         let columns = columns.clone();
         move || {
             let (wanted, order) = (external.get(), sort.get());
-            let (mut shown, ranks, before, standings) = here.page.with(|page| {
+            let (mut shown, ranks, first, standings) = here.page.with(|page| {
                 let Some(page) = page else { return Default::default() };
                 let rows: Vec<Row> = page.board.rows.iter().filter(|row| wanted.admits(row)).cloned().collect();
-                let before = page.first_rank.map_or(0, |first| first as usize - 1);
-                (rows, ranks(&page.board.rows, columns[0]), before, page.standings.clone())
+                (rows, ranks(&page.board.rows, columns[0]), page.first_rank, page.standings.clone())
             });
+            let from = here.at.get();
             order.apply(&mut shown);
             if shown.is_empty() {
                 let span = columns.len() + 6;
                 return view! { <tr><td class="nothing" colspan=span>"No method to show."</td></tr> }.into_any();
             }
             let line = |row: Row| {
-                let rank = ranks.get(&row.id).map(|rank| before + rank);
+                let rank = ranks.get(&row.id).map(|rank| part::place(from, first, *rank));
                 let standing = standings.get(&row.id).and_then(said);
                 line(here, row, rank, standing, &columns)
             };
@@ -103,7 +103,7 @@ fn caption(board: &Board, here: Here, external: RwSignal<External>) -> impl Into
             let total = page.as_ref().and_then(|page| page.total).map_or(rows.len(), |total| total as usize);
             (rows.iter().filter(|row| external.get().admits(row)).count(), rows.len(), total)
         });
-        let from = here.from.get();
+        let from = here.at.get();
         let number = match (shown == rows, rows == all) {
             (true, true) => part::told(0, 0, all),
             (true, false) => format!("Places {}", part::told(from, rows, all)),
@@ -139,7 +139,7 @@ fn Parts() -> impl IntoView {
         here.page.with(|page| page.as_ref().and_then(|page| page.total).unwrap_or_default() as usize)
     });
     let own = Memo::new(move |_| here.page.with(|page| page.as_ref().and_then(|page| page.own_rank)));
-    let from = here.from;
+    let (from, at) = (here.from, here.at);
     let is_first = move || from.get() == 0;
     let is_last = move || from.get() + PART >= total.get();
     // A button that is not there any more would leave the keyboard nowhere.
@@ -156,7 +156,7 @@ fn Parts() -> impl IntoView {
                 <p class="hint" data-testid="ranking-length">
                     {move || {
                         let shown = here.page.with(|page| page.as_ref().map_or(0, |page| page.board.rows.len()));
-                        format!("Places {}; headings sort these.", part::told(from.get(), shown, total.get()))
+                        format!("Places {}; headings sort these.", part::told(at.get(), shown, total.get()))
                     }}
                     {move || own.get().map(|rank| format!(" Your team's best stands at place {}.", whole(rank.into())))}
                 </p>
