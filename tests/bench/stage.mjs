@@ -11,7 +11,7 @@ import { Browser, started } from "./webdriver.mjs";
 
 /** Those of the browser tests: WebGPU without a GPU, no requests of the browser's own. The last three keep windows that
  * nobody looks at from being slowed down. */
-const FLAGS = [
+export const FLAGS = [
   "--headless",
   "--no-sandbox",
   "--disable-dev-shm-usage",

@@ -40,8 +40,8 @@ cargo xtask COMMAND: each command does its own set-up and says what it does and 
   bench scoring           a million predictions: natively, in the browser, and with pandas and scikit-learn
   bench detector [PART]   finding faces: ours beside onnxruntime, OpenCV and onnxruntime-web, written into
                           docs/performance.md (PART: native or browser, else both)
-  bench board             boards of 200, 2,000 and 20,000 rows on SQLite and PostgreSQL, written into
-                          docs/performance.md
+  bench board             boards of 200, 2,000 and 20,000 rows on SQLite and PostgreSQL, and their page in Chromium,
+                          written into docs/performance.md
   bench browser           an estimate and the first answer: the page beside onnxruntime-web, written into
                           docs/performance.md
   bench training          a step of training and an estimate: ours beside PyTorch and onnxruntime, written into

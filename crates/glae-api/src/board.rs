@@ -229,6 +229,9 @@ pub struct BoardPage {
     /// Where a part of the ranking was asked for: how many rows there are in all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u32>,
+    /// Where a part of the ranking was asked for: the place of its first row, from 1; rows of the same number share one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_rank: Option<u32>,
     /// Where a part of the ranking was asked for with a token: the best place of the team's own submissions, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_rank: Option<u32>,

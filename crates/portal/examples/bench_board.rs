@@ -2,7 +2,7 @@
 //!
 //! `cargo xtask bench board`. SQLite, and a PostgreSQL that is started for it where its programs are installed. Times are
 //! medians of the answers inside the process, without a network; sizes are those of the first page as a browser gets it,
-//! packed with gzip.
+//! packed with gzip. `bench_board fill DIR` writes a data folder of each size instead, for the page in a browser.
 
 #[allow(dead_code, unreachable_pub, reason = "the tests use all of it")]
 #[path = "../tests/support/postgres.rs"]
@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use axum::{Router, body::Body, http::Request};
 use glae_api::Token;
 use http_body_util::BodyExt;
@@ -33,6 +33,7 @@ use portal::{
     submission::Submission,
     team,
 };
+use sqlx::Connection;
 use tower::ServiceExt;
 
 const SIZES: [usize; 3] = [200, 2_000, 20_000];
@@ -41,11 +42,34 @@ const BOUNDARY: &str = "bench";
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    println!("| database | rows | GET boards | GET board, 100 rows | its bytes, packed | GET board, all rows | POST |");
-    println!("|---|---|---|---|---|---|---|");
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => measure_all().await,
+        ["fill", folder] => {
+            for size in SIZES {
+                let data = Path::new(folder).join(size.to_string());
+                let mut board = Busy::open(&data, sqlite(&data)).await?;
+                board.grow(size).await?;
+                board.portal.database.close().await;
+            }
+            Ok(())
+        }
+        _ => bail!("bench_board [fill DIR]"),
+    }
+}
+
+fn sqlite(data: &Path) -> Source {
+    Source::Sqlite(data.join("portal.sqlite"))
+}
+
+async fn measure_all() -> Result<()> {
+    println!(
+        "| database | rows | GET boards | GET board, 100 rows | its bytes, packed | the last 100 | GET board, all rows | POST |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
     let folder = tempfile::tempdir()?;
-    let sqlite = folder.path().join("sqlite");
-    measure("SQLite", &sqlite, Source::Sqlite(sqlite.join("portal.sqlite"))).await?;
+    let data = folder.path().join("sqlite");
+    measure("SQLite", &data, sqlite(&data)).await?;
     if let Some(server) = tokio::task::spawn_blocking(|| postgres::Postgres::start(true)).await? {
         let database = Source::Postgres(server.fresh_database());
         measure("PostgreSQL", &folder.path().join("postgres"), database).await?;
@@ -54,64 +78,98 @@ async fn main() -> Result<()> {
 }
 
 async fn measure(name: &str, data: &Path, database: Source) -> Result<()> {
-    let boards = data.join("boards");
-    fs::create_dir_all(&boards)?;
-    fs::write(
-        boards.join("busy.toml"),
-        "id = \"busy\"\ntitle = \"Busy\"\nmeasures = \"Years.\"\nprotocol = \"Any.\"\ntruth = \"public\"\n\
-         primary = \"cmae\"\ncolumns = [\"cmae\", \"mae\"]\nsubmissions_per_day = 1000000\n\n\
-         [dataset]\nname = \"Drawn\"\nlicence = \"None\"\nsource = \"https://example.org/\"\n",
-    )?;
-    fs::write(boards.join("busy.truth.csv"), ages(0.0))?;
-    let many = Limits {
-        address_per_minute: u32::MAX,
-        token_per_minute: u32::MAX,
-        teams_per_hour: u32::MAX,
-        ..Limits::default()
-    };
-    let config = Config {
-        public: data.join("public"),
-        database,
-        store: Location::Folder(data.join("predictions")),
-        limits: many,
-        clock: Clock::System,
-        data: data.to_path_buf(),
-    };
-    let portal = Portal::open(config, Opening::Serving).await?;
-    let api = api::router(portal.clone());
-    let refused = |error: portal::problem::ApiError| anyhow::anyhow!("{error:?}");
-    let token = team::create(&portal.database, "Bench", portal.now(), 1).await.map_err(refused)?;
-    let first = post(&api, &token, 10.0).await?;
-    let id = first["row"]["id"].as_str().context("a submission")?;
-    let model = Submission::find(&portal.database, id).await.map_err(refused)?.context("the submission")?;
-    let mut rows = 1;
+    let mut board = Busy::open(data, database.clone()).await?;
     for size in SIZES {
-        let mut transaction = portal.database.begin().await?;
-        while rows < size {
-            let mut row = Submission { id: Submission::new_id(), ..model.clone() };
-            row.scores.cmae = Some(5.0 + rows as f64 / 1e4);
-            row.insert(&mut transaction, &portal.boards["busy"], "{}").await.map_err(refused)?;
-            leftovers::settle(&mut transaction, &row.predictions).await.map_err(refused)?;
-            rows += 1;
+        board.grow(size).await?;
+        if let Source::Postgres(url) = &database {
+            // What PostgreSQL does by itself within a minute.
+            let mut connection = sqlx::AnyConnection::connect(url).await?;
+            sqlx::query("VACUUM (ANALYZE)").execute(&mut connection).await?;
         }
-        transaction.commit().await?;
-        let (list, _) = get(&api, "/api/v1/boards", 21).await?;
-        let (page, bytes) = get(&api, "/api/v1/boards/busy?limit=100", 21).await?;
-        let (all, _) = get(&api, "/api/v1/boards/busy", 3).await?;
+        let api = &board.api;
+        let (list, _) = get(api, "/api/v1/boards", 21).await?;
+        let (page, bytes) = get(api, "/api/v1/boards/busy?limit=100", 21).await?;
+        let (last, _) = get(api, &format!("/api/v1/boards/busy?from={}&limit=100", size - 100), 21).await?;
+        let (all, _) = get(api, "/api/v1/boards/busy", 3).await?;
         let mut times = Vec::new();
-        for number in 0..11 {
+        for number in 0..21 {
             let started = Instant::now();
-            post(&api, &token, 20.0 + f64::from(number)).await?;
+            // Behind all others: the place of the worst row is found last.
+            post(api, &board.token, 20.0 + f64::from(number)).await?;
             times.push(started.elapsed());
-            rows += 1;
+            board.rows += 1;
         }
         times.sort();
         let ms = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
-        let (list, page, all, post) = (ms(list), ms(page), ms(all), ms(times[5]));
-        println!("| {name} | {size} | {list} | {page} | {bytes} | {all} | {post} |");
+        let (list, page, last, all, post) = (ms(list), ms(page), ms(last), ms(all), ms(times[10]));
+        println!("| {name} | {size} | {list} | {page} | {bytes} | {last} | {all} | {post} |");
     }
-    portal.database.close().await;
+    board.portal.database.close().await;
     Ok(())
+}
+
+/// A portal with one board.
+struct Busy {
+    portal: Portal,
+    api: Router,
+    token: Token,
+    /// What the rows are copies of.
+    model: Submission,
+    rows: usize,
+}
+
+impl Busy {
+    async fn open(data: &Path, database: Source) -> Result<Self> {
+        let boards = data.join("boards");
+        fs::create_dir_all(&boards)?;
+        fs::write(
+            boards.join("busy.toml"),
+            "id = \"busy\"\ntitle = \"Busy\"\nmeasures = \"Years.\"\nprotocol = \"Any.\"\ntruth = \"public\"\n\
+             primary = \"cmae\"\ncolumns = [\"cmae\", \"mae\"]\nsubmissions_per_day = 1000000\n\n\
+             [dataset]\nname = \"Drawn\"\nlicence = \"None\"\nsource = \"https://example.org/\"\n",
+        )?;
+        fs::write(boards.join("busy.truth.csv"), ages(0.0))?;
+        let many = Limits {
+            address_per_minute: u32::MAX,
+            token_per_minute: u32::MAX,
+            teams_per_hour: u32::MAX,
+            ..Limits::default()
+        };
+        let config = Config {
+            public: data.join("public"),
+            database,
+            store: Location::Folder(data.join("predictions")),
+            limits: many,
+            clock: Clock::System,
+            data: data.to_path_buf(),
+        };
+        let portal = Portal::open(config, Opening::Serving).await?;
+        let api = api::router(portal.clone());
+        let token = team::create(&portal.database, "Bench", portal.now(), 1).await.map_err(refused)?;
+        let first = post(&api, &token, 10.0).await?;
+        let id = first["row"]["id"].as_str().context("a submission")?;
+        let model = Submission::find(&portal.database, id).await.map_err(refused)?.context("the submission")?;
+        Ok(Self { portal, api, token, model, rows: 1 })
+    }
+
+    /// Adds rows until there are as many.
+    async fn grow(&mut self, size: usize) -> Result<()> {
+        let mut transaction = self.portal.database.begin().await?;
+        while self.rows < size {
+            let mut row = Submission { id: Submission::new_id(), ..self.model.clone() };
+            row.scores.cmae = Some(5.0 + self.rows as f64 / 1e4);
+            row.metadata.method = format!("Method {}", self.rows * 7919 % size);
+            row.insert(&mut transaction, &self.portal.boards["busy"], "{}").await.map_err(refused)?;
+            leftovers::settle(&mut transaction, &row.predictions).await.map_err(refused)?;
+            self.rows += 1;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+fn refused(error: portal::problem::ApiError) -> anyhow::Error {
+    anyhow::anyhow!("{error:?}")
 }
 
 /// The median time of a GET, and the size of its answer.

@@ -137,7 +137,8 @@ impl Attempt {
         submission.insert(&mut transaction, &self.board, &report).await?;
         let series = seeds::settle(&mut transaction, &self.board, &self.caller.team, &submission.series()).await?;
         let row = submission.row(&self.board, Some(&self.caller.team), phase);
-        let rank = self.rank(portal, series.unwrap_or_else(|| submission.key(&self.board))).await?;
+        let key = series.unwrap_or_else(|| submission.key(&self.board));
+        let rank = rankings::place(&portal.database, &self.board, Some(&self.caller.team), key).await?;
         let answer = Answer { status: 201, body: serde_json::to_string(&Submitted { row, rank, quota })? };
         if !self.remember(&mut transaction, fingerprint, &answer).await? {
             return Ok(None);
@@ -191,14 +192,6 @@ impl Attempt {
             .execute(&mut **transaction)
             .await?;
         Ok((told.unwrap_or_default(), u32::try_from(most - taken - 1).unwrap_or(0)))
-    }
-
-    /// The place among the rows that the team sees.
-    async fn rank(&self, portal: &Portal, key: f64) -> ApiResult<u32> {
-        let team = Some(self.caller.team.as_str());
-        let submitted = rankings::ahead(&portal.database, &self.board.board.id, team, key).await?;
-        let of_file = rankings::of_file(&self.board).filter(|(other, _)| *other < key).count();
-        Ok(u32::try_from(of_file).unwrap_or(u32::MAX).saturating_add(submitted).saturating_add(1))
     }
 
     /// What makes two requests the same: board, metadata and file.

@@ -15,11 +15,12 @@ use crate::random;
 pub type Transaction = sqlx::Transaction<'static, sqlx::Any>;
 
 /// The schema's steps, oldest first. Published steps are never edited: the next change is a new file.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_identity.sql"),
     include_str!("../migrations/0003_contests.sql"),
     include_str!("../migrations/0004_organisers.sql"),
+    include_str!("../migrations/0005_places.sql"),
 ];
 
 /// How long a writer waits for another process to finish its transaction.

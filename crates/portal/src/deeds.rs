@@ -1,5 +1,7 @@
 //! What organisers did: a log to which rows are added and in which none is changed.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use glae_api::Deed;
 use sqlx::{Row, any::AnyRow};
 
@@ -34,7 +36,7 @@ pub async fn write(transaction: &mut Transaction, deed: &NewDeed<'_>) -> ApiResu
     sqlx::query(
         "INSERT INTO deeds (id, at, actor, action, board, subject, reason) VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
-    .bind(random::hexadecimal(12))
+    .bind(new_id())
     .bind(deed.at)
     .bind(deed.actor)
     .bind(deed.action)
@@ -44,6 +46,12 @@ pub async fn write(transaction: &mut Transaction, deed: &NewDeed<'_>) -> ApiResu
     .execute(&mut **transaction)
     .await?;
     Ok(())
+}
+
+/// Deeds of one second stand in the order of their ids, so an id begins with the moment in nanoseconds.
+fn new_id() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:020}-{}", now.as_nanos(), random::hexadecimal(4))
 }
 
 /// A statement over deeds in which teams that are still there have their names.

@@ -15,7 +15,10 @@ use std::{
 
 use axum::{
     body::{Body, BodyDataStream, Bytes, HttpBody},
-    extract::{FromRequest, Multipart, Request, multipart::Field},
+    extract::{
+        FromRequest, Multipart, Request,
+        multipart::{Field, MultipartError},
+    },
     http::{StatusCode, header},
 };
 use futures_util::{Stream, StreamExt, stream};
@@ -106,11 +109,7 @@ impl Form {
     /// If a part is missing, there twice or unknown, too large, or of a kind that is not taken.
     pub async fn read(mut self, limits: &Limits) -> ApiResult<Parts> {
         let (mut metadata, mut predictions) = (None, None);
-        loop {
-            self.allowance.store(HEAD_BYTES, Ordering::Relaxed);
-            let next = self.parts.next_field().await.map_err(|error| broken(&error, limits))?;
-            self.allowance.store(usize::MAX, Ordering::Relaxed);
-            let Some(mut field) = next else { break };
+        while let Some(mut field) = self.next().await.map_err(|error| broken(&error, limits))? {
             match field.name() {
                 Some("metadata") if metadata.is_none() => metadata = Some(read_metadata(&mut field, limits).await?),
                 Some("predictions") if predictions.is_none() => {
@@ -131,10 +130,18 @@ impl Form {
         })
     }
 
+    /// The next part, whose head must end.
+    async fn next(&mut self) -> Result<Option<Field<'_>>, MultipartError> {
+        self.allowance.store(HEAD_BYTES, Ordering::Relaxed);
+        let next = self.parts.next_field().await;
+        self.allowance.store(usize::MAX, Ordering::Relaxed);
+        next
+    }
+
     /// Reads and forgets the body, for a while.
     pub async fn drain(mut self) {
         let rest = async {
-            while let Ok(Some(mut field)) = self.parts.next_field().await {
+            while let Ok(Some(mut field)) = self.next().await {
                 while let Ok(Some(_)) = field.chunk().await {}
             }
         };
@@ -177,7 +184,7 @@ fn check_type(field: &Field<'_>, known: &[&str]) -> ApiResult<()> {
     Err(ApiError::new(Kind::MEDIA_TYPE, format!("The part `{name}` is of a kind that is not taken here.")))
 }
 
-fn broken(error: &axum::extract::multipart::MultipartError, limits: &Limits) -> ApiError {
+fn broken(error: &MultipartError, limits: &Limits) -> ApiError {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         let mebibytes = limits.body_bytes >> 20;
         return ApiError::new(Kind::TOO_LARGE, format!("A submission may have {mebibytes} MiB at most; use gzip."));
@@ -217,7 +224,7 @@ fn guard(
 }
 
 /// Why the guard ended the body, if it did.
-fn stopped(error: &axum::extract::multipart::MultipartError) -> Option<ErrorKind> {
+fn stopped(error: &MultipartError) -> Option<ErrorKind> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(own) = error.downcast_ref::<Error>() {

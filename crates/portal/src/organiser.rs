@@ -10,7 +10,7 @@ use crate::{
     deeds::{self, NewDeed},
     frozen, leftovers,
     problem::{ApiError, ApiResult, Kind},
-    seeds,
+    results, scoring, seeds,
     state::Portal,
     submission::{Mark, Submission},
     team, text, tombstones,
@@ -18,6 +18,9 @@ use crate::{
 
 /// Codes of invitations that are made at once at most.
 const MOST_CODES: u32 = 1_000;
+
+/// 9999-12-31T23:59:59Z: beyond it neither the page nor a citation has a date.
+const LAST_MOMENT: i64 = 253_402_300_799;
 
 /// Who acts, where, and why.
 #[derive(Debug)]
@@ -47,8 +50,8 @@ impl Organiser<'_> {
             Action::Unban { team } => self.ban(team, false).await,
             Action::RemoveTeam { team } => self.remove(team).await,
             Action::Freeze { board } => self.freeze(board).await,
-            Action::Close { board } => self.close(board, self.portal.now()).await,
-            Action::Extend { board, until } => self.close(board, *until).await,
+            Action::Close { board } => self.close(board, None).await,
+            Action::Extend { board, until } => self.close(board, Some(*until)).await,
             Action::Announce { board, text } => self.announce(board, text).await,
         }
     }
@@ -81,7 +84,7 @@ impl Organiser<'_> {
         let submission = found.ok_or_else(|| ApiError::not_found("submission"))?;
         let (mark, reason, action) = match hidden {
             true => (Mark::Hidden, self.reason.as_str(), "hide"),
-            false => (Mark::None, "", "unhide"),
+            false => (self.mark_when_shown(&submission).await?, "", "unhide"),
         };
         let board = self.board(&submission.board)?;
         let changed = Submission { mark, seeds: None, folded: false, ..submission };
@@ -95,6 +98,17 @@ impl Organiser<'_> {
             .await?;
         seeds::settle(&mut transaction, board, &changed.team, &changed.series()).await?;
         self.log(transaction, action, &changed.board, id).await
+    }
+
+    /// The mark that a submission had before it was hidden: that of its predictions.
+    async fn mark_when_shown(&self, submission: &Submission) -> ApiResult<Mark> {
+        if submission.mark != Mark::Hidden {
+            return Err(ApiError::new(Kind::NOT_FOUND, format!("The submission {} is not hidden.", submission.id)));
+        }
+        let predictions = results::stored(self.portal, &submission.predictions).await?;
+        let portal = self.portal.clone();
+        let equals = self.portal.workers.run(move || scoring::equals_truth(&portal, &predictions)).await?;
+        Ok(if equals { Mark::EqualsTruth } else { Mark::None })
     }
 
     async fn ban(&self, team: &str, banned: bool) -> ApiResult<Done> {
@@ -157,10 +171,10 @@ impl Organiser<'_> {
         Ok(Done { frozen: Some(kept), ..done })
     }
 
-    /// Moves the moment at which a contest closes; now closes it at once.
-    async fn close(&self, board: &str, closes: i64) -> ApiResult<Done> {
-        let now = self.contest(board).await?;
-        if now.phase == Phase::Closed {
+    /// Moves the moment at which a contest closes; without one it closes at once.
+    async fn close(&self, board: &str, until: Option<i64>) -> ApiResult<Done> {
+        let (contest, now) = (self.contest(board).await?, self.portal.now());
+        if contest.phase == Phase::Closed {
             return Err(ApiError::new(
                 Kind::CLOSED_BOARD,
                 format!(
@@ -168,9 +182,17 @@ impl Organiser<'_> {
                 ),
             ));
         }
-        let action = if closes > self.portal.now() { "extend" } else { "close" };
+        if let Some(until) = until
+            && !(now.max(contest.rules.opens) + 1..=LAST_MOMENT).contains(&until)
+        {
+            return Err(ApiError::metadata(format!(
+                "until must lie in the future, after the contest opens and before the year 10000, in seconds since 1970; \
+                 now is {now}. To end the contest, close it."
+            )));
+        }
+        let (action, closes) = until.map_or(("close", now), |until| ("extend", until));
         let mut transaction = self.portal.database.begin().await?;
-        change(&mut transaction, board, closes, &now.announcement).await?;
+        change(&mut transaction, board, closes, &contest.announcement).await?;
         self.log(transaction, action, board, &closes.to_string()).await
     }
 

@@ -12,18 +12,6 @@ use crate::{board::Loaded, database::Database, problem::ApiResult, state::Portal
 /// The key of what is not ranked: after all others. Larger than any score, and the same in both databases.
 const UNRANKED: f64 = 1e300;
 
-/// The rows that a team sees on a board, or that anyone without a token sees: parameters 1 (board) and 2 (team).
-macro_rules! seen {
-    ($select:literal, $rest:literal) => {
-        concat!(
-            $select,
-            " FROM submissions WHERE board = $1 AND folded = 0 AND ((visibility = 'public' AND mark <> 'hidden' \
-             AND team NOT IN (SELECT id FROM teams WHERE banned <> 0)) OR team = $2) ",
-            $rest
-        )
-    };
-}
-
 /// What scores are ranked by, the least first.
 pub fn key(primary: Column, scores: &Scores) -> f64 {
     match primary.of(scores) {
@@ -38,26 +26,42 @@ pub fn key(primary: Column, scores: &Scores) -> f64 {
 /// # Errors
 /// If the database fails.
 pub async fn count(database: &Database, board: &str, team: Option<&str>) -> ApiResult<(u32, Option<f64>)> {
-    let row = sqlx::query(seen!("SELECT COUNT(*), MIN(ranked)", ""))
-        .bind(board)
-        .bind(team.unwrap_or_default())
-        .fetch_one(database.read())
-        .await?;
-    let best: Option<f64> = row.try_get(1)?;
-    Ok((number(row.try_get(0)?), best.filter(|best| *best < UNRANKED)))
+    let statement = "SELECT COUNT(*), MIN(ranked) FROM submissions WHERE board = $1 AND visibility = 'public' AND \
+                     mark IN ('', 'equals-truth') AND folded = 0 AND \
+                     (team = $2 OR team NOT IN (SELECT id FROM teams WHERE banned = 1))";
+    let row = sqlx::query(statement).bind(board).bind(team.unwrap_or_default()).fetch_one(database.read()).await?;
+    let (mut all, mut best): (i64, Option<f64>) = (row.try_get(0)?, row.try_get(1)?);
+    if let Some(team) = team {
+        // What this team alone sees.
+        let statement = "SELECT COUNT(*), MIN(ranked) FROM submissions WHERE board = $1 AND team = $2 AND folded = 0 \
+                         AND (visibility = 'private' OR mark = 'hidden')";
+        let row = sqlx::query(statement).bind(board).bind(team).fetch_one(database.read()).await?;
+        all += row.try_get::<i64, _>(0)?;
+        let own: Option<f64> = row.try_get(1)?;
+        best = best.into_iter().chain(own).reduce(f64::min);
+    }
+    Ok((number(all), best.filter(|best| *best < UNRANKED)))
 }
 
 /// How many of the submissions that a team sees are better than this key.
 ///
+/// Public rows and the team's private ones are ranges of the index `submissions_for_counts`, which holds all that is asked
+/// (a mark or a fold leaves a row without a key). Rows of banned teams are subtracted: there are few of them, and to ask for
+/// the team of each row would take as long again. SQLite joins in the order that CROSS JOIN says: banned teams first.
+///
 /// # Errors
 /// If the database fails.
-pub async fn ahead(database: &Database, board: &str, team: Option<&str>, key: f64) -> ApiResult<u32> {
-    let row = sqlx::query(seen!("SELECT COUNT(*)", "AND ranked < $3"))
-        .bind(board)
-        .bind(team.unwrap_or_default())
-        .bind(key)
-        .fetch_one(database.read())
-        .await?;
+async fn ahead(database: &Database, board: &str, team: Option<&str>, key: f64) -> ApiResult<u32> {
+    let statement = "SELECT (SELECT COUNT(*) FROM submissions WHERE board = $1 AND visibility = 'public' AND mark = '' \
+                     AND folded = 0 AND ranked < $3) + \
+                     (SELECT COUNT(*) FROM submissions WHERE board = $1 AND visibility = 'private' AND mark = '' \
+                     AND folded = 0 AND ranked < $3 AND team = $2) - \
+                     (SELECT COUNT(*) FROM teams CROSS JOIN submissions WHERE submissions.team = teams.id \
+                     AND teams.banned = 1 AND teams.id <> $2 AND submissions.board = $1 \
+                     AND submissions.visibility = 'public' AND submissions.mark = '' AND submissions.folded = 0 \
+                     AND submissions.ranked < $3)";
+    let row =
+        sqlx::query(statement).bind(board).bind(team.unwrap_or_default()).bind(key).fetch_one(database.read()).await?;
     Ok(number(row.try_get(0)?))
 }
 
@@ -66,11 +70,22 @@ pub async fn ahead(database: &Database, board: &str, team: Option<&str>, key: f6
 /// # Errors
 /// If the database fails.
 pub async fn own(database: &Database, board: &Loaded, team: &str) -> ApiResult<Option<u32>> {
-    let best = "SELECT MIN(ranked) FROM submissions WHERE board = $1 AND team = $2";
-    let row = sqlx::query(best).bind(&board.board.id).bind(team).fetch_one(database.read()).await?;
-    let Some(best) = row.try_get::<Option<f64>, _>(0)?.filter(|best| *best < UNRANKED) else { return Ok(None) };
-    let ahead = ahead(database, &board.board.id, Some(team), best).await?;
-    Ok(Some(ahead + of_file(board).filter(|(key, _)| *key < best).count() as u32 + 1))
+    let best = "SELECT ranked FROM submissions WHERE board = $1 AND folded = 0 AND team = $2 ORDER BY ranked LIMIT 1";
+    let row = sqlx::query(best).bind(&board.board.id).bind(team).fetch_optional(database.read()).await?;
+    match row.map(|row| row.try_get::<f64, _>(0)).transpose()? {
+        Some(best) if best < UNRANKED => Ok(Some(place(database, board, Some(team), best).await?)),
+        _ => Ok(None),
+    }
+}
+
+/// The place of a key among the rows that a team sees, those of the board's file included, from 1.
+///
+/// # Errors
+/// If the database fails.
+pub async fn place(database: &Database, board: &Loaded, team: Option<&str>, key: f64) -> ApiResult<u32> {
+    let submitted = ahead(database, &board.board.id, team, key).await?;
+    let of_file = of_file(board).filter(|(other, _)| *other < key).count();
+    Ok(u32::try_from(of_file).unwrap_or(u32::MAX).saturating_add(submitted).saturating_add(1))
 }
 
 /// The rows of the board's file with their keys.
@@ -88,6 +103,14 @@ pub enum Placed {
 }
 
 impl Placed {
+    /// What it is ranked by on its board, the least first.
+    pub fn key(&self, board: &Loaded) -> f64 {
+        match self {
+            Placed::File(row) => key(board.board.primary, &row.scores),
+            Placed::Submitted(submission) => submission.key(board),
+        }
+    }
+
     /// The submission, if it is one.
     pub fn submission(&self) -> Option<&Submission> {
         match self {

@@ -25,6 +25,8 @@ use crate::address::network;
 
 /// Connections at once; the next waits in the operating system's queue.
 const MOST_CONNECTIONS: usize = 2048;
+/// One address may have one connection in so many.
+const ADDRESS_SHARE: usize = 4;
 /// Files that may be open beside connections: database, store, what is being served.
 const OTHER_FILES: usize = 256;
 
@@ -88,7 +90,10 @@ pub async fn serve(
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(patience.heads);
     let open = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(most_connections()));
+    let most = most_connections();
+    let places = Arc::new(Semaphore::new(most));
+    // However few there are, one address cannot take all of them.
+    let per_address = patience.per_address.map(|own| own.min(most / ADDRESS_SHARE));
     let doors = Arc::new(Doors::default());
     let mut stop = pin!(stop);
     loop {
@@ -109,7 +114,7 @@ pub async fn serve(
                 continue;
             }
         };
-        let Some(door) = doors.enter(peer.ip(), patience.per_address) else {
+        let Some(door) = doors.enter(peer.ip(), per_address) else {
             tracing::debug!(%peer, "too many connections from one address");
             continue;
         };

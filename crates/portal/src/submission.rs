@@ -153,10 +153,13 @@ impl Submission {
         start: u32,
         limit: u32,
     ) -> ApiResult<Vec<Self>> {
+        // Which rows they are is found in the index `submissions_by_place` alone, however far behind they stand.
         let rows = sqlx::query(select!(
-            "WHERE submissions.board = $1 AND submissions.folded = 0 AND (submissions.team = $2 OR \
-             (submissions.visibility = 'public' AND submissions.mark <> 'hidden' AND teams.banned = 0)) \
-             ORDER BY submissions.ranked, submissions.created, submissions.id LIMIT $3 OFFSET $4"
+            "WHERE submissions.id IN (SELECT one.id FROM submissions AS one WHERE one.board = $1 AND one.folded = 0 \
+             AND (one.team = $2 OR (one.visibility = 'public' AND one.mark <> 'hidden' \
+             AND one.team NOT IN (SELECT id FROM teams WHERE banned = 1))) \
+             ORDER BY one.ranked, one.created, one.id LIMIT $3 OFFSET $4) \
+             ORDER BY submissions.ranked, submissions.created, submissions.id"
         ))
         .bind(board)
         .bind(team.unwrap_or_default())

@@ -285,6 +285,17 @@ fn rescore_export_and_backup_run_beside_the_server() {
     for name in ["index.html", "boards/open.toml", "api/v1/boards.json"] {
         assert!(export.join(name).is_file(), "{name}");
     }
+    // Another build of the page has other names, and a board of before is gone.
+    let earlier = ["site/old-12345678.js", "public/boards/gone.txt"].map(|name| places.write(name, ""));
+    assert!(places.run(&["export", export.to_str().unwrap(), &data, &public, &site]).status.success());
+    earlier.iter().for_each(|file| fs::remove_file(file).unwrap());
+    places.write("site/new-12345678.js", "");
+    fs::write(export.join("CNAME"), "example.org").unwrap();
+    let done = places.run(&["export", export.to_str().unwrap(), &data, &public, &site]);
+    assert!(out(&done).contains("2 files of an earlier export removed"), "{done:?}");
+    let there = |name: &str| export.join(name).is_file();
+    assert!(!there("old-12345678.js") && !there("boards/gone.txt"));
+    assert!(there("new-12345678.js") && there("CNAME") && there("boards/open.toml"));
     assert!(out(&places.run(&["backup", backup.to_str().unwrap(), &data, &public])).contains("1 predictions files"));
     assert!(Path::new(&backup).is_file());
 }

@@ -11,7 +11,10 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -38,11 +41,21 @@ impl Server {
     }
 
     fn over(folder: TempDir, options: &[&str]) -> Self {
+        Self::by(Command::new(env!("CARGO_BIN_EXE_portal")), folder, options)
+    }
+
+    /// One that may have `files` open.
+    fn with_files(files: usize) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_portal")]);
+        Self::by(shell, tempfile::tempdir().unwrap(), &[])
+    }
+
+    fn by(mut command: Command, folder: TempDir, options: &[&str]) -> Self {
         let [site, public, data] = ["site", "public", "data"].map(|name| folder.path().join(name));
         fs::create_dir_all(&site).unwrap();
         fs::write(site.join("index.html"), "<!doctype html>").unwrap();
         write_boards(&public, &data);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portal"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--address-per-minute", "100000"]).args(options);
         for (name, path) in [("--site", &site), ("--public", &public), ("--data", &data)] {
             command.arg(name).arg(path);
@@ -68,6 +81,13 @@ impl Server {
         let text = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().split(' ').next().unwrap().parse::<f64>().unwrap() / 1024.0
+    }
+
+    /// The time in which 95 of 100 asked whether the server lives have their answer.
+    fn health(&self) -> Duration {
+        let mut times: Vec<Duration> = (0..200).map(|_| self.get("/healthz", "").1).collect();
+        times.sort();
+        times[190]
     }
 
     /// GET over a connection of its own: the status line, and how long it took.
@@ -132,74 +152,106 @@ fn wrong_secrets_take_little_memory() {
     assert!(server.get("/api/v1/me", &token).0.contains("200"), "the right one is still right");
 }
 
-/// Parts whose headers never end, sent in large pieces and byte by byte.
+/// Six parts whose headers never end, at once: first in large pieces, then byte by byte.
 #[test]
 fn heads_of_parts_without_an_end_take_little() {
+    const UPLOADS: usize = 6;
     let _alone = alone();
     let server = Server::start(&[]);
-    let token = Client::new(&format!("http://{}", server.address), None).create_team("Ours").unwrap().token;
-    let head = format!(
-        "POST /api/v1/boards/open/submissions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
-         Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: 60000000\r\n\r\n\
-         --{BOUNDARY}\r\nContent-Disposition: form-data; name=\"metadata\"\r\nX-Endless: "
-    );
-    let before = server.peak();
-    std::thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                let mut stream = server.connect();
-                stream.write_all(head.as_bytes()).unwrap();
-                let piece = vec![b'x'; 1 << 20];
-                let sent = (0..50).take_while(|_| stream.write_all(&piece).is_ok()).count();
-                assert!(sent < 50, "the server read all of it");
-            });
-        }
-    });
-    let grown = server.peak() - before;
-    println!("3 parts without an end: {grown:.1} MiB more");
-    assert!(grown <= 3.0, "{grown} MiB");
+    let ours = Client::new(&format!("http://{}", server.address), None);
+    let tokens = ["Ours", "Theirs"].map(|team| ours.create_team(team).unwrap().token);
+    let head = |team: usize| {
+        format!(
+            "POST /api/v1/boards/secret/submissions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+             Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: 60000000\r\n\r\n\
+             --{BOUNDARY}\r\nContent-Disposition: form-data; name=\"metadata\"\r\nX-Endless: ",
+            tokens[team]
+        )
+    };
+    // The quota is three: three of each team are read; of one team alone the other three are refused, and heard out.
+    for teams in [2, 1] {
+        let before = server.peak();
+        std::thread::scope(|scope| {
+            for upload in 0..UPLOADS {
+                let (server, head) = (&server, head(upload % teams));
+                scope.spawn(move || {
+                    let mut stream = server.connect();
+                    stream.write_all(head.as_bytes()).unwrap();
+                    let piece = vec![b'x'; 1 << 20];
+                    let sent = (0..50).take_while(|_| stream.write_all(&piece).is_ok()).count();
+                    assert!(sent < 50, "the server read all of it");
+                });
+            }
+        });
+        let grown = server.peak() - before;
+        println!("{UPLOADS} parts without an end, of {teams} teams: {grown:.1} MiB more");
+        assert!(grown <= UPLOADS as f64, "{grown} MiB");
+    }
 
+    let alone = server.health();
     // Byte by byte, as fast as it goes, while the server is asked whether it lives.
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    let mut times: Vec<Duration> = std::thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                let mut stream = server.connect();
-                stream.set_nodelay(true).unwrap();
-                stream.write_all(head.as_bytes()).unwrap();
-                while !stop.load(std::sync::atomic::Ordering::Relaxed) && stream.write_all(b"x").is_ok() {
-                    std::thread::sleep(Duration::from_micros(200));
+    let stop = AtomicBool::new(false);
+    let beside = std::thread::scope(|scope| {
+        for upload in 0..UPLOADS {
+            let (server, head, stop) = (&server, head(upload % 2), &stop);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let mut stream = server.connect();
+                    stream.set_nodelay(true).unwrap();
+                    stream.write_all(head.as_bytes()).unwrap();
+                    while !stop.load(Ordering::Relaxed) && stream.write_all(b"x").is_ok() {
+                        std::thread::sleep(Duration::from_micros(200));
+                    }
                 }
             });
         }
-        let times = (0..200).map(|_| server.get("/healthz", "").1).collect();
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        times
+        let beside = server.health();
+        stop.store(true, Ordering::Relaxed);
+        beside
     });
-    times.sort();
-    println!("/healthz meanwhile: p50 {:?}, p95 {:?}", times[100], times[190]);
-    assert!(times[190] < Duration::from_millis(if cfg!(debug_assertions) { 60 } else { 20 }), "{:?}", times[190]);
+    println!("/healthz alone and beside {UPLOADS} uploads, p95: {alone:?}, {beside:?}");
+    // A machine that is busy with other things is slow without any upload.
+    let most = Duration::from_millis(20).max(2 * alone);
+    assert!(beside < most, "{beside:?}, and alone {alone:?}");
 }
 
 /// Half heads from one address fill its places and no others.
 #[test]
 fn half_heads_of_one_address_do_not_stop_another() {
     let _alone = alone();
-    let server = Server::start(&["--address-connections", "20"]);
-    let mut held = Vec::new();
-    for _ in 0..100 {
-        let mut stream = server.connect();
-        let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ");
-        held.push(stream);
-    }
-    // The twenty-first was closed at once.
+    // Twice as many as the server takes in all.
+    half_heads(&Server::start(&[]), 2_100, 256);
+}
+
+/// Nor where the process may have so few files open that it takes 64 connections in all.
+#[test]
+fn half_heads_do_not_stop_another_where_few_files_may_be_open() {
+    let _alone = alone();
+    half_heads(&Server::with_files(300), 100, 16);
+}
+
+/// Sends half heads; the first `places` of them are held, and another address is served.
+fn half_heads(server: &Server, heads: usize, places: usize) {
     let mut answer = [0; 1];
-    let closed = |stream: &mut TcpStream| match stream.read(&mut answer) {
+    let mut closed = |stream: &mut TcpStream| match stream.read(&mut answer) {
         Ok(0) => true,
         Err(error) => error.kind() != ErrorKind::WouldBlock,
         Ok(_) => false,
     };
-    assert!(held.iter_mut().skip(20).all(closed));
+    let mut held = Vec::new();
+    for head in 0..heads {
+        let mut stream = server.connect();
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ");
+        if head < places {
+            held.push(stream);
+        } else {
+            assert!(closed(&mut stream), "place {head} was given");
+        }
+    }
+    // Those that have a place still have it.
+    let last = held.last_mut().unwrap();
+    last.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+    assert!(!closed(last));
     // Linux answers on all of 127.0.0.0/8.
     let (status, took) = from("127.0.0.2", server.address);
     assert!(status.contains("200"), "{status}");

@@ -115,6 +115,7 @@ pub(crate) async fn submit(session: &Session) -> Result<()> {
     ensure!(text.starts_with(&rank), "not at rank {rank}: {text}");
 
     let own = format!("[data-testid=own-rows] [data-row='{id}']");
+    page.wait_for(&own, LIMIT).await?;
     tab_to(session, &format!("{own} .actions button:nth-child(2)")).await?;
     press(session, Key::Enter).await?;
     page.wait_for(&format!("{own}[data-visibility=public]"), LIMIT).await?;
@@ -123,7 +124,7 @@ pub(crate) async fn submit(session: &Session) -> Result<()> {
     tab_to(session, "[data-testid=withdraw-confirm]").await?;
     press(session, Key::Enter).await?;
     page.wait_for("[data-testid=leaderboard-table]:not(:has(tr.own))", LIMIT).await?;
-    ensure!(page.text("own-rows").await.is_none(), "the withdrawn row is still offered");
+    page.wait_until("return !document.querySelector('[data-testid=own-rows]');").await?;
     // The journeys behind this one make teams of their own.
     page.press("Forget the token here").await
 }

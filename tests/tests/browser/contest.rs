@@ -200,7 +200,9 @@ async fn in_the_page(arena: &Arena<'_>, page: &Page<'_>, code: &str) -> Result<S
         press(session, Key::Enter).await?;
         let done = page.wait_for("[data-testid=submission-status] [data-rank]", LIMIT).await?;
         ids.push(done.attr("data-row").await?.context("the answer names the row")?);
-        page.wait_for(&format!("tr[data-row='{}']", ids[ids.len() - 1]), LIMIT).await?;
+        for row in ["tr", "[data-testid=own-rows] "] {
+            page.wait_for(&format!("{row}[data-row='{}']", ids[ids.len() - 1]), LIMIT).await?;
+        }
     }
     // Closed contests rank public rows.
     let publish = format!("[data-testid=own-rows] [data-row='{}']", ids[0]);

@@ -20,6 +20,7 @@ mod given;
 mod hands;
 mod history;
 mod keyboard;
+mod long;
 mod looks;
 mod memory;
 mod offline;
@@ -53,7 +54,7 @@ type Journey = for<'a> fn(&'a Session) -> Pin<Box<dyn Future<Output = Result<()>
 
 /// The journeys in the order in which they run: cheap ones first. The privacy of photographs is judged by all requests
 /// before the leaderboard's, which do send files; the console is looked at when all is over but the server's end.
-const JOURNEYS: [(&str, Journey); 56] = [
+const JOURNEYS: [(&str, Journey); 57] = [
     ("the_page_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::before_a_photo(session))),
     ("about_fits_phone_and_desk_in_light_and_dark", |session| Box::pin(looks::about(session))),
     ("tiny_network_on_the_cpu_gives_the_native_numbers", |session| Box::pin(estimates::tiny_on_cpu(session))),
@@ -99,6 +100,7 @@ const JOURNEYS: [(&str, Journey); 56] = [
     ("boards_fit_phone_and_desk_in_light_and_dark", |session| Box::pin(board::looks(session))),
     ("a_file_is_scored_submitted_and_withdrawn_by_keyboard", |session| Box::pin(board::submit(session))),
     ("a_contest_from_its_board_to_its_citation", |session| Box::pin(contest::whole(session))),
+    ("a_long_ranking_is_read_in_parts", |session| Box::pin(long::turned(session))),
     ("two_methods_are_compared", |session| Box::pin(board::compare(session))),
     ("nothing_is_sent_of_a_score_on_ones_own_truth", |session| Box::pin(board::own_truth(session))),
     ("ids_with_a_folder_too_many_are_one_click_away", |session| Box::pin(board::folder_in_ids(session))),

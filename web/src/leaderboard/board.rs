@@ -1,38 +1,40 @@
 //! One board: what it measures, its ranking, its charts, and the visitor's own file.
 
-use std::collections::HashSet;
-
-use glae_api::{Board, BoardPage as Page, Truth};
+use glae_api::{Board, BoardPage as Page, OwnSubmissions, Row, Truth};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use web_sys::File;
 
-use super::address::Document;
+use super::address::{Document, Source, endpoint};
+use super::api::{Call, Failure};
 use super::charts::Charts;
 use super::compare::Compare;
 use super::contest::ContestPart;
 use super::desk::Desk;
 use super::format::{counted, truth, truth_sentence, web_address};
 use super::own::OwnRows;
+use super::part::{self, PART};
 use super::records::Records;
 use super::score::Score;
 use super::submit::Submit;
 use super::table::Ranking;
 use crate::scoring::Scoring;
 
-/// Rows of a ranking that are fetched at once.
-const PART: usize = 100;
-
-/// Rows that the server gives at once at most.
-const MOST_AT_ONCE: usize = 1_000;
-
 /// Everything known on a board's page; copies are cheap and all mean the same one.
 #[derive(Clone, Copy)]
 pub(super) struct Here {
     /// The board's id in addresses.
     pub(super) id: StoredValue<String>,
-    /// The board with its rows; `None` until it is here.
+    /// The board with a part of its ranking; `None` until it is here.
     pub(super) page: RwSignal<Option<Page>>,
+    /// The first place of that part, from 0.
+    pub(super) at: RwSignal<usize>,
+    /// The first place of the part that was asked for, which may be on its way.
+    pub(super) from: RwSignal<usize>,
+    /// A static copy has the ranking as a whole.
+    whole: StoredValue<Option<Page>>,
+    /// The team's own rows on this board, wherever they stand, the newest first.
+    pub(super) own: RwSignal<Vec<Row>>,
     /// Why there is no board.
     pub(super) failure: RwSignal<Option<String>>,
     /// Where documents come from, and the visitor's team.
@@ -52,6 +54,10 @@ impl Here {
         Self {
             id: StoredValue::new(id),
             page: RwSignal::new(None),
+            at: RwSignal::new(0),
+            from: RwSignal::new(0),
+            whole: StoredValue::new(None),
+            own: RwSignal::new(Vec::new()),
             failure: RwSignal::new(None),
             desk: expect_context::<Desk>(),
             scoring: Scoring::new(),
@@ -69,13 +75,33 @@ impl Here {
     /// Fetches the board anew. What is on screen stays until the answer is here. Does nothing once the page is left, which
     /// may be before an answer of the server calls for it.
     pub(super) fn reload(self) {
-        let Some(id) = self.id.try_get_value() else { return };
-        let loaded = self.page.with_untracked(|page| page.as_ref().map_or(0, |page| page.board.rows.len()));
+        self.load(false);
+        self.load_own();
+    }
+
+    /// Shows the part of the ranking that holds a place, the first being 0, and puts the keyboard at its beginning.
+    pub(super) fn turn(self, place: usize) {
+        self.from.set(part::start(place));
+        self.load(true);
+    }
+
+    fn load(self, turned: bool) {
+        let (Some(id), Some(from)) = (self.id.try_get_value(), self.from.try_get_untracked()) else { return };
         spawn_local(async move {
-            match self.desk.read::<Page>(Document::Board(&id, 0, loaded.clamp(PART, MOST_AT_ONCE))).await {
+            match self.part(&id, from).await {
+                // Rows went meanwhile, and the part with them.
+                Ok(page) if page.board.rows.is_empty() && page.total.is_some_and(|total| total > 0) => {
+                    let last = page.total.map_or(0, |total| total as usize - 1);
+                    if self.from.try_set(part::start(last)).is_none() {
+                        self.load(turned);
+                    }
+                }
                 Ok(page) => {
                     self.failure.try_set(None);
-                    self.page.try_set(Some(page));
+                    self.show(page, from);
+                    if turned {
+                        focus("ranking-rows");
+                    }
                 }
                 Err(failure) if failure.status == 404 => {
                     self.failure.try_set(Some(format!("There is no board “{id}” here.")));
@@ -86,25 +112,47 @@ impl Here {
             }
         });
     }
-}
 
-impl Here {
-    /// Fetches the next rows of a long ranking and adds them.
-    pub(super) fn more(self) {
-        let Some(id) = self.id.try_get_value() else { return };
-        let loaded = self.page.with_untracked(|page| page.as_ref().map_or(0, |page| page.board.rows.len()));
-        spawn_local(async move {
-            match self.desk.read::<Page>(Document::Board(&id, loaded, PART)).await {
-                Ok(next) => drop(self.page.try_update(|page| {
-                    let Some(page) = page else { return };
-                    // Rows may have come or gone meanwhile: none twice.
-                    let known: HashSet<String> = page.board.rows.iter().map(|row| row.id.clone()).collect();
-                    page.board.rows.extend(next.board.rows.into_iter().filter(|row| !known.contains(&row.id)));
-                    page.standings.extend(next.standings);
-                    page.total = next.total;
-                })),
-                Err(failure) => drop(self.failure.try_set(Some(failure.sentence()))),
+    async fn part(self, id: &str, from: usize) -> Result<Page, Failure> {
+        let known = self.whole.try_with_value(|whole| whole.as_ref().map(|whole| part::cut(whole, from)));
+        if let Some(page) = known.flatten() {
+            return Ok(page);
+        }
+        let page = self.desk.read::<Page>(Document::Board(id, from, PART)).await?;
+        if self.desk.source.get_untracked() != Some(Source::Files) {
+            return Ok(page);
+        }
+        let shown = part::cut(&page, from);
+        self.whole.try_update_value(|whole| *whole = Some(page));
+        Ok(shown)
+    }
+
+    fn show(self, mut page: Page, from: usize) {
+        // Another part was asked for since.
+        if self.from.try_get_untracked() != Some(from) {
+            return;
+        }
+        self.at.try_set(from);
+        self.page.try_update(|shown| {
+            // What concerns the whole board comes with its first part.
+            if let Some(before) = shown.take().filter(|_| from > 0) {
+                (page.frozen, page.withdrawn) = (before.frozen, before.withdrawn);
             }
+            *shown = Some(page);
+        });
+    }
+
+    fn load_own(self) {
+        let Some(token) = self.desk.token() else { return drop(self.own.try_set(Vec::new())) };
+        spawn_local(async move {
+            // What fails here fails above as well, and is said there.
+            let Ok(all) = Call::get(&endpoint(&["me", "submissions"]), Some(&token)).value::<OwnSubmissions>().await
+            else {
+                return;
+            };
+            let Some(id) = self.id.try_get_value() else { return };
+            let own = all.submissions.into_iter().filter(|one| one.board == id).map(|one| one.row);
+            self.own.try_set(own.collect());
         });
     }
 }
@@ -206,11 +254,11 @@ fn jump(event: leptos::ev::MouseEvent) {
     focus("score");
 }
 
-/// Scrolls an element into view and gives it the focus.
-pub(super) fn focus(id: &str) {
+/// Scrolls an element into view and gives it the focus; false if it is not there.
+pub(super) fn focus(id: &str) -> bool {
     use wasm_bindgen::JsCast;
-    if let Some(element) = document().get_element_by_id(id) {
-        element.scroll_into_view();
-        let _ = element.unchecked_into::<web_sys::HtmlElement>().focus();
-    }
+    let Some(element) = document().get_element_by_id(id) else { return false };
+    element.scroll_into_view();
+    let _ = element.unchecked_into::<web_sys::HtmlElement>().focus();
+    true
 }

@@ -106,13 +106,14 @@ fn ErrorByAge(
     let here = expect_context::<Here>();
     let open = RwSignal::new(false);
     let methods = Memo::new(move |_| with_errors(here));
-    let chosen = RwSignal::new(Vec::<String>::new());
+    // Id and name: what is drawn stays when another part of the ranking is shown.
+    let chosen = RwSignal::new(Vec::<(String, String)>::new());
     let reports = RwSignal::new(HashMap::<String, Result<Report, String>>::new());
-    let choose = move |id: String, wanted: bool| {
+    let choose = move |id: String, name: String, wanted: bool| {
         chosen.update(|chosen| {
-            chosen.retain(|other| *other != id);
+            chosen.retain(|(other, _)| *other != id);
             if wanted {
-                chosen.push(id.clone());
+                chosen.push((id.clone(), name));
             }
         });
         if wanted && reports.with_untracked(|reports| !matches!(reports.get(&id), Some(Ok(_)))) {
@@ -123,15 +124,14 @@ fn ErrorByAge(
             });
         }
     };
-    for (id, _) in methods.get_untracked().into_iter().take(FROM_START) {
-        choose(id, true);
+    for (id, name) in methods.get_untracked().into_iter().take(FROM_START) {
+        choose(id, name, true);
     }
     let series = Memo::new(move |_| {
-        let names: HashMap<String, String> = methods.get().into_iter().collect();
-        let of_row = |id: &String| {
+        let of_row = |(id, name): &(String, String)| {
             reports.with(|reports| {
                 let report = reports.get(id)?.as_ref().ok()?;
-                Some(Series::new(names.get(id)?.clone(), 0, errors(report)))
+                Some(Series::new(name.clone(), 0, errors(report)))
             })
         };
         let mut series: Vec<Series> = chosen.with(|chosen| chosen.iter().filter_map(of_row).collect());
@@ -148,21 +148,27 @@ fn ErrorByAge(
     let choices = move || {
         let choice = |(id, method): (String, String)| {
             let (for_checked, for_full) = (id.clone(), id.clone());
-            let checked = move || chosen.with(|chosen| chosen.contains(&for_checked));
-            let full = move || is_full() && chosen.with(|chosen| !chosen.contains(&for_full));
+            let is_chosen = move |id: &str| chosen.with(|chosen| chosen.iter().any(|(other, _)| other == id));
+            let checked = move || is_chosen(&for_checked);
+            let full = move || is_full() && !is_chosen(&for_full);
+            let name = method.clone();
             view! {
                 <label class="choice">
                     <input
                         type="checkbox"
                         prop:checked=checked
                         disabled=full
-                        on:change:target=move |event| choose(id.clone(), event.target().checked())
+                        on:change:target=move |event| choose(id.clone(), name.clone(), event.target().checked())
                     />
                     <span>{method}</span>
                 </label>
             }
         };
-        methods.get().into_iter().map(choice).collect_view()
+        let mut offered = methods.get();
+        let elsewhere = chosen
+            .with_untracked(|chosen| chosen.iter().filter(|one| !offered.contains(one)).cloned().collect::<Vec<_>>());
+        offered.extend(elsewhere);
+        offered.into_iter().map(choice).collect_view()
     };
     view! {
         <section aria-labelledby="ages-title">

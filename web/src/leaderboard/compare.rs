@@ -18,8 +18,12 @@ pub(super) fn Compare() -> impl IntoView {
         here.page.with(|page| {
             let rows = page.as_ref().map(|page| page.board.rows.as_slice()).unwrap_or_default();
             let stored = rows.iter().filter(|row| row.predictions.is_some());
-            // A copy holds the comparisons of the best ones.
-            let most = if here.desk.is_copy() { COMPARED } else { usize::MAX };
+            // A copy holds the comparisons of the best ones, which stand in the first part.
+            let most = match (here.desk.is_copy(), here.at.get()) {
+                (true, 0) => COMPARED,
+                (true, _) => 0,
+                (false, _) => usize::MAX,
+            };
             stored.take(most).map(|row| (row.id.clone(), row.method.clone())).collect::<Vec<_>>()
         })
     });
@@ -45,13 +49,13 @@ fn Pair(
     rows: Memo<Vec<(String, String)>>,
 ) -> impl IntoView {
     let here = expect_context::<Here>();
-    let chosen =
-        |number: usize| rows.with_untracked(|rows| rows.get(number).map(|row| row.0.clone()).unwrap_or_default());
+    // Id and name: what is chosen stays when another part of the ranking is shown.
+    let chosen = |number: usize| rows.with_untracked(|rows| rows.get(number).cloned().unwrap_or_default());
     let (a, b) = (RwSignal::new(chosen(0)), RwSignal::new(chosen(1)));
     let verdict = RwSignal::new(None::<Result<Vec<String>, String>>);
     let busy = RwSignal::new(false);
     let compare = move |_| {
-        let (mut first, mut second) = (a.get_untracked(), b.get_untracked());
+        let ((mut first, mut name_a), (mut second, mut name_b)) = (a.get_untracked(), b.get_untracked());
         if first == second {
             return verdict.set(Some(Err("Choose two different methods.".into())));
         }
@@ -62,13 +66,10 @@ fn Pair(
         let place = |id: &str| rows.with_untracked(|rows| rows.iter().position(|row| row.0 == id));
         if here.desk.is_copy() && place(&second) < place(&first) {
             std::mem::swap(&mut first, &mut second);
+            std::mem::swap(&mut name_a, &mut name_b);
         }
         busy.set(true);
         verdict.set(None);
-        let name = |id: &str| {
-            rows.with_untracked(|rows| rows.iter().find(|row| row.0 == id).map(|row| row.1.clone()).unwrap_or_default())
-        };
-        let (name_a, name_b) = (name(&first), name(&second));
         let board = here.id.get_value();
         spawn_local(async move {
             let answer = here.desk.read::<Comparison>(Document::Comparison(&board, &first, &second)).await;
@@ -110,19 +111,31 @@ fn choice(
     id: &'static str,
     label: &'static str,
     rows: Memo<Vec<(String, String)>>,
-    value: RwSignal<String>,
+    value: RwSignal<(String, String)>,
 ) -> impl IntoView {
+    let offered = move || {
+        let (mut offered, chosen) = (rows.get(), value.get_untracked());
+        if !offered.contains(&chosen) {
+            offered.insert(0, chosen);
+        }
+        offered
+    };
     let options = move || {
         let option = |(id, name): (String, String)| {
             let own = id.clone();
-            view! { <option value=id selected=move || value.with(|value| *value == own)>{name}</option> }
+            view! { <option value=id selected=move || value.with(|value| value.0 == own)>{name}</option> }
         };
-        rows.get().into_iter().map(option).collect_view()
+        offered().into_iter().map(option).collect_view()
+    };
+    let choose = move |id: String| {
+        if let Some(one) = untrack(offered).into_iter().find(|one| one.0 == id) {
+            value.set(one);
+        }
     };
     view! {
         <div class="field">
             <label for=id>{label}</label>
-            <select id=id on:change:target=move |event| value.set(event.target().value())>{options}</select>
+            <select id=id on:change:target=move |event| choose(event.target().value())>{options}</select>
         </div>
     }
 }

@@ -1,6 +1,6 @@
 //! A contest's own part of its board: when it is open, how a team takes part, and which submission counts.
 
-use glae_api::{Admission, ContestPage, Entry, EntryState, FinalChoice, NewEntry, Origin, Phase};
+use glae_api::{Admission, ContestPage, Entry, EntryState, FinalChoice, NewEntry, Origin, Phase, Row};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use serde::Serialize;
@@ -135,18 +135,11 @@ fn Final(
 ) -> impl IntoView {
     let here = expect_context::<Here>();
     let own = Memo::new(move |_| {
-        let team = here.desk.team.with(|team| team.as_ref().map(|team| team.team.clone()));
-        here.page.with(|page| {
-            let rows = page.as_ref().map(|page| page.board.rows.as_slice()).unwrap_or_default();
-            let is_own = |row: &&glae_api::Row| {
-                matches!(&row.origin, Origin::Submitted { team: by, .. } if Some(by) == team.as_ref())
-            };
-            let named = |row: &glae_api::Row| match &row.origin {
-                Origin::Submitted { at, .. } => format!("{}, {}", row.method, moment(*at)),
-                _ => row.method.clone(),
-            };
-            rows.iter().filter(is_own).map(|row| (row.id.clone(), named(row))).collect::<Vec<_>>()
-        })
+        let named = |row: &Row| match &row.origin {
+            Origin::Submitted { at, .. } => format!("{}, {}", row.method, moment(*at)),
+            _ => row.method.clone(),
+        };
+        here.own.with(|rows| rows.iter().map(|row| (row.id.clone(), named(row))).collect::<Vec<_>>())
     });
     let chosen =
         Memo::new(move |_| entry.with(|entry| entry.as_ref().and_then(|entry| entry.final_submission.clone())));

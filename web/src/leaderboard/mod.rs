@@ -40,6 +40,7 @@ mod organise;
 mod organised;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod own;
+pub mod part;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod problems;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]

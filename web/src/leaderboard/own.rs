@@ -1,6 +1,6 @@
 //! The team's own rows: change, publish, withdraw.
 
-use glae_api::{MetadataChange, Origin, Row, Visibility};
+use glae_api::{MetadataChange, Row, Visibility};
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -10,6 +10,10 @@ use super::api::{Body, Call, Failure, json};
 use super::board::{Here, focus};
 use super::draft::Draft;
 use super::form::{MetadataFields, Wrong, show_wrong};
+use super::format::whole;
+
+/// So many of the team's rows are shown until all are asked for, the newest first.
+const NEWEST: usize = 20;
 
 /// Where the outcome of an action is said: the row it was about may be gone.
 type Said = RwSignal<Option<Result<String, Failure>>>;
@@ -29,14 +33,11 @@ pub(super) fn OwnRows() -> impl IntoView {
     let here = expect_context::<Here>();
     let said: Said = RwSignal::new(None);
     let unfolded: Unfolded = RwSignal::new(None);
+    let all = RwSignal::new(false);
+    let count = Memo::new(move |_| here.own.with(Vec::len));
     let rows = Memo::new(move |_| {
-        let team = here.desk.team.with(|team| team.as_ref().map(|team| team.team.clone()));
-        let is_own =
-            |row: &&Row| matches!(&row.origin, Origin::Submitted { team: by, .. } if Some(by) == team.as_ref());
-        here.page.with(|page| {
-            let rows = page.as_ref().map(|page| page.board.rows.as_slice()).unwrap_or_default();
-            rows.iter().filter(is_own).cloned().collect::<Vec<Row>>()
-        })
+        let most = if all.get() { usize::MAX } else { NEWEST };
+        here.own.with(|own| own.iter().take(most).cloned().collect::<Vec<Row>>())
     });
     let has_any = Memo::new(move |_| rows.with(|rows| !rows.is_empty()));
     view! {
@@ -46,6 +47,11 @@ pub(super) fn OwnRows() -> impl IntoView {
                 <ul class="own-rows" data-testid="own-rows">
                     {move || rows.get().into_iter().map(|row| view! { <OwnRow row unfolded said/> }).collect_view()}
                 </ul>
+                <Show when=move || { count.get() > rows.with(Vec::len) }>
+                    <button type="button" class="quiet" data-testid="own-all" on:click=move |_| all.set(true)>
+                        {move || format!("Show all {} of your submissions", whole(count.get() as u64))}
+                    </button>
+                </Show>
             </section>
         </Show>
         <div id="own-status" tabindex="-1" role="status" data-testid="own-status">
@@ -87,7 +93,7 @@ fn OwnRow(
     let is_open = move |wanted| move || (fold.get() == Some(wanted)).to_string();
     let state = if is_public { "public" } else { "private" };
     view! {
-        <li class="card" data-row=row.id data-visibility=state>
+        <li class="card" id=format!("own-{}", row.id) tabindex="-1" data-row=row.id data-visibility=state>
             <div class="head">
                 <p><strong>{method}</strong>" "<span class="badge plain">{state}</span></p>
                 <div class="actions">

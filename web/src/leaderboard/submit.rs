@@ -15,6 +15,7 @@ use super::board::{Here, focus};
 use super::draft::{Draft, Field};
 use super::form::{MetadataFields, Wrong, show_wrong};
 use super::format::{counted, moment, whole};
+use super::part;
 use super::problems::Problems;
 use super::team::TeamPanel;
 use crate::browser::property;
@@ -111,6 +112,8 @@ fn Open() -> impl IntoView {
                     attempt.try_update_value(|attempt| *attempt = None);
                     quota.try_set(Some(submitted.quota));
                     here.submitted.try_set(Some(submitted.row.id.clone()));
+                    // The part of the ranking that the new row stands in.
+                    here.from.try_set(part::start(submitted.rank.saturating_sub(1) as usize));
                     if progress.try_set(Progress::Done(Box::new(submitted))).is_some() {
                         // The visitor has left for another page.
                         return;
@@ -179,11 +182,14 @@ fn done(here: Here, submitted: Submitted) -> impl IntoView {
         glae_api::Visibility::Private => "Only your team can see it until you publish it.",
     };
     let primary = here.board().primary.label();
-    let target = format!("row-{}", row.id);
+    let (target, own) = (format!("row-{}", row.id), format!("own-{}", row.id));
     let href = format!("/leaderboard/{}#{target}", segment(&here.id.get_value()));
     let show = move |event: leptos::ev::MouseEvent| {
         event.prevent_default();
-        focus(&target);
+        // A row without a number may stand in another part.
+        if !focus(&target) {
+            focus(&own);
+        }
     };
     view! {
         <div class="message good" data-rank=rank.to_string() data-row=row.id>

@@ -5,7 +5,8 @@ use leptos::prelude::*;
 
 use super::board::Here;
 use super::filter::External;
-use super::format::{UNKNOWN, cell, counted, day, web_address, whole};
+use super::format::{UNKNOWN, cell, day, web_address, whole};
+use super::part::{self, PART};
 use super::sort::{Key, Sort, columns, ranks};
 
 /// The filter and the table.
@@ -21,18 +22,20 @@ pub(super) fn Ranking() -> impl IntoView {
         let columns = columns.clone();
         move || {
             let (wanted, order) = (external.get(), sort.get());
-            let (mut shown, ranks, standings) = here.page.with(|page| {
+            let (mut shown, ranks, first, standings) = here.page.with(|page| {
                 let Some(page) = page else { return Default::default() };
                 let rows: Vec<Row> = page.board.rows.iter().filter(|row| wanted.admits(row)).cloned().collect();
-                (rows, ranks(&page.board.rows, columns[0]), page.standings.clone())
+                (rows, ranks(&page.board.rows, columns[0]), page.first_rank, page.standings.clone())
             });
+            let from = here.at.get();
             order.apply(&mut shown);
             if shown.is_empty() {
                 let span = columns.len() + 6;
                 return view! { <tr><td class="nothing" colspan=span>"No method to show."</td></tr> }.into_any();
             }
             let line = |row: Row| {
-                let (rank, standing) = (ranks.get(&row.id).copied(), standings.get(&row.id).and_then(said));
+                let rank = ranks.get(&row.id).map(|rank| part::place(from, first, *rank));
+                let standing = standings.get(&row.id).and_then(said);
                 line(here, row, rank, standing, &columns)
             };
             shown.into_iter().map(line).collect_view().into_any()
@@ -42,7 +45,7 @@ pub(super) fn Ranking() -> impl IntoView {
         <section aria-labelledby="ranking-title">
             <h2 id="ranking-title">"Ranking"</h2>
             <Filter external/>
-            <div class="scroll-x ranking-box" tabindex="0" role="region" aria-label="Table of methods">
+            <div id="ranking-rows" class="scroll-x ranking-box" tabindex="0" role="region" aria-label="Table of methods">
                 <table class="ranking" data-testid="leaderboard-table">
                     <caption>{caption(&board, here, external)}</caption>
                     <thead>
@@ -59,7 +62,7 @@ pub(super) fn Ranking() -> impl IntoView {
                     <tbody>{body}</tbody>
                 </table>
             </div>
-            <More/>
+            <Parts/>
         </section>
     }
 }
@@ -95,14 +98,17 @@ fn caption(board: &Board, here: Here, external: RwSignal<External>) -> impl Into
     let better = if primary.ascending() { "lower is better" } else { "higher is better" };
     let years = if matches!(primary, Column::Cs5 | Column::Epsilon | Column::Aar) { "" } else { " in years" };
     move || {
-        let (shown, all) = here.page.with(|page| {
+        let (shown, rows, all) = here.page.with(|page| {
             let rows = page.as_ref().map(|page| page.board.rows.as_slice()).unwrap_or_default();
-            (rows.iter().filter(|row| external.get().admits(row)).count(), rows.len())
+            let total = page.as_ref().and_then(|page| page.total).map_or(rows.len(), |total| total as usize);
+            (rows.iter().filter(|row| external.get().admits(row)).count(), rows.len(), total)
         });
-        let number = if shown == all {
-            counted(all as u64, "method", "methods")
-        } else {
-            format!("{shown} of {}", counted(all as u64, "method", "methods"))
+        let from = here.at.get();
+        let number = match (shown == rows, rows == all) {
+            (true, true) => part::told(0, 0, all),
+            (true, false) => format!("Places {}", part::told(from, rows, all)),
+            (false, true) => format!("{shown} of {}", part::told(0, 0, all)),
+            (false, false) => format!("{shown} of places {}", part::told(from, rows, all)),
         };
         format!("{number}. The rank goes by {}{years}; {better}.", primary.label())
     }
@@ -125,31 +131,67 @@ fn heading(label: String, key: Key, sort: RwSignal<Sort>, number: bool) -> impl 
     }
 }
 
-/// What there is below a long ranking: its length, the team's own place, and the next rows.
+/// What there is below a long ranking: the way to its other parts, and the team's own place.
 #[component]
-fn More() -> impl IntoView {
+fn Parts() -> impl IntoView {
     let here = expect_context::<Here>();
-    let length = Memo::new(move |_| {
-        here.page.with(|page| {
-            let page = page.as_ref()?;
-            let (shown, total) = (page.board.rows.len(), page.total? as usize);
-            (shown < total).then_some((shown, total, page.own_rank))
-        })
+    let total = Memo::new(move |_| {
+        here.page.with(|page| page.as_ref().and_then(|page| page.total).unwrap_or_default() as usize)
     });
-    move || {
-        length.get().map(|(shown, total, own)| {
-        let own = own.map(|rank| format!(" Your team's best stands at place {}.", whole(rank.into())));
-        let sentence = format!(
-            "{} of {} are shown; headings sort what is shown.{}",
-            whole(shown as u64),
-            counted(total as u64, "method", "methods"),
-            own.unwrap_or_default()
-        );
-        view! {
-            <p class="hint" data-testid="ranking-length">{sentence}</p>
-            <button type="button" class="button secondary" data-testid="more-rows" on:click=move |_| here.more()>"Show more methods"</button>
+    let own = Memo::new(move |_| here.page.with(|page| page.as_ref().and_then(|page| page.own_rank)));
+    let (from, at) = (here.from, here.at);
+    let is_first = move || from.get() == 0;
+    let is_last = move || from.get() + PART >= total.get();
+    // A button that is not there any more would leave the keyboard nowhere.
+    let turn = move |possible: bool, place: usize| {
+        if possible {
+            here.turn(place);
         }
-    })
+    };
+    let number = whole(PART as u64);
+    let (before, next) = (format!("The {number} before"), format!("The next {number}"));
+    view! {
+        <Show when=move || { total.get() > PART }>
+            <nav class="parts" aria-label="Parts of the ranking">
+                <p class="hint" data-testid="ranking-length">
+                    {move || {
+                        let shown = here.page.with(|page| page.as_ref().map_or(0, |page| page.board.rows.len()));
+                        format!("Places {}; headings sort these.", part::told(at.get(), shown, total.get()))
+                    }}
+                    {move || own.get().map(|rank| format!(" Your team's best stands at place {}.", whole(rank.into())))}
+                </p>
+                <div class="actions">
+                    <button
+                        type="button"
+                        class="button secondary"
+                        data-testid="part-before"
+                        aria-disabled=move || is_first().to_string()
+                        on:click=move |_| turn(!is_first(), from.get_untracked().saturating_sub(PART))
+                    >
+                        {before.clone()}
+                    </button>
+                    <button
+                        type="button"
+                        class="button secondary"
+                        data-testid="part-next"
+                        aria-disabled=move || is_last().to_string()
+                        on:click=move |_| turn(!is_last(), from.get_untracked() + PART)
+                    >
+                        {next.clone()}
+                    </button>
+                    {move || own.get().map(|rank| view! {
+                        <button
+                            type="button"
+                            class="quiet"
+                            data-testid="part-own"
+                            on:click=move |_| here.turn(rank.saturating_sub(1) as usize)
+                        >
+                            "To your team's best"
+                        </button>
+                    })}
+                </div>
+            </nav>
+        </Show>
     }
 }
 

@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use glae_api::{Board, BoardPage, BoardSummary, ContestPage, FrozenRanking, Phase, Quota, Scores, TruthVersion};
+use glae_api::{Board, BoardPage, BoardSummary, ContestPage, FrozenRanking, Phase, Quota, Row, Scores, TruthVersion};
 use serde::Deserialize;
 
 use super::{csv_response, json_response};
@@ -92,12 +92,16 @@ pub(crate) async fn assembled(portal: &Portal, board: &Loaded, team: Option<&str
     if part.limit.is_some_and(|limit| !(1..=1000).contains(&limit)) || (part.limit.is_none() && from > 0) {
         return Err(ApiError::malformed("limit must lie between 1 and 1000, and from needs it."));
     }
-    let (shown, standings, total, own_rank) = match part.limit {
+    let (shown, standings, total, first, own_rank) = match part.limit {
         // The ranking of a closed contest is that of the finals, which are few.
         Some(limit) if phase != Some(Phase::Closed) => {
             let placed = rankings::page(database, board, team, from.min(MOST_PLACES), limit).await?;
             let submissions: Vec<_> = placed.iter().filter_map(Placed::submission).cloned().collect();
             let standings = standing::of(database, board, contest.as_ref(), &submissions, team).await?;
+            let first = match placed.first() {
+                Some(row) if from > 0 => Some(rankings::place(database, board, team, row.key(board)).await?),
+                first => first.map(|_| 1),
+            };
             let rows = placed.into_iter().map(|placed| match placed {
                 Placed::File(row) => *row,
                 Placed::Submitted(submission) => submission.row(board, team, phase),
@@ -108,7 +112,7 @@ pub(crate) async fn assembled(portal: &Portal, board: &Loaded, team: Option<&str
                 Some(team) => rankings::own(database, board, team).await?,
                 None => None,
             };
-            (shown, standings, Some(total + board.board.rows.len() as u32), own)
+            (shown, standings, Some(total + board.board.rows.len() as u32), first, own)
         }
         _ => {
             let submissions = Submission::on_board(database, &board.board.id, team).await?;
@@ -122,11 +126,16 @@ pub(crate) async fn assembled(portal: &Portal, board: &Loaded, team: Option<&str
                 row
             });
             let mut shown = board.ranked(rows.collect());
-            let total = shown.rows.len() as u32;
+            let (mut total, mut first) = (None, None);
             if let Some(limit) = part.limit {
+                total = Some(shown.rows.len() as u32);
+                first = shown.rows.get(from as usize).map(|first| {
+                    let better = |row: &&Row| board.board.primary.compare(&row.scores, &first.scores).is_lt();
+                    shown.rows.iter().filter(better).count() as u32 + 1
+                });
                 shown.rows = shown.rows.into_iter().skip(from as usize).take(limit as usize).collect();
             }
-            (shown, standings, part.limit.map(|_| total), None)
+            (shown, standings, total, first, None)
         }
     };
     let steps = portal.hidden.get(&board.board.id).map(|hidden| hidden.steps.clone()).unwrap_or_default();
@@ -140,6 +149,7 @@ pub(crate) async fn assembled(portal: &Portal, board: &Loaded, team: Option<&str
     Ok(BoardPage {
         board: shown,
         total,
+        first_rank: first,
         own_rank,
         test_counts: board.test_counts(),
         contest: contest.map(page),

@@ -12,13 +12,13 @@ use glae_api::{BoardPage, BoardSummary, COMPARED, Origin, Phase, ROOT};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
-use super::Places;
+use super::{Places, copied::Copied};
 use crate::{api, identity::Opening, problem::Kind, state::Portal};
 
 /// Writes a static site with every public row and file, for any web server.
 #[derive(Debug, Args)]
 pub struct Export {
-    /// The folder to write. What an earlier export wrote of boards and rows is replaced as a whole.
+    /// The folder to write. What an earlier export wrote there is replaced as a whole; other files stay.
     folder: PathBuf,
     /// The folder of the built page, copied as well.
     #[arg(long, value_name = "DIR", default_value = "web/dist")]
@@ -36,12 +36,17 @@ impl Export {
         let mut config = self.places.config()?;
         config.limits.address_per_minute = u32::MAX;
         let portal = Portal::open(config, Opening::Existing).await?;
+        let mut copied = Copied::default();
         for folder in [&self.places.public, &self.site] {
             if folder.is_dir() {
-                copy(folder, &self.folder)?;
+                copied.copy(folder, &self.folder)?;
             } else {
                 println!("there is no folder {}; it is left out", folder.display());
             }
+        }
+        let removed = copied.replace(&self.folder)?;
+        if removed > 0 {
+            println!("{removed} files of an earlier export removed");
         }
         let files = export(&portal, &self.folder).await?;
         println!("{files} files of the API in {}", self.folder.display());
@@ -184,19 +189,4 @@ impl Site {
         self.files += 1;
         Ok(bytes)
     }
-}
-
-/// Copies a folder with everything in it.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to).with_context(|| format!("cannot make the folder {}", to.display()))?;
-    for entry in fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), &target).with_context(|| format!("cannot write {}", target.display()))?;
-        }
-    }
-    Ok(())
 }

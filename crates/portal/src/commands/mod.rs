@@ -13,6 +13,7 @@ pub mod serve;
 pub mod submit;
 pub mod token;
 
+mod copied;
 mod renaming;
 
 use std::path::PathBuf;

@@ -1,6 +1,11 @@
 //! `portal serve`.
 
-use std::{io::Write, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    io::{IsTerminal, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
+};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -116,7 +121,8 @@ impl Serve {
         let own =
             tracing_subscriber::filter::Targets::new().with_target("portal", level).with_default(tracing::Level::WARN);
         use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
-        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let (lines, colours) = (tracing_subscriber::fmt::layer(), std::io::stderr().is_terminal());
+        let lines = lines.with_writer(std::io::stderr).with_ansi(colours);
         match self.log {
             Format::Text => tracing_subscriber::registry().with(lines.without_time().with_filter(own)).init(),
             Format::Json => tracing_subscriber::registry().with(lines.json().with_filter(own)).init(),

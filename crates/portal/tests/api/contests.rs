@@ -194,11 +194,10 @@ pub(crate) async fn teams_are_admitted(app: TestApp) {
         "what is told cannot be untold"
     );
     let log = deeds::all(&app.portal.database).await.unwrap();
-    let mut actions: Vec<_> = log.iter().map(|deed| deed.action.as_str()).collect();
-    actions.sort_unstable();
+    let actions: Vec<_> = log.iter().map(|deed| deed.action.as_str()).collect();
     assert_eq!(
         actions,
-        ["admit", "announce", "ban", "close", "extend", "hide", "invite", "refuse", "remove-team", "unhide"]
+        ["invite", "admit", "refuse", "hide", "unhide", "ban", "remove-team", "announce", "extend", "close"]
     );
     assert!(log.iter().all(|deed| deed.actor == "Ada" && deed.reason == "as agreed"));
     assert!(log.iter().all(|deed| deed.subject != "Others"), "the name goes, too: {log:?}");
@@ -216,6 +215,37 @@ pub(crate) async fn rows_that_equal_a_public_truth_are_not_ranked(app: TestApp) 
         assert_eq!((&last["method"], &last["scores"]), (&json!("First place"), &json!({})));
         assert_eq!(app.get("/api/v1/boards", "").await.json()[0]["best"], json!(2.5));
     }
+}
+
+pub(crate) async fn a_truth_with_some_ages_changed_is_not_ranked(app: TestApp) {
+    let config = app.elsewhere("twenty").await;
+    let boards = config.data.join("boards");
+    fs::create_dir_all(&boards).unwrap();
+    let truth = &truth()[..20];
+    fs::write(boards.join("twenty.toml"), board_text("twenty", "public", 9)).unwrap();
+    fs::write(boards.join("twenty.truth.csv"), file(truth, |_, age| age)).unwrap();
+    let app = app.over(config).await;
+    let token = app.team("Ours").await;
+    let changed =
+        |count: usize| file(truth, move |number, age| if number < count { (age + 40.0) % 100.0 } else { age + 0.4 });
+    let unranked = async |id: &str| {
+        app.get("/api/v1/boards/twenty", "").await.json()["standings"][id]["unranked"] == json!("equals-truth")
+    };
+    let two = app.submitted(&token, "twenty", public("Two"), &changed(2)).await;
+    let three = app.submitted(&token, "twenty", public("Three"), &changed(3)).await;
+    assert!(unranked(&two).await && !unranked(&three).await);
+    // Hiding it and showing it again makes no other of it.
+    let organiser = Organiser { portal: &app.portal, actor: "Ada".to_owned(), reason: "spam".to_owned() };
+    let act = async |action: Value| organiser.act(&serde_json::from_value(action).unwrap()).await;
+    for id in [&two, &three] {
+        let before = app.get("/api/v1/boards/twenty?limit=9", "").await.json()["board"]["rows"].clone();
+        assert!(act(json!({ "action": "unhide", "submission": id })).await.is_err(), "it is not hidden");
+        act(json!({ "action": "hide", "submission": id })).await.unwrap();
+        assert_ne!(app.get("/api/v1/boards/twenty?limit=9", "").await.json()["board"]["rows"], before);
+        act(json!({ "action": "unhide", "submission": id })).await.unwrap();
+        assert_eq!(app.get("/api/v1/boards/twenty?limit=9", "").await.json()["board"]["rows"], before);
+    }
+    assert!(unranked(&two).await && !unranked(&three).await);
 }
 
 pub(crate) async fn one_image_of_a_counted_board_is_not_first(app: TestApp) {

@@ -62,7 +62,9 @@ scenarios! {
     truth:
         hidden_truth_never_leaves
         reports_and_comparisons
-        a_report_is_computed_once;
+        a_report_is_computed_once
+        a_submission_does_not_wait_for_reports
+        kept_results_are_bounded;
     safety:
         a_new_database_is_made_only_where_none_was
         a_database_and_a_store_of_others_are_refused
@@ -76,6 +78,7 @@ scenarios! {
         a_contest_ends_on_the_private_part
         teams_are_admitted
         rows_that_equal_a_public_truth_are_not_ranked
+        a_truth_with_some_ages_changed_is_not_ranked
         one_image_of_a_counted_board_is_not_first
         boards_without_a_contest_are_as_before;
     attacks:

@@ -29,6 +29,10 @@ pub(crate) async fn pages_are_parts_of_the_ranking(app: TestApp) {
             for from in (0..20).step_by(limit) {
                 let page = app.get(&format!("/api/v1/boards/open?from={from}&limit={limit}"), token).await.json();
                 assert_eq!(page["total"], json!(ids(&whole).len()));
+                if let Some((_, first)) = ids(&page).first() {
+                    let better = ids(&whole).iter().filter(|(_, other)| other.as_f64() < first.as_f64()).count();
+                    assert_eq!(page["first_rank"], json!(better + 1), "rows of the same number share a place");
+                }
                 found.extend(ids(&page));
             }
             assert_eq!(scores(&found), scores(&ids(&whole)), "{limit}");

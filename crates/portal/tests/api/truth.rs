@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use sqlx::Row;
 
 use crate::support::{HIDDEN, OPEN, TestApp, metadata, predictions, public};
 
@@ -91,4 +92,33 @@ pub(crate) async fn a_report_is_computed_once(app: TestApp) {
     assert!(replies.iter().all(|reply| reply.status == StatusCode::OK && reply.bytes == replies[0].bytes));
     let metrics = app.get("/metrics", "").await.text();
     assert!(metrics.contains("\nportal_results_computed_total 1\n"), "{metrics}");
+}
+
+pub(crate) async fn a_submission_does_not_wait_for_reports(app: TestApp) {
+    let token = app.team("Ours").await;
+    // A report takes as long as it likes.
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let reporters = app.portal.reporters.clone();
+    let report = tokio::spawn(async move { reporters.run(move || ended.recv()).await });
+    app.submitted(&token, "open", public("M"), &predictions(&OPEN, 1.0)).await;
+    assert!(!report.is_finished());
+    end.send(()).unwrap();
+    report.await.unwrap().unwrap().unwrap();
+}
+
+pub(crate) async fn kept_results_are_bounded(app: TestApp) {
+    let token = app.team("Ours").await;
+    let id = app.submitted(&token, "open", public("M"), &predictions(&OPEN, 1.0)).await;
+    let mut transaction = app.portal.database.begin().await.unwrap();
+    for number in 0..2_100_i64 {
+        let statement = "INSERT INTO results (key, value, computed) VALUES ($1, '{}', $2)";
+        let statement = sqlx::query(statement).bind(format!("old {number:04}")).bind(number);
+        statement.execute(&mut *transaction).await.unwrap();
+    }
+    transaction.commit().await.unwrap();
+    assert_eq!(app.get(&format!("/api/v1/submissions/{id}/report"), "").await.status, StatusCode::OK);
+    let oldest = "SELECT COUNT(*), MIN(computed) FROM results";
+    let row = sqlx::query(oldest).fetch_one(app.portal.database.read()).await.unwrap();
+    // The new one and the 1,999 newest of the others.
+    assert_eq!((row.get::<i64, _>(0), row.get::<i64, _>(1)), (2_000, 101));
 }

@@ -34,7 +34,7 @@ tables! {
     requests: paths_and_queries methods_and_headers;
     texts: teams metadata_of_submissions;
     files: forms files large_files;
-    wire: bytes_on_the_wire;
+    wire: bytes_on_the_wire a_form_that_stalls;
 }
 
 /// An answer must come within this time, however busy the machine is.

@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use axum::http::StatusCode;
+use axum::{
+    body::Body,
+    http::{Request, StatusCode},
+};
+use futures_util::StreamExt;
 use portal::serve::Patience;
 
 use crate::support::{BOUNDARY, TestApp};
@@ -79,6 +83,20 @@ pub(crate) async fn bytes_on_the_wire(database: Option<String>) {
     drop(stop);
     server.await.unwrap().unwrap();
     assert_eq!(app.get("/api/v1/me", &token).await.status, StatusCode::OK);
+}
+
+/// A form of which nothing comes any more is given up long before the time that an upload may take.
+pub(crate) async fn a_form_that_stalls(database: Option<String>) {
+    let app = TestApp::with(database, |limits| limits.stall_seconds = 1).await;
+    let token = app.team("Ours").await;
+    let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"metadata\"\r\n\r\n{{");
+    let first = futures_util::stream::iter([Ok::<_, std::io::Error>(head)]);
+    let body = Body::from_stream(first.chain(futures_util::stream::pending()));
+    let request = Request::post("/api/v1/boards/open/submissions")
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", format!("multipart/form-data; boundary={BOUNDARY}"));
+    let answer = tokio::time::timeout(Duration::from_secs(20), app.send(request.body(body).unwrap())).await;
+    assert_eq!(answer.expect("it was waited for").problem(), (408, "timeout".to_owned()));
 }
 
 /// Sends bytes, then hears what comes until the other side ends the connection; false if it does not.
