@@ -225,12 +225,12 @@ mod tests {
             [
                 "train 4, val 4, test 3",
                 "labelled files that are not on disk: 1",
-                "    44_Cy_Gamma_0001.jpg",
+                "  44_Cy_Gamma_0001.jpg",
                 "images on disk without a label: 1",
-                "    99_Nobody_0001.jpg",
+                "  99_Nobody_0001.jpg",
                 "numbers that differ from the published ones: 2",
-                "    images: 163446 published, 12 labelled here",
-                "    people: 2000 published, 6 labelled here",
+                "  images: 163446 published, 12 labelled here",
+                "  people: 2000 published, 6 labelled here",
             ]
         );
         assert!(
