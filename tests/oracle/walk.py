@@ -30,9 +30,9 @@ UPRIGHT = np.array([[0.31, 0.46], [0.69, 0.46], [0.5, 0.64], [0.35, 0.82], [0.65
 # pixels tiles share a border; the share of the smaller box in common from which two are one face; the least score of a face
 # in a turned photograph; the score from which the main face needs no other turn.
 SMALL, SHARED, MOST_LEVELS, ONE_FACE, LEAST_TURNED, SURE = 24.0, 96, 3, 0.5, 0.85, 0.9
-LEAST_WIDTH, MOST_ASIDE, LEAST_APART = 24.0, 0.42, 0.45
+LEAST_WIDTH, MOST_ASIDE, LEAST_APART = 24.0, 0.55, 0.45
 # Doubt of ages: the face, then the crop, then the sum of what speaks for a large error.
-LEAST_EYES, ASIDE, APART, COVERED, DARK, BLURRED = 24.0, 0.33, 0.65, 0.86, 45.0, 2.4
+LEAST_EYES, ASIDE, APART, COVERED, DARK, BLURRED = 24.0, 0.44, 0.65, 0.86, 45.0, 2.4
 MOST_SUM, BY_APART, BY_SHARPNESS, SHARP = 6.3, 0.25, 0.4, 8.0
 GIVEN_APART, GIVEN_DIVERGED, GIVEN_SOFT = 3.0, 0.25, 3.3
 PAIRS = ((2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2)) + ((16, 1),) * 5 + ((32, 2), (32, 1))
