@@ -7,7 +7,7 @@ use glae_model::Estimate;
 
 /// From here on an age is doubted. This and the three weights below were chosen on UTKFace's validation split: of the ages
 /// more than 15 years off 56 % carry a doubt, of those within 5 years 9 % (docs/detector.md).
-const MOST: f32 = 6.3;
+const MOST: f32 = 6.0;
 
 /// What a year between both classifiers' answers adds, in years of standard deviation.
 const CLASSIFIERS: f32 = 0.25;
