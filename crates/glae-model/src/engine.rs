@@ -142,11 +142,15 @@ impl<N: Foldable> Placed<N> {
             Self::Processor(engine, net) => computed::<N, _>(engine, net, planes, shape).await,
             #[cfg(all(feature = "gpu", target_family = "wasm"))]
             Self::Graphics(engine, net) => computed::<N, _>(engine, net, planes, shape).await,
-            Self::Nowhere(never, _) => match *never {},
+            Self::Nowhere(never, _) => {
+                let _ = (planes, shape);
+                match *never {}
+            }
         }
     }
 }
 
+#[cfg(any(feature = "tensors", feature = "cpu", all(feature = "gpu", target_family = "wasm")))]
 async fn computed<N: Foldable, E: DeviceEngine>(
     engine: &E,
     net: &N::On<E>,
