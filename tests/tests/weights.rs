@@ -17,7 +17,7 @@ const MOST_BYTES: u64 = 30_000_000;
 const MOST_DETECTOR_BYTES: u64 = 400_000;
 
 /// Of the detector's architecture.
-const DETECTOR_PARAMETERS: usize = 75_856;
+const DETECTOR_PARAMETERS: usize = 2 * 75_856;
 
 fn folder() -> PathBuf {
     tests::root().join("public/weights")
