@@ -16,7 +16,7 @@ const MOST_BYTES: u64 = 30_000_000;
 /// The detector comes on top, and is small.
 const MOST_DETECTOR_BYTES: u64 = 400_000;
 
-/// Of the detector's architecture.
+/// Of both looks of the detector.
 const DETECTOR_PARAMETERS: usize = 2 * 75_856;
 
 fn folder() -> PathBuf {
