@@ -59,7 +59,7 @@ impl Checkpoint {
         let mut all = StateDict::default();
         let parts = [("network", &self.network), ("average", &self.average), ("optimizer", &self.optimizer)];
         for (prefix, part) in parts {
-            all.0.extend(part.0.iter().map(|(name, array)| (format!("{prefix}.{name}"), array.clone())));
+            all.put(prefix, part);
         }
         let Progress { stage, epoch, step } = self.progress;
         // Small integers: exact in f32.

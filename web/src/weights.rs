@@ -89,7 +89,7 @@ fn is_folder_name(name: &str) -> bool {
         && !name.starts_with('.')
 }
 
-/// An address as it stands in a sentence: without the hash, whose 64 digits help nobody.
+/// An address as it stands in a sentence: without the hash, whose 64 digits say nothing to a reader.
 pub fn named(url: &str) -> &str {
     url.split('?').next().unwrap_or(url)
 }

@@ -189,6 +189,11 @@ impl Column {
             (a, b) => b.is_some().cmp(&a.is_some()),
         }
     }
+
+    /// The place of these scores among rows by this column, from 1: one more than the number of better rows.
+    pub fn place(self, rows: &[Row], scores: &Scores) -> u32 {
+        1 + rows.iter().filter(|row| self.compare(&row.scores, scores).is_lt()).count() as u32
+    }
 }
 
 /// A board in the list of boards: `GET boards`.

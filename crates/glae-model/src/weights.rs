@@ -121,6 +121,13 @@ impl StateDict {
         Self(own.collect())
     }
 
+    /// Puts a state below a name, in place of what is there: the opposite of [`Self::part`].
+    pub fn put(&mut self, name: &str, part: &Self) {
+        let prefix = format!("{name}.");
+        self.0.retain(|key, _| !key.starts_with(&prefix));
+        self.0.extend(part.0.iter().map(|(key, array)| (format!("{prefix}{key}"), array.clone())));
+    }
+
     /// A safetensors file.
     pub fn to_safetensors(&self, precision: Precision) -> Vec<u8> {
         let mut stored: Vec<(String, Dtype, &[usize], Vec<u8>)> = Vec::new();

@@ -151,7 +151,7 @@ pub fn evaluate(portal: &Portal, board: &Loaded, predictions: &Predictions) -> R
     Ok(Evaluation { scores: told, report, sealed, equals_truth })
 }
 
-/// Whether predictions are a truth that everybody may download.
+/// Whether predictions repeat a truth that can be downloaded.
 pub fn equals_truth(portal: &Portal, predictions: &Predictions) -> bool {
     portal.boards.values().any(|other| other.is_public() && equals(other, predictions))
 }

@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -13,18 +12,15 @@ use tokio::process::Command;
 
 use crate::{
     downloads::Downloads,
-    keyboard::{press, tab_to},
+    keyboard::{enter, press, tab_to},
     looks,
-    page::Page,
+    page::{LIMIT, Page},
     session::Session,
     witness,
 };
 
 /// A board whose truth and predictions ship with the project.
 const BOARD: &str = "utkface-lt";
-
-/// For what takes a request and a drawing, on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// The list and a board, on every screen.
 pub(crate) async fn looks(session: &Session) -> Result<()> {
@@ -68,8 +64,7 @@ pub(crate) async fn submit(session: &Session) -> Result<()> {
     let page = Page::on_screen(session);
     session.driver.goto(format!("{}/leaderboard", session.origin)).await?;
     page.wait_for("[data-testid=board-list] li", LIMIT).await?;
-    tab_to(session, &format!("[data-board={BOARD}] a")).await?;
-    press(session, Key::Enter).await?;
+    enter(session, &format!("[data-board={BOARD}] a")).await?;
     page.wait_for("[data-testid=leaderboard-table] tbody tr[data-row]", LIMIT).await?;
 
     let shipped = fs::read_to_string(shipped(session, "balanced"))?;
@@ -94,8 +89,7 @@ pub(crate) async fn submit(session: &Session) -> Result<()> {
 
     tab_to(session, "#team-name").await?;
     press(session, "Journey team").await?;
-    tab_to(session, "[data-testid=team] button").await?;
-    press(session, Key::Enter).await?;
+    enter(session, "[data-testid=team] button").await?;
     let token = page.wait_for("[data-testid=token]", LIMIT).await?;
     ensure!(token.prop("value").await?.is_some_and(|token| token.len() > 20), "no token was shown");
     tab_to(session, "#new-method").await?;
@@ -121,8 +115,7 @@ pub(crate) async fn submit(session: &Session) -> Result<()> {
     page.wait_for(&format!("{own}[data-visibility=public]"), LIMIT).await?;
     tab_to(session, &format!("{own} .actions button:nth-child(3)")).await?;
     press(session, Key::Enter).await?;
-    tab_to(session, "[data-testid=withdraw-confirm]").await?;
-    press(session, Key::Enter).await?;
+    enter(session, "[data-testid=withdraw-confirm]").await?;
     page.wait_for("[data-testid=leaderboard-table]:not(:has(tr.own))", LIMIT).await?;
     page.wait_until("return !document.querySelector('[data-testid=own-rows]');").await?;
     // The journeys behind this one make teams of their own.

@@ -5,7 +5,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Output,
-    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -15,14 +14,11 @@ use tokio::process::{Child, Command};
 
 use crate::{
     browsers::{portal, spawn_and_read},
-    keyboard::{press, tab_to},
+    keyboard::{enter, press, tab_to},
     looks,
-    page::Page,
+    page::{LIMIT, Page},
     session::Session,
 };
-
-/// For what takes a request and a drawing, on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// Images of the contest.
 const IMAGES: usize = 200;
@@ -151,16 +147,14 @@ async fn invite(arena: &Arena<'_>, page: &Page<'_>, token: &str) -> Result<Vec<S
     page.wait_for("[data-testid=organise-phase]", LIMIT).await?;
     tab_to(session, "#announcement").await?;
     press(session, "Three teams are invited.").await?;
-    tab_to(session, "[data-testid=announce]").await?;
-    press(session, Key::Enter).await?;
+    enter(session, "[data-testid=announce]").await?;
     page.says("organise-status", "The announcement stands").await?;
     page.wait_for("[data-testid=organise-log] li", LIMIT).await?;
     tab_to(session, "#invitation-count").await?;
     press(session, Key::End).await?;
     press(session, Key::Backspace).await?;
     press(session, "3").await?;
-    tab_to(session, "[data-testid=invite]").await?;
-    press(session, Key::Enter).await?;
+    enter(session, "[data-testid=invite]").await?;
     page.says("organise-status", "Invitations made: 3").await?;
     let codes = page.wait_for("#new-codes", LIMIT).await?.prop("value").await?.unwrap_or_default();
     looks::look(page, "organise").await?;
@@ -182,13 +176,11 @@ async fn in_the_page(arena: &Arena<'_>, page: &Page<'_>, code: &str) -> Result<S
             page.wait_for("#team-name", LIMIT).await?;
             tab_to(session, "#team-name").await?;
             press(session, "First").await?;
-            tab_to(session, "[data-testid=team] button").await?;
-            press(session, Key::Enter).await?;
+            enter(session, "[data-testid=team] button").await?;
             page.wait_for("#entry-code", LIMIT).await?;
             tab_to(session, "#entry-code").await?;
             press(session, code).await?;
-            tab_to(session, "[data-testid=enter]").await?;
-            press(session, Key::Enter).await?;
+            enter(session, "[data-testid=enter]").await?;
             page.says("entry-status", "takes part").await?;
         }
         page.wait_for("#new-method", LIMIT).await?;
@@ -196,8 +188,7 @@ async fn in_the_page(arena: &Arena<'_>, page: &Page<'_>, code: &str) -> Result<S
         press(session, name).await?;
         tab_to(session, "#new-external").await?;
         press(session, Key::Space).await?;
-        tab_to(session, "[data-testid=submit]").await?;
-        press(session, Key::Enter).await?;
+        enter(session, "[data-testid=submit]").await?;
         let done = page.wait_for("[data-testid=submission-status] [data-rank]", LIMIT).await?;
         ids.push(done.attr("data-row").await?.context("the answer names the row")?);
         for row in ["tr", "[data-testid=own-rows] "] {
@@ -224,15 +215,12 @@ async fn extend_and_close(arena: &Arena<'_>, page: &Page<'_>) -> Result<()> {
     page.wait_for("#closes", LIMIT).await?;
     tab_to(session, "#closes").await?;
     press(session, "2098-12-31 18:00").await?;
-    tab_to(session, "[data-testid=extend]").await?;
-    press(session, Key::Enter).await?;
+    enter(session, "[data-testid=extend]").await?;
     page.says("organise-status", "closes on 2098-12-31 18:00 UTC").await?;
     page.wait_for("[data-testid=organise-teams] li:nth-child(3)", LIMIT).await?;
-    tab_to(session, "[data-testid=close]").await?;
-    press(session, Key::Enter).await?;
+    enter(session, "[data-testid=close]").await?;
     page.wait_for("[data-testid=organise-confirm]", LIMIT).await?;
-    tab_to(session, "[data-testid=organise-confirm]").await?;
-    press(session, Key::Enter).await?;
+    enter(session, "[data-testid=organise-confirm]").await?;
     page.says("organise-status", "race is closed.").await
 }
 
@@ -241,8 +229,7 @@ async fn freeze(arena: &Arena<'_>, page: &Page<'_>) -> Result<String> {
     let session = arena.session;
     arena.goto("organise").await?;
     page.wait_for("[data-testid=freeze]", LIMIT).await?;
-    tab_to(session, "[data-testid=freeze]").await?;
-    press(session, Key::Enter).await?;
+    enter(session, "[data-testid=freeze]").await?;
     page.says("organise-status", "SHA-256").await?;
     let said = page.text("organise-status").await.unwrap_or_default();
     let checksum = said.split_whitespace().next_back().unwrap_or_default().to_owned();

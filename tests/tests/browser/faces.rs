@@ -7,7 +7,7 @@ use tests::picture;
 use thirtyfour::prelude::*;
 
 use crate::{
-    keyboard::{press, tab_to},
+    keyboard::enter,
     looks,
     page::{CPU_LIMIT, Page},
     reference,
@@ -38,8 +38,7 @@ pub(crate) async fn three(session: &Session) -> Result<()> {
     page.wait_for(&format!("{touched}[aria-pressed=true]"), CPU_LIMIT).await?;
     ensure!(Sight::read(session).await?.chosen()? == 2, "touching the third face does not show its details");
 
-    tab_to(session, "[data-testid=estimate]:nth-of-type(1) .summary button").await?;
-    press(session, Key::Enter).await?;
+    enter(session, "[data-testid=estimate]:nth-of-type(1) .summary button").await?;
     page.wait_for("[data-testid=estimate]:nth-of-type(1).chosen", CPU_LIMIT).await?;
     let sight = Sight::read(session).await?;
     ensure!(sight.chosen()? == 0, "the keyboard does not reach the first face's details");

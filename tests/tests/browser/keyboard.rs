@@ -20,7 +20,13 @@ pub(crate) async fn tab_to(session: &Session, css: &str) -> Result<()> {
     bail!("the keyboard does not reach `{css}`")
 }
 
-/// Types into whatever has the focus.
+/// Presses Enter on the element that `css` selects, reached by Tab.
+pub(crate) async fn enter(session: &Session, css: &str) -> Result<()> {
+    tab_to(session, css).await?;
+    press(session, Key::Enter).await
+}
+
+/// Types into the element that has the focus.
 pub(crate) async fn press(session: &Session, keys: impl Into<TypingData>) -> Result<()> {
     Ok(session.driver.action_chain().send_keys(keys).perform().await?)
 }

@@ -1,21 +1,17 @@
 //! A ranking of more methods than one part of it shows: its parts by keyboard, places across their borders, the team's own.
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use thirtyfour::prelude::*;
 
 use crate::{
     browsers::{portal, spawn_and_read},
-    keyboard::{press, tab_to},
+    keyboard::enter,
     looks,
-    page::Page,
+    page::{LIMIT, Page},
     session::Session,
 };
-
-/// For what takes a request and a drawing, on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
 
 const METHODS: usize = 230;
 
@@ -74,17 +70,14 @@ pub(crate) async fn turned(session: &Session) -> Result<()> {
     session.driver.goto(format!("{origin}/leaderboard/long")).await?;
     shows(&page, &["1", "1", "3"], 100, "Places 1 to 100 of 230 methods").await?;
     looks::look(&page, "board-long").await?;
-    tab_to(session, "[data-testid=part-next]").await?;
-    press(session, Key::Enter).await?;
+    enter(session, "[data-testid=part-next]").await?;
     shows(&page, &["101", "101", "103"], 100, "Places 101 to 200 of 230 methods").await?;
     let focused = session.script("return document.activeElement.id").await?;
     ensure!(focused == "ranking-rows", "the keyboard is at {focused}");
-    tab_to(session, "[data-testid=part-next]").await?;
-    press(session, Key::Enter).await?;
+    enter(session, "[data-testid=part-next]").await?;
     shows(&page, &["201", "201", "203"], 30, "Places 201 to 230 of 230 methods").await?;
     // There is no other part: the button stays, so that the keyboard does, and does nothing.
-    tab_to(session, "[data-testid=part-next]").await?;
-    press(session, Key::Enter).await?;
+    enter(session, "[data-testid=part-next]").await?;
     shows(&page, &["201", "201", "203"], 30, "Places 201 to 230 of 230 methods").await?;
 
     // The team's newest rows are in a list of its own, wherever they stand, and all of them when it is told to.
@@ -101,12 +94,10 @@ pub(crate) async fn turned(session: &Session) -> Result<()> {
         })();";
     let status = session.driver.execute_async(withdrawn, Vec::new()).await?.json().clone();
     ensure!(status == 204, "withdrawing answers {status}");
-    tab_to(session, "[data-testid=part-before]").await?;
-    press(session, Key::Enter).await?;
+    enter(session, "[data-testid=part-before]").await?;
     shows(&page, &["100", "102", "102"], 100, "Places 101 to 200 of 229 methods").await?;
 
-    tab_to(session, "[data-testid=part-own]").await?;
-    press(session, Key::Enter).await?;
+    enter(session, "[data-testid=part-own]").await?;
     shows(&page, &["1", "2", "2"], 100, "Places 1 to 100 of 229 methods").await?;
     page.click("own-all").await?;
     page.wait_until(&format!("{listed} === {METHODS};")).await

@@ -18,6 +18,9 @@ use crate::{
 /// How often the page is looked at while waiting for it.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// For what takes a request and a drawing, on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
 /// Enough for a cold start: wasm, weights, golden check.
 pub(crate) const CPU_LIMIT: Duration = Duration::from_secs(90);
 

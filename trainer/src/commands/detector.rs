@@ -260,9 +260,7 @@ fn evaluate(
 fn both(folder: &Path, second: Option<&Path>) -> Result<(StateDict, Settings)> {
     let (mut state, settings) = weights(folder)?;
     if let Some(second) = second {
-        let (own, _) = weights(second)?;
-        state.0.retain(|name, _| !name.starts_with(&format!("{SECOND}.")));
-        state.0.extend(own.0.into_iter().map(|(name, array)| (format!("{SECOND}.{name}"), array)));
+        state.put(SECOND, &weights(second)?.0);
     }
     Ok((state, settings))
 }
@@ -305,11 +303,10 @@ fn measure(
     search: bool,
     device: &Device,
 ) -> Result<Vec<Measured>> {
+    let looks = |least_score| Settings { least_score, ..settings };
+    let finder = Finder::new(Detector::new(state, device)?, looks(scores.iter().copied().fold(1.0, f32::min)));
     let mut measured = Vec::new();
     for (set, photos) in sets {
-        let detector = Detector::new(state, device)?;
-        let looks = |least_score| Settings { least_score, ..settings };
-        let finder = Finder::new(detector, looks(scores.iter().copied().fold(1.0, f32::min)));
         let answers = match search {
             true => searched(&finder, photos)?,
             false => detect(finder.detector(), photos, looks(DOUBTFUL))?,

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn points_that_nobody_knows_do_not_count_and_profiles_stand_apart() {
+    fn unknown_points_do_not_count_and_profiles_stand_apart() {
         let mut half = face(0.0, 80.0, 1.0);
         half.points[2] = [f32::NAN; 2];
         let mut turned = face(0.0, 100.0, 1.0);

@@ -211,7 +211,7 @@ mod tests {
         assert!(numbers(first.boxes)[0] < 1e-3);
         assert!(numbers(first.objectness)[0] > 1.0);
         assert!(numbers(first.class)[0] < 1e-3 && numbers(first.points)[0] < 1e-3);
-        // A point that nobody knows costs nothing, wherever the answer is.
+        // A point that is not known costs nothing, wherever the answer is.
         let mut blind = right.clone();
         blind.chunks_exact_mut(OUTPUTS).for_each(|answer| answer[8] += 5.0);
         assert!(numbers(loss(blind.clone(), face).points)[0] > 0.1);

@@ -1,6 +1,6 @@
 //! The labels of `trainer detector`: boxes and scores by YuNet, points by a dense mesh of the face where it is sure.
 //!
-//! A point that nobody knows is NaN: it is not learnt and not measured, while its face's box and score are.
+//! A point that is not known is NaN: it is not learnt and not measured, while its face's box and score are.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -11,7 +11,7 @@ use crate::browser::next_turn;
 pub(super) fn Folded(
     /// What stands there while it is folded.
     summary: &'static str,
-    /// Whether it is open; kept by whoever outlives what is drawn anew.
+    /// Whether it is open; owned by a component that outlives this one, which is drawn anew with its content.
     open: RwSignal<bool>,
     /// What is in it.
     children: ChildrenFn,

@@ -14,14 +14,12 @@ pub fn start(place: usize) -> usize {
 
 /// The part of a whole ranking that begins at the place `from`, as a server would answer it.
 pub fn cut(whole: &BoardPage, from: usize) -> BoardPage {
-    let (rows, primary) = (&whole.board.rows, whole.board.primary);
-    let mut board = whole.board.clone();
-    board.rows = rows.iter().skip(from).take(PART).cloned().collect();
-    let first_rank = board.rows.first().map(|first| {
-        let better = rows.iter().filter(|row| primary.compare(&row.scores, &first.scores).is_lt()).count();
-        better as u32 + 1
-    });
-    BoardPage { board, total: Some(rows.len() as u32), first_rank, ..whole.clone() }
+    let mut page = whole.clone();
+    let rows = &mut page.board.rows;
+    page.total = Some(rows.len() as u32);
+    page.first_rank = rows.get(from).map(|first| page.board.primary.place(rows, &first.scores));
+    *rows = std::mem::take(rows).into_iter().skip(from).take(PART).collect();
+    page
 }
 
 /// The place of a row that has the rank `rank` within its part, which begins at the place `from`: those that are as good as

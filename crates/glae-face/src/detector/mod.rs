@@ -370,7 +370,7 @@ mod tests {
         let (first, second) = (YuNet::new(&device), StateDict::of(&YuNet::new(&device)));
         let both = |second: &StateDict| {
             let mut state = StateDict::of(&first);
-            state.0.extend(second.0.iter().map(|(name, array)| (format!("{SECOND}.{name}"), array.clone())));
+            state.put(SECOND, second);
             Detector::new(&state, &device).unwrap()
         };
         let detector = both(&second);

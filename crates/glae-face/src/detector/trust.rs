@@ -8,7 +8,7 @@ use super::decode::Face;
 pub const LEAST_WIDTH: f32 = 24.0;
 
 /// How far the tip of the nose may stand from the middle between the eyes, in shares of their distance. In 99.5 % of UTKFace,
-/// which the age network learned from, it is at most 0.41; with a third of that more one half of the face is hidden.
+/// which the age network learned from, it is at most 0.41.
 const MOST_ASIDE: f32 = 0.55;
 
 /// Least distance of the eyes, in shares of the distance from eyes to mouth. In 99.5 % of UTKFace it is at least 0.78;

@@ -8,7 +8,7 @@ use crate::wide;
 /// A convolution with its bias.
 #[derive(Clone, Debug)]
 pub struct Conv {
-    kind: Method,
+    method: Method,
     bias: Vec<f32>,
 }
 
@@ -43,21 +43,21 @@ impl Conv {
     pub fn new(weight: &[f32], bias: Vec<f32>, shape: [usize; 4], step: Step, map: usize) -> Self {
         let [out, channels, side, _] = shape;
         assert_eq!((weight.len(), bias.len()), (out * channels * side * side, out), "weights do not fit their shape");
-        let kind = if winograd::serves(shape, step.stride, map) {
+        let method = if winograd::serves(shape, step.stride, map) {
             let planes = winograd::transformed(weight, [out, channels]);
             Method::Winograd(Matrices::new(&planes, [winograd::PLACES, channels, out]))
         } else {
             let weight = Matrices::new(&by_place(weight, shape), [1, side * side * channels, out]);
             Method::Patches { weight, window: Window { side, step } }
         };
-        Self { kind, bias }
+        Self { method, bias }
     }
 
     /// # Panics
     /// If the map has another depth, or the shortcut another shape than the output.
     pub fn forward<V: AsRef<[f32]>>(&self, x: &Map<V>, finish: Finish) -> Map {
         let x = x.view();
-        match &self.kind {
+        match &self.method {
             Method::Winograd(weight) => winograd::forward(x, weight, &self.bias, finish),
             Method::Patches { weight, window } => {
                 let [height, width] = window.output(&x);

@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use glae_api::{Board, BoardPage, BoardSummary, ContestPage, FrozenRanking, Phase, Quota, Row, Scores, TruthVersion};
+use glae_api::{Board, BoardPage, BoardSummary, ContestPage, FrozenRanking, Phase, Quota, Scores, TruthVersion};
 use serde::Deserialize;
 
 use super::{csv_response, json_response};
@@ -129,10 +129,8 @@ pub(crate) async fn assembled(portal: &Portal, board: &Loaded, team: Option<&str
             let (mut total, mut first) = (None, None);
             if let Some(limit) = part.limit {
                 total = Some(shown.rows.len() as u32);
-                first = shown.rows.get(from as usize).map(|first| {
-                    let better = |row: &&Row| board.board.primary.compare(&row.scores, &first.scores).is_lt();
-                    shown.rows.iter().filter(better).count() as u32 + 1
-                });
+                let row = shown.rows.get(from as usize);
+                first = row.map(|row| board.board.primary.place(&shown.rows, &row.scores));
                 shown.rows = shown.rows.into_iter().skip(from as usize).take(limit as usize).collect();
             }
             (shown, standings, total, first, None)

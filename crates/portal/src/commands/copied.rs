@@ -1,5 +1,5 @@
 //! Files that an export copies as they are: the built page and the public folder. The export's folder keeps a list of them,
-//! so that the next export takes away those that are not copied any more, and nothing that somebody else has put there.
+//! so that the next export takes away those that are not copied any more, and no file that is not in the list.
 
 use std::{
     collections::BTreeSet,

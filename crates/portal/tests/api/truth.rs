@@ -96,7 +96,7 @@ pub(crate) async fn a_report_is_computed_once(app: TestApp) {
 
 pub(crate) async fn a_submission_does_not_wait_for_reports(app: TestApp) {
     let token = app.team("Ours").await;
-    // A report takes as long as it likes.
+    // The report ends when the channel says so.
     let (end, ended) = std::sync::mpsc::channel::<()>();
     let reporters = app.portal.reporters.clone();
     let report = tokio::spawn(async move { reporters.run(move || ended.recv()).await });
