@@ -237,6 +237,10 @@ pub struct Stage {
     pub learning_rate: f64,
     /// Which images are drawn; by default the paper's for the stage.
     pub sampling: Option<Sampling>,
+    /// Whether the backbone stays as it is: stage 1 then trains the vanilla classifier alone, from a `start` that has learnt.
+    /// Stage 2 always does so.
+    #[serde(default)]
+    pub frozen: bool,
     /// Share of the steps in which the rate rises.
     #[serde(default = "rising")]
     pub warmup: f64,

@@ -33,16 +33,19 @@ const IMAGES: usize = 50;
 /// Names that exist, and files that can be scored.
 const HOOKS: &str = "fuzz/api_hooks.py";
 
-/// Runs both, each for `minutes`, one after the other.
+/// Runs both, each for `minutes`, beside each other: the parser's test writes what it says into a file.
 pub(crate) fn run(project: &Project, steps: &mut Steps, minutes: u32) -> Result<()> {
     let seconds = (minutes * 60).to_string();
     let schemathesis =
         steps.run("schemathesis", "makes requests from the OpenAPI document", || schemathesis(project))?;
     steps.run("server", "compiles portal", || execute(&mut native::serving(project)))?;
-    steps.run("parser", "mutated prediction and truth files", || {
-        let words = [["test"].as_slice(), &ALL, &["--test", "metrics", "--", "mutation", "--nocapture"]].concat();
-        execute(project.cargo(&words).env("GLAE_FUZZ_SECONDS", &seconds))
-    })?;
+    let words = |last: &[&'static str]| [["test"].as_slice(), &ALL, &["--test", "metrics"], last].concat();
+    steps.run("tests", "compiles the parser's", || execute(&mut project.cargo(&words(&["--no-run"]))))?;
+    let log = project.target.join("fuzz-parser.log");
+    let said = std::fs::File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+    let mut parser = project.cargo(&words(&["--", "mutation", "--nocapture"]));
+    parser.env("GLAE_FUZZ_SECONDS", &seconds).stdout(said.try_clone()?).stderr(said);
+    let mut parser = Running(parser.spawn().context("cannot start the parser's test")?);
     steps.run("api", "every route, with the tokens of a team and of an organiser", || {
         let folder = project.target.join("fuzz-portal");
         if folder.exists() {
@@ -85,7 +88,23 @@ pub(crate) fn run(project: &Project, steps: &mut Steps, minutes: u32) -> Result<
         // Then anything at all.
         run("", &known.team, &[])?;
         server.still_alive()
+    })?;
+    steps.run("parser", "mutated prediction and truth files", || {
+        let status = parser.0.wait().context("cannot wait for the parser's test")?;
+        print!("{}", std::fs::read_to_string(&log).unwrap_or_default());
+        if status.success() { Ok(()) } else { bail!("the parser's test failed: {status}") }
     })
+}
+
+/// A program that is ended when it is not waited for.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// What the server holds.
@@ -117,7 +136,7 @@ fn schemathesis(project: &Project) -> Result<PathBuf> {
 
 /// A portal of its own, ended when dropped.
 struct Server {
-    child: Child,
+    child: Running,
     origin: String,
     data: PathBuf,
     folder: PathBuf,
@@ -158,7 +177,7 @@ impl Server {
             bail!("portal did not start: {line}");
         };
         let origin = origin.trim_end_matches('/').to_owned();
-        Ok(Self { child, origin, data, folder: folder.to_path_buf() })
+        Ok(Self { child: Running(child), origin, data, folder: folder.to_path_buf() })
     }
 
     /// Makes a team with a submission to each board, another team, an organiser and invitations.
@@ -203,18 +222,10 @@ impl Server {
     }
 
     fn still_alive(mut self) -> Result<()> {
-        match self.child.try_wait()? {
+        match self.child.0.try_wait()? {
             None => Ok(()),
             Some(status) => bail!("the server ended on the way: {status}"),
         }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may be gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

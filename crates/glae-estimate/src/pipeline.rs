@@ -57,6 +57,9 @@ impl Look {
 pub struct Times {
     /// The detector, from the pixels to the faces; 0 for a square chosen by hand.
     pub detect: f64,
+    /// Of that the first look at the whole picture: one pass of the detector's network, and reading what it says; 0 where it
+    /// was not measured.
+    pub first_look: f64,
     /// Cutting out and resampling.
     pub crop: f64,
     /// The age network on all crops and their mirror images, from upload to the answers read back.
@@ -155,7 +158,7 @@ impl Pipeline {
     /// The ages of faces that were found since `begin`.
     async fn judge(&self, picture: &RgbImage, found: Found, begin: f64, host: &impl Host) -> Result<Look, LookError> {
         let detected = host.now();
-        let Found { faces, main, turn, upended, stopped } = found;
+        let Found { faces, main, turn, upended, stopped, first_look } = found;
         let mut seen = Vec::with_capacity(faces.len());
         let mut crops = Vec::new();
         for face in faces {
@@ -174,7 +177,8 @@ impl Pipeline {
         {
             main.doubt = Some(Doubt::Upended);
         }
-        let times = Times { detect: detected - begin, crop: cropped - detected, network: host.now() - cropped };
+        let (detect, crop) = (detected - begin, cropped - detected);
+        let times = Times { detect, first_look, crop, network: host.now() - cropped };
         Ok(Look { seen, main, turn, stopped, times })
     }
 
@@ -193,7 +197,7 @@ impl Pipeline {
             estimate: Some(Box::new(estimate)),
         });
         let seen = seen.collect();
-        let times = Times { detect: 0.0, crop: cropped - begin, network: host.now() - cropped };
+        let times = Times { crop: cropped - begin, network: host.now() - cropped, ..Times::default() };
         Ok(Look { seen, main: Some(0), times, ..Look::default() })
     }
 

@@ -48,6 +48,28 @@ pub trait Engine: Clone + Debug {
     /// The convolution, then the activation.
     fn convolve_depthwise(&self, conv: &Self::Depthwise, x: &Self::Map, then: Activation) -> Self::Map;
 
+    /// The one behind the other, each with the activation behind it.
+    fn convolve_then_depthwise(
+        &self,
+        conv: &Self::Conv,
+        depthwise: &Self::Depthwise,
+        x: &Self::Map,
+        [middle, then]: [Activation; 2],
+    ) -> Self::Map {
+        self.convolve_depthwise(depthwise, &self.convolve(conv, x, None, middle), then)
+    }
+
+    /// The same in the other order.
+    fn depthwise_then_convolve(
+        &self,
+        depthwise: &Self::Depthwise,
+        conv: &Self::Conv,
+        x: &Self::Map,
+        [middle, then]: [Activation; 2],
+    ) -> Self::Map {
+        self.convolve(conv, &self.convolve_depthwise(depthwise, x, middle), None, then)
+    }
+
     /// The largest of each square; padding is -inf, so it never wins the maximum.
     fn max_pool(&self, x: &Self::Map, pool: Pool) -> Self::Map;
 

@@ -197,7 +197,7 @@ impl<E: Engine> FoldedBackbone<E> {
             Blocks::Separable(pairs) => {
                 let then = Activation::Relu6;
                 pairs.iter().fold(engine.convolve(&self.stem, pixels, None, then), |x, (depth, point)| {
-                    engine.convolve(point, &engine.convolve_depthwise(depth, &x, then), None, then)
+                    engine.depthwise_then_convolve(depth, point, &x, [then; 2])
                 })
             }
             Blocks::Residual(blocks) => {

@@ -84,10 +84,10 @@ impl Step {
     pub fn fit(self, length: usize, side: usize) -> Fit {
         let Self { stride, padding } = self;
         match padding {
-            Padding::Half => Fit { before: side / 2, places: (length + side / 2 * 2 - side) / stride + 1 },
+            Padding::Half => Fit { length, before: side / 2, places: (length + side / 2 * 2 - side) / stride + 1 },
             Padding::Same => {
                 let [before, _] = same_padding(length, side, stride);
-                Fit { before, places: length.div_ceil(stride) }
+                Fit { length, before, places: length.div_ceil(stride) }
             }
         }
     }
@@ -96,6 +96,8 @@ impl Step {
 /// How a convolution lies on a map, in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fit {
+    /// Of the map.
+    pub length: usize,
     /// Zeros before the map's first pixel.
     pub before: usize,
     /// Length of the output.
@@ -206,8 +208,8 @@ mod tests {
         assert_eq!(same_padding(7, 3, 2), [1, 1]);
         assert_eq!(same_padding(7, 3, 1), [1, 1]);
         assert_eq!(same_padding(7, 1, 1), [0, 0]);
-        assert_eq!(Step::same(2).fit(112, 3), Fit { before: 0, places: 56 });
-        assert_eq!(Step::half(2).fit(112, 7), Fit { before: 3, places: 56 });
+        assert_eq!(Step::same(2).fit(112, 3), Fit { length: 112, before: 0, places: 56 });
+        assert_eq!(Step::half(2).fit(112, 7), Fit { length: 112, before: 3, places: 56 });
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub(crate) async fn looks(session: &Session) -> Result<()> {
     looks::look(&page, "boards").await?;
     open(&page, BOARD).await?;
     headings(session).await?;
+    lines(session).await?;
     looks::look(&page, "board").await
 }
 
@@ -55,6 +56,44 @@ pub(crate) async fn headings(session: &Session) -> Result<()> {
     let apart = apart.as_array().context("the table has headings")?;
     let is_near = |pixels: &Value| pixels.as_f64().is_some_and(|pixels| pixels.abs() < 1.5);
     ensure!(apart.len() > 2 && apart.iter().all(is_near), "headings lie {apart:?} pixels beside their numbers");
+    Ok(())
+}
+
+/// The line below a row is one line on the screen, also where the method's cell stays while the others scroll below it.
+pub(crate) async fn lines(session: &Session) -> Result<()> {
+    let places = session
+        .script(
+            "const box = document.querySelector('[data-testid=leaderboard-table]');
+            const row = box.querySelector('tbody tr[data-row]:not(.own, .new)');
+            row.scrollIntoView({ block: 'center' });
+            // As far as it goes, so that other cells lie behind the method's.
+            window.scrolled = [];
+            for (let each = row; each; each = each.parentElement) {
+                each.scrollLeft = each.scrollWidth;
+                if (each.scrollLeft > 0) window.scrolled.push(each);
+            }
+            const cells = [row.querySelector('.method'), row.lastElementChild];
+            const own = cells.map(cell => cell.getBoundingClientRect());
+            return own.map(({ right, bottom }) => [right - 4, bottom].map(place => place * devicePixelRatio));",
+        )
+        .await?;
+    let places: Vec<[f64; 2]> = serde_json::from_value(places).context("two cells have places")?;
+    // Scrolled and painted.
+    session.frames().await?;
+    let shot = session.driver.screenshot_as_png().await.context("no screenshot")?;
+    let shot = image::load_from_memory(&shot).context("a screenshot is a picture")?.to_luma8();
+    let found = places.iter().map(|[x, bottom]| {
+        let (x, bottom) = (*x as u32, *bottom as u32);
+        ensure!(x < shot.width() && bottom + 4 < shot.height(), "{x}, {bottom} is not on the screen");
+        // The surface is of one colour there, the line is not.
+        let surface = i32::from(shot.get_pixel(x, bottom - 6).0[0]);
+        let apart = |y: &u32| (i32::from(shot.get_pixel(x, *y).0[0]) - surface).abs();
+        let line = (bottom - 5..bottom + 4).max_by_key(apart).filter(|y| apart(y) > 2);
+        line.with_context(|| format!("no line below {x}, {bottom}"))
+    });
+    let found = found.collect::<Result<Vec<u32>>>()?;
+    session.script("for (const each of window.scrolled) each.scrollLeft = 0;").await?;
+    ensure!(found[0] == found[1], "the line below a row lies at {found:?} pixels in its two cells");
     Ok(())
 }
 

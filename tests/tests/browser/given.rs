@@ -152,6 +152,36 @@ async fn shown_upright(session: &Session, file: &Path, upright: &RgbImage) -> Re
     Ok(())
 }
 
+/// One drawing in the colours of screens and, twice, of print (Adobe's CMYK and YCCK, of which some decoders make negatives)
+/// has one age and is shown in one colour.
+pub(crate) async fn for_print(session: &Session) -> Result<()> {
+    let mut seen: Vec<(f32, Vec<f64>)> = Vec::new();
+    for (name, file) in [
+        ("face-rgb.jpg", include_bytes!("given/face-rgb.jpg").as_slice()),
+        ("face-cmyk.jpg", include_bytes!("given/face-cmyk.jpg")),
+        ("face-ycck.jpg", include_bytes!("given/face-ycck.jpg")),
+    ] {
+        let mut page = Page::open(session, None, "device=cpu").await?;
+        let years = page.estimate(&session.file(name, file)?, CPU_LIMIT).await?.years;
+        let colour = session
+            .script(
+                "const context = new OffscreenCanvas(1, 1).getContext('2d');
+                context.imageSmoothingQuality = 'high';
+                context.drawImage(document.querySelector('.stage img'), 0, 0, 1, 1);
+                return [...context.getImageData(0, 0, 1, 1).data.slice(0, 3)];",
+            )
+            .await?;
+        seen.push((years, serde_json::from_value(colour)?));
+    }
+    let (first, others) = seen.split_first().context("there are three")?;
+    for (years, colour) in others {
+        ensure!((years - first.0).abs() <= 2.0, "{years} years in place of {}", first.0);
+        let near = colour.iter().zip(&first.1).all(|(own, first)| (own - first).abs() < 8.0);
+        ensure!(near, "it is shown in {colour:?} in place of {:?}", first.1);
+    }
+    Ok(())
+}
+
 /// A picture enlarged where it is looked at, so that encoding it takes no memory beside the file.
 struct Enlarged(RgbImage, u32);
 

@@ -74,6 +74,7 @@ const JOURNEYS: [(&str, Journey); 57] = [
     ("a_phones_folder_loses_nothing_without_a_word", |session| Box::pin(given::a_phones_folder(session))),
     ("what_cannot_be_read_is_said", |session| Box::pin(given::nothing_to_read(session))),
     ("the_pixels_that_were_decoded_are_shown", |session| Box::pin(given::sideways(session))),
+    ("photos_for_print_keep_age_and_colours", |session| Box::pin(given::for_print(session))),
     ("a_phones_largest_photo_fits_into_memory", |session| Box::pin(given::a_phones_largest(session))),
     ("drawn_faces_are_one_click_away", |session| Box::pin(given::examples(session))),
     ("a_translated_page_goes_on_counting", |session| Box::pin(given::translated(session))),

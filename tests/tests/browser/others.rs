@@ -136,6 +136,7 @@ async fn submit(session: &Session) -> Result<()> {
     let page = Page::on_screen(session);
     board::open(&page, BOARD).await?;
     board::headings(session).await?;
+    board::lines(session).await?;
     let balanced = session.settings.public.join(format!("boards/{BOARD}/balanced.csv"));
     let file = session.file("mine.csv", board::older_by(&fs::read_to_string(balanced)?, 0.25)?.as_bytes())?;
     board::give(&page, "predictions-input", &file).await?;

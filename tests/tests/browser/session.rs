@@ -110,6 +110,13 @@ impl Session {
         Ok(self.driver.execute(script, Vec::new()).await?.json().clone())
     }
 
+    /// Waits until what has changed is painted.
+    pub(crate) async fn frames(&self) -> Result<()> {
+        let two = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));";
+        self.driver.execute_async(two, Vec::new()).await.context("nothing is painted")?;
+        Ok(())
+    }
+
     /// Waits until the page is kept for visits without a network.
     pub(crate) async fn kept(&self) -> Result<()> {
         let ready = "const done = arguments[arguments.length - 1]; navigator.serviceWorker.ready.then(() => done());";

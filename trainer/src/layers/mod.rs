@@ -79,12 +79,12 @@ impl Pixels {
 
 /// A map as a tensor, `[batch, channels, height, width]`.
 fn planes(map: Map) -> Primitive {
-    primitive(map.values, [map.batch, map.height, map.width, map.channels]).permute(&[0, 3, 1, 2])
+    primitive(map.values.into_vec(), [map.batch, map.height, map.width, map.channels]).permute(&[0, 3, 1, 2])
 }
 
 /// A map of the same size.
 fn like(map: &View, values: Vec<f32>) -> Map {
-    Map { values, batch: map.batch, height: map.height, width: map.width, channels: map.channels }
+    Map { values: values.into(), batch: map.batch, height: map.height, width: map.width, channels: map.channels }
 }
 
 fn primitive(values: Vec<f32>, shape: impl Into<Shape>) -> Primitive {
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn pixels_are_copied_only_where_they_lie_otherwise() {
-        let map = Map { batch: 1, height: 1, width: 2, channels: 3, values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0] };
+        let map = Map { batch: 1, height: 1, width: 2, channels: 3, values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0].into() };
         let planes = planes(map.clone());
         assert_eq!(planes.shape(), Shape::new([1, 3, 1, 2]));
         let pixels = Pixels::of(&planes);

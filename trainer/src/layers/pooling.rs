@@ -56,7 +56,7 @@ fn forward(x: &View, pool: Pool) -> (Map, Vec<u8>) {
             }
         },
     );
-    (Map { batch: x.batch, height, width, channels, values }, places)
+    (Map { batch: x.batch, height, width, channels, values: values.into() }, places)
 }
 
 /// Where the tap of a square lies in the map; `None` outside.
@@ -102,7 +102,7 @@ impl Backward<Flex, 1> for Pooled {
                 }
             }
         });
-        let map = Map { batch: upstream.batch, height, width, channels, values };
+        let map = Map { batch: upstream.batch, height, width, channels, values: values.into() };
         gradients.register::<Flex>(node.id, planes(map));
     }
 }

@@ -22,6 +22,24 @@ use crate::schedule::Rates;
 /// Share of a batch's statistics in BatchNorm's running ones: Burn's default, which all networks here have.
 const MOMENTUM: f64 = 0.1;
 
+/// What a stage changes.
+#[derive(Clone, Copy, Debug)]
+enum Trained {
+    BackboneAndVanilla,
+    Vanilla,
+    Balanced,
+}
+
+impl Trained {
+    fn by(kind: StageKind, stage: &Stage) -> Self {
+        match kind {
+            StageKind::Vanilla if stage.frozen => Self::Vanilla,
+            StageKind::Vanilla => Self::BackboneAndVanilla,
+            StageKind::Balanced => Self::Balanced,
+        }
+    }
+}
+
 impl Run<'_> {
     /// A copy of the network on each device but the first.
     pub(super) fn copies(&self, net: &AgeNet) -> Vec<Copy> {
@@ -41,10 +59,10 @@ impl Run<'_> {
         rates: Rates,
         batch: Batch,
     ) -> Result<(AgeNet, f64)> {
-        let device = self.device();
+        let (device, trained) = (self.device(), Trained::by(kind, stage));
         let mut parts = batch.parts(stage.batch);
         let share = 1.0 / parts.len() as f64;
-        copies.iter_mut().for_each(|copy| copy.follow(&net, kind));
+        copies.iter_mut().for_each(|copy| copy.follow(&net, trained));
         let (mut gradients, mut mean) = (None, 0.0);
         while !parts.is_empty() {
             let mut now = parts.drain(..parts.len().min(1 + copies.len()));
@@ -53,10 +71,10 @@ impl Run<'_> {
                 let passes: Vec<_> = copies
                     .iter()
                     .zip(now)
-                    .map(|(copy, part)| scope.spawn(move || copy.pass(self, kind, part, share, device)))
+                    .map(|(copy, part)| scope.spawn(move || copy.pass(self, trained, part, share, device)))
                     .collect();
                 let pass = own.map(|part| {
-                    let loss = self.loss(&net, kind, part, device).mul_scalar(share);
+                    let loss = self.loss(&net, trained, part, device).mul_scalar(share);
                     (loss.backward(), f64::from(loss.into_scalar::<f32>()))
                 });
                 let found: Vec<(Found, f64)> = passes
@@ -74,11 +92,11 @@ impl Run<'_> {
                     let mut found = found.gradients;
                     weights::gradients(&net, sum, |id, sum| Some(sum + found.remove(&id)?));
                 }
-                net = change_statistics(net, kind, |id, running| {
+                net = change_statistics(net, trained, |id, running| {
                     let more = found.statistics.get(&id)?;
                     Some((running.mul_scalar(1.0 - MOMENTUM) + Tensor::from_inner(more.clone())).detach())
                 });
-                copy.forget_statistics(kind);
+                copy.forget_statistics(trained);
                 mean += loss;
             }
         }
@@ -90,7 +108,7 @@ impl Run<'_> {
     }
 
     /// The loss of one batch, on the device the network is on.
-    fn loss(&self, net: &AgeNet, kind: StageKind, batch: Batch, device: &Device) -> Tensor<1> {
+    fn loss(&self, net: &AgeNet, trained: Trained, batch: Batch, device: &Device) -> Tensor<1> {
         let training = device.clone().autodiff();
         let size = self.config.network.input_size;
         let shape = [batch.ages.len(), 3, size, size];
@@ -103,17 +121,16 @@ impl Run<'_> {
         if !batch.weights.is_empty() {
             labels = labels.weighted(&batch.weights);
         }
-        let logits = match kind {
-            StageKind::Vanilla => {
+        // Without autodiff the backbone's BatchNorm runs on its statistics and keeps them: the answers of what is not trained stay
+        // bit-identical.
+        let frozen = |data: TensorData| Tensor::from_inner(net.backbone.valid().forward(Tensor::from_data(data, device)));
+        let logits = match trained {
+            Trained::BackboneAndVanilla => {
                 let features = net.backbone.forward_with(Tensor::from_data(data, &training), &Quick);
                 net.vanilla.forward(features)
             }
-            StageKind::Balanced => {
-                // Without autodiff the backbone's BatchNorm runs on its statistics and keeps them: the vanilla
-                // classifier's answers stay bit-identical.
-                let features = net.backbone.valid().forward(Tensor::from_data(data, device));
-                net.balanced.forward(Tensor::from_inner(features))
-            }
+            Trained::Vanilla => net.vanilla.forward(frozen(data)),
+            Trained::Balanced => net.balanced.forward(frozen(data)),
         };
         let RunConfig { l1_weight, local_weight, balanced_mse_noise, .. } = *self.config;
         let terms = Terms { l1: l1_weight, local: local_weight, noise: balanced_mse_noise };
@@ -140,28 +157,29 @@ impl Copy {
     }
 
     /// Takes over what the stage's last step changed.
-    fn follow(&mut self, net: &AgeNet, kind: StageKind) {
-        match kind {
-            StageKind::Vanilla => {
+    fn follow(&mut self, net: &AgeNet, trained: Trained) {
+        match trained {
+            Trained::BackboneAndVanilla => {
                 self.net.backbone = there(&net.backbone, &self.device);
                 self.net.vanilla = there(&net.vanilla, &self.device);
             }
-            StageKind::Balanced => self.net.balanced = there(&net.balanced, &self.device),
+            Trained::Vanilla => self.net.vanilla = there(&net.vanilla, &self.device),
+            Trained::Balanced => self.net.balanced = there(&net.balanced, &self.device),
         }
-        self.forget_statistics(kind);
+        self.forget_statistics(trained);
     }
 
     /// Sets the running statistics of what is trained to 0, so that after a pass they hold what its batch adds.
-    fn forget_statistics(&mut self, kind: StageKind) {
-        self.net = change_statistics(self.net.clone(), kind, |_, running| Some(running.zeros_like()));
+    fn forget_statistics(&mut self, trained: Trained) {
+        self.net = change_statistics(self.net.clone(), trained, |_, running| Some(running.zeros_like()));
     }
 
-    fn pass(&self, run: &Run<'_>, kind: StageKind, part: Batch, share: f64, first: &Device) -> (Found, f64) {
-        let loss = run.loss(&self.net, kind, part, &self.device).mul_scalar(share);
+    fn pass(&self, run: &Run<'_>, trained: Trained, part: Batch, share: f64, first: &Device) -> (Found, f64) {
+        let loss = run.loss(&self.net, trained, part, &self.device).mul_scalar(share);
         let mut gradients = flat(&self.net, &mut loss.backward());
         gradients.values_mut().for_each(|gradient| *gradient = gradient.clone().to_device(first));
         let mut statistics = HashMap::new();
-        change_statistics(self.net.clone(), kind, |id, running| {
+        change_statistics(self.net.clone(), trained, |id, running| {
             statistics.insert(id, running.inner().to_device(first));
             None
         });
@@ -177,16 +195,17 @@ fn there<M: Module>(module: &M, device: &Device) -> M {
 /// Changes BatchNorm's running statistics in what a stage trains; frozen layers keep theirs.
 fn change_statistics(
     mut net: AgeNet,
-    kind: StageKind,
+    trained: Trained,
     mut change: impl FnMut(ParamId, Tensor<1>) -> Option<Tensor<1>>,
 ) -> AgeNet {
     let mut running = |own: Named<'_>| if own.path.is_statistic() { change(own.id, own.value()) } else { None };
-    match kind {
-        StageKind::Vanilla => {
+    match trained {
+        Trained::BackboneAndVanilla => {
             net.backbone = mapped(up_to_date(net.backbone), &mut running);
             net.vanilla = mapped(up_to_date(net.vanilla), &mut running);
         }
-        StageKind::Balanced => net.balanced = mapped(up_to_date(net.balanced), &mut running),
+        Trained::Vanilla => net.vanilla = mapped(up_to_date(net.vanilla), &mut running),
+        Trained::Balanced => net.balanced = mapped(up_to_date(net.balanced), &mut running),
     }
     net
 }

@@ -19,6 +19,7 @@ fn config(epochs: [usize; 2]) -> RunConfig {
         batch: 4,
         accumulate: 1,
         sampling: None,
+        frozen: false,
         learning_rate: 0.02,
         warmup: 0.3,
         weight_decay: 5e-4,
@@ -135,6 +136,16 @@ fn the_loss_falls_on_eight_faces_and_stage_2_leaves_the_vanilla_answers_alone() 
     let (before, after) = (answers(&stage1), answers(&stage2));
     assert!(before.iter().zip(&after).all(|(before, after)| before.vanilla == after.vanilla));
     assert!(before.iter().zip(&after).any(|(before, after)| before.balanced != after.balanced));
+
+    // A first stage that leaves the backbone alone.
+    let resumed = Checkpoint { progress: Progress::default(), ..stage2.clone() };
+    let frozen = RunConfig { stage1: Stage { frozen: true, ..both.stage1.clone() }, ..config([2, 0]) };
+    let frozen = finished(train(&frozen, &go, folder.path(), Some(resumed)));
+    for part in ["backbone", "balanced"] {
+        assert_eq!(frozen.network.part(part), stage2.network.part(part), "{part} changed in a frozen stage 1");
+    }
+    let (before, after) = (stage2.network.part("vanilla"), frozen.network.part("vanilla"));
+    assert!(before.0.iter().all(|(name, array)| after.0[name] != *array), "a parameter got no gradient");
 }
 
 #[test]

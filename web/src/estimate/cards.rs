@@ -88,6 +88,7 @@ pub(super) fn Cards() -> impl IntoView {
                 data-count=faces
                 data-device=shown.device.kind.as_str()
                 data-detect-milliseconds=format!("{:.2}", shown.look.times.detect)
+                data-first-look-milliseconds=format!("{:.2}", shown.look.times.first_look)
             >
                 {cut_off}
                 {notes(&shown.look)}

@@ -110,10 +110,17 @@ impl Detector {
         settings: Settings,
         turn: Turn,
     ) -> Result<Vec<Face>, DetectError> {
-        let whole = Level::new(photo, settings.longest_side, turn);
-        let mut faces = self.confirmed(photo, self.heard(&whole, settings).await?, settings).await?;
-        faces.sort_by(|a, b| a.x.total_cmp(&b.x));
-        Ok(faces)
+        self.confirmed(photo, self.first_look(photo, settings, turn).await?, settings).await
+    }
+
+    /// What one look at a photograph that is turned first takes for faces, in any order: some get no second look or do not
+    /// pass it ([`Self::confirmed`]).
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub async fn first_look(&self, photo: &RgbImage, settings: Settings, turn: Turn) -> Result<Vec<Face>, DetectError> {
+        let level = Level::new(photo, settings.longest_side, turn);
+        Ok(self.answered(&level.picture, settings).await?.into_iter().map(|face| level.back(face)).collect())
     }
 
     /// The faces of one tile of a level, in any order.
@@ -157,11 +164,6 @@ impl Detector {
         Ok(scores.iter().all(|score| *score <= scores[0]))
     }
 
-    /// Faces of a level, before the second look.
-    async fn heard(&self, level: &Level, settings: Settings) -> Result<Vec<Face>, DetectError> {
-        Ok(self.answered(&level.picture, settings).await?.into_iter().map(|face| level.back(face)).collect())
-    }
-
     /// Faces of a picture as it is, in its pixels.
     async fn answered(&self, picture: &RgbImage, settings: Settings) -> Result<Vec<Face>, DetectError> {
         let (answers, width, height) = self.first.answers(picture).await?;
@@ -169,8 +171,11 @@ impl Detector {
         Ok(suppress(heard, settings.most_overlap))
     }
 
-    /// Those that are sure enough after the second look, where the settings ask for one.
-    async fn confirmed(
+    /// Those that are sure enough after the second look, where the settings ask for one, from left to right.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub async fn confirmed(
         &self,
         photo: &RgbImage,
         mut faces: Vec<Face>,
@@ -184,6 +189,7 @@ impl Detector {
             }
         }
         faces.retain(|face| face.score >= settings.least_score);
+        faces.sort_by(|a, b| a.x.total_cmp(&b.x));
         Ok(faces)
     }
 

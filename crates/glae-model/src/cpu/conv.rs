@@ -53,6 +53,29 @@ impl Conv {
         Self { method, bias }
     }
 
+    /// Output channels.
+    pub(super) fn out(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// The weights of a 1x1 convolution of stride 1, `[1, channels, out]`; `None` of any other.
+    pub(super) fn pointwise(&self) -> Option<&Matrices> {
+        match &self.method {
+            Method::Patches { weight, window } if (window.side, window.step.stride) == (1, 1) => Some(weight),
+            _ => None,
+        }
+    }
+
+    /// Some pixels of a 1x1 convolution of stride 1, from the same pixels of a map.
+    ///
+    /// # Panics
+    /// If there is another number of pixels in the one than in the other.
+    pub(super) fn pixels(&self, weight: &Matrices, values: &[f32], to: &mut [f32], then: Activation) {
+        let [_, channels, _] = weight.shape();
+        let rows = Rows { values, starts: |row| row * channels, pieces: 1, apart: 0 };
+        weight.multiply(rows, &self.bias, then, to);
+    }
+
     /// # Panics
     /// If the map has another depth, or the shortcut another shape than the output.
     pub fn forward<V: AsRef<[f32]>>(&self, x: &Map<V>, finish: Finish) -> Map {
@@ -61,7 +84,7 @@ impl Conv {
             Method::Winograd(weight) => winograd::forward(x, weight, &self.bias, finish),
             Method::Patches { weight, window } => {
                 let [height, width] = window.output(&x);
-                let mut output = x.zeros(height, width, self.bias.len());
+                let mut output = x.unwritten(height, width, self.bias.len());
                 let line = width * self.bias.len();
                 let per_block = window.lines(&x, BLOCK);
                 let (framed, stride, pieces) = (window.framed(x), window.step.stride, window.side);
@@ -74,9 +97,14 @@ impl Conv {
                         .flat_map(|start| (0..width).map(move |column| start + column * stride * seen.channels))
                         .collect();
                     let rows = Rows { values: seen.values, starts: |row: usize| starts[row], pieces, apart };
-                    weight.multiply(rows, piece);
-                    let shortcut = finish.shortcut.map(|map| &map.values[first * line..][..piece.len()]);
-                    finished(piece, &self.bias, shortcut, finish.then);
+                    match finish.shortcut {
+                        None => weight.multiply(rows, &self.bias, finish.then, piece),
+                        Some(shortcut) => {
+                            weight.multiply(rows, &[], Activation::Linear, piece);
+                            let shortcut = &shortcut.values[first * line..][..piece.len()];
+                            finished(piece, &self.bias, Some(shortcut), finish.then);
+                        }
+                    }
                 });
                 output
             }
@@ -107,13 +135,18 @@ impl Window {
             return None;
         }
         let (height, width) = (height.max(x.height + rows.before), width.max(x.width + columns.before));
-        let mut framed = x.zeros(height, width, x.channels);
+        let mut framed = x.unwritten(height, width, x.channels);
         let lines = framed.values.chunks_exact_mut(width * x.channels);
         for (index, line) in lines.enumerate() {
-            if let Some(y) = inside(index % height, rows.before, x.height) {
-                line[columns.before * x.channels..][..x.width * x.channels]
-                    .copy_from_slice(x.line(index / height * x.height + y));
-            }
+            let Some(y) = inside(index % height, rows.before, x.height) else {
+                line.fill(0.0);
+                continue;
+            };
+            let (before, line) = line.split_at_mut(columns.before * x.channels);
+            let (line, behind) = line.split_at_mut(x.width * x.channels);
+            before.fill(0.0);
+            line.copy_from_slice(x.line(index / height * x.height + y));
+            behind.fill(0.0);
         }
         Some(framed)
     }

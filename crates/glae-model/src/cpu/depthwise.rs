@@ -1,7 +1,9 @@
 //! 3x3 convolutions that keep channels apart.
 
-use super::{Map, Simd, WithSimd, each, inside, widest, within};
-use crate::layers::{Activation, Step, by_place};
+use std::ops::Range;
+
+use super::{Buffer, Map, Simd, View, WithSimd, each, inside, widest};
+use crate::layers::{Activation, Fit, Step, by_place};
 
 /// A depthwise convolution, 3 x 3, with its bias, padded as [`crate::layers::Padding::Same`]: one pixel all round at stride 1.
 #[derive(Clone, Debug)]
@@ -30,21 +32,46 @@ impl Depthwise {
     /// If the map has another depth.
     pub fn forward<V: AsRef<[f32]>>(&self, x: &Map<V>, then: Activation) -> Map {
         let x = x.view();
-        let channels = self.bias.len();
-        assert_eq!(channels, x.channels, "the convolution takes another depth");
-        let [rows, columns] = [x.height, x.width].map(|length| Step::same(self.stride).fit(length, 3));
-        let mut output = x.zeros(rows.places, columns.places, channels);
-        let outside = vec![0f32; x.width * channels];
-        each(&mut output.values, columns.places * channels, |index, output| {
+        assert_eq!(self.channels(), x.channels, "the convolution takes another depth");
+        let [rows, columns] = self.fit(&x);
+        let mut output = x.unwritten(rows.places, columns.places, x.channels);
+        let outside = Buffer::zeros(x.width * x.channels);
+        each(&mut output.values, columns.places * x.channels, |index, output| {
             let (image, row) = (index / rows.places, index % rows.places);
-            let lines = std::array::from_fn(|tap| {
-                let seen = inside(row * self.stride + tap, rows.before, x.height);
-                seen.map_or(outside.as_slice(), |y| x.line(image * x.height + y))
-            });
-            let (zeros, width, before) = (&outside[..channels], x.width, columns.before);
-            widest(Row { conv: self, lines, zeros, width, before, range: then.range(), output });
+            self.row(row, rows, |y| y.map_or(&outside, |y| x.line(image * x.height + y)), columns, then, output);
         });
         output
+    }
+
+    /// Channels of input and output.
+    pub(super) fn channels(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// How it lies on a map: rows and columns.
+    pub(super) fn fit(&self, x: &View) -> [Fit; 2] {
+        [x.height, x.width].map(|length| Step::same(self.stride).fit(length, 3))
+    }
+
+    /// The rows of the map that some rows of the output see.
+    pub(super) fn seen(&self, rows: Range<usize>, fit: Fit, height: usize) -> Range<usize> {
+        let end = (rows.end - 1) * self.stride + 3;
+        (rows.start * self.stride).saturating_sub(fit.before)..(end - fit.before).min(height)
+    }
+
+    /// A row of the output, then the activation. `line` gives rows of the map, and zeros for `None`.
+    pub(super) fn row<'a>(
+        &self,
+        row: usize,
+        rows: Fit,
+        line: impl Fn(Option<usize>) -> &'a [f32],
+        columns: Fit,
+        then: Activation,
+        output: &mut [f32],
+    ) {
+        let height = rows.length;
+        let lines = std::array::from_fn(|tap| line(inside(row * self.stride + tap, rows.before, height)));
+        widest(Row { conv: self, lines, columns, range: then.range(), output });
     }
 }
 
@@ -53,12 +80,7 @@ struct Row<'a> {
     conv: &'a Depthwise,
     /// The three rows of the map that it sees.
     lines: [&'a [f32]; 3],
-    /// What stands for a pixel outside of the map.
-    zeros: &'a [f32],
-    /// Columns of the map.
-    width: usize,
-    /// Columns of zeros before the map's first one.
-    before: usize,
+    columns: Fit,
     /// Of the activation.
     range: [f32; 2],
     output: &'a mut [f32],
@@ -68,42 +90,59 @@ impl WithSimd for Row<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { conv: Depthwise { weight, bias, stride }, lines, zeros, width, before, range, output } = self;
-        let channels = bias.len();
-        let (biases, rest) = S::as_simd_f32s(bias);
-        let (whole, first) = (biases.len(), channels - rest.len());
-        let mut weights = [biases; 9];
-        for (own, weight) in weights.iter_mut().zip(weight.chunks_exact(channels)) {
-            *own = &S::as_simd_f32s(weight).0[..whole];
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let channels = self.conv.channels();
+        let whole = channels - channels % S::F32_LANES;
+        for first in (0..whole).step_by(S::F32_LANES) {
+            self.strip(simd, first, |numbers| S::as_simd_f32s(&numbers[first..first + S::F32_LANES]).0[0]);
         }
+        if whole < channels {
+            self.strip(simd, whole, |numbers| simd.partial_load_f32s(&numbers[whole..]));
+        }
+    }
+}
+
+impl Row<'_> {
+    /// As many channels as a register holds, from `first` on, in all pixels. `load` gives those of a pixel or of a place of the
+    /// weights; what each pixel has in common with the one before stays in registers.
+    #[inline(always)]
+    fn strip<S: Simd>(&mut self, simd: S, first: usize, load: impl Fn(&[f32]) -> S::f32s) {
+        let Self { conv: Depthwise { weight, bias, stride }, lines, columns, range, output } = self;
+        let channels = bias.len();
+        let mut weights = [simd.splat_f32s(0.0); 9];
+        for (own, weight) in weights.iter_mut().zip(weight.chunks_exact(channels)) {
+            *own = load(weight);
+        }
+        let bias = load(bias);
         let [least, most] = range.map(|end| simd.splat_f32s(end));
+        let nothing = [simd.splat_f32s(0.0); 3];
+        // A column of the kernel: the numbers in the three rows of the map.
+        let column = |place: usize| match inside(place, columns.before, columns.length) {
+            Some(at) => {
+                let (start, end) = (at * channels, (at + 1) * channels);
+                [load(&lines[0][start..end]), load(&lines[1][start..end]), load(&lines[2][start..end])]
+            }
+            None => nothing,
+        };
+        let mut seen = [column(0), column(1), column(2)];
         for (place, output) in output.chunks_exact_mut(channels).enumerate() {
-            let mut seen = [zeros; 9];
-            for (tap, seen) in seen.iter_mut().enumerate() {
-                if let Some(column) = inside(place * stride + tap % 3, before, width) {
-                    *seen = &lines[tap / 3][column * channels..][..channels];
+            let mut sum = bias;
+            for (column, seen) in seen.iter().enumerate() {
+                for (row, number) in seen.iter().enumerate() {
+                    sum = simd.mul_add_e_f32s(*number, weights[row * 3 + column], sum);
                 }
             }
-            let mut pixels = [biases; 9];
-            for (own, pixel) in pixels.iter_mut().zip(&seen) {
-                *own = &S::as_simd_f32s(pixel).0[..whole];
+            // In this order NaN stays NaN.
+            sum = simd.min_f32s(most, simd.max_f32s(least, sum));
+            match S::as_mut_simd_f32s(&mut output[first..]) {
+                ([to, ..], _) => *to = sum,
+                ([], part) => simd.partial_store_f32s(part, sum),
             }
-            let (sums, output_rest) = S::as_mut_simd_f32s(output);
-            for (index, to) in sums[..whole].iter_mut().enumerate() {
-                let mut sum = biases[index];
-                for (pixel, weight) in pixels.iter().zip(&weights) {
-                    sum = simd.mul_add_e_f32s(pixel[index], weight[index], sum);
-                }
-                // In this order NaN stays NaN.
-                *to = simd.min_f32s(most, simd.max_f32s(least, sum));
-            }
-            for (index, to) in output_rest.iter_mut().enumerate() {
-                let channel = first + index;
-                let taps = seen.iter().zip(weight.chunks_exact(channels));
-                let sum = taps.fold(bias[channel], |sum, (pixel, weight)| sum + pixel[channel] * weight[channel]);
-                *to = within(sum, range);
-            }
+            let next = (place + 1) * *stride;
+            seen = match stride {
+                1 => [seen[1], seen[2], column(next + 2)],
+                _ => [column(next), column(next + 1), column(next + 2)],
+            };
         }
     }
 }

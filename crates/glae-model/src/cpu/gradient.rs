@@ -74,7 +74,8 @@ pub fn of_input(x: View, weight: &[f32], upstream: View, side: usize, step: Step
     let window = Window { side, step };
     let weight = by_place(weight, [out, channels, side, side]);
     let weight = tensor(weight, [1, places * channels, out], device).swap_dims(1, 2);
-    let mut gradient = x.zeros(x.height, x.width, channels);
+    let mut gradient = x.unwritten(x.height, x.width, channels);
+    gradient.values.fill(0.0);
     let (image, lines) = (x.height * x.width * channels, upstream.height);
     let line = upstream.width * out;
     all(gradient.values.chunks_exact_mut(image).collect(), 1, |index, gradient| {

@@ -7,6 +7,8 @@ mod conv;
 mod depthwise;
 #[cfg(all(feature = "loss", not(target_family = "wasm")))]
 pub mod gradient;
+mod memory;
+mod pair;
 mod product;
 mod winograd;
 
@@ -17,6 +19,7 @@ use crate::engine::{DeviceEngine, DeviceError, Engine};
 use crate::layers::{Activation, Pool, Step};
 pub use conv::{Conv, Finish, finished};
 pub use depthwise::Depthwise;
+pub use memory::Buffer;
 
 /// A function whose loops are compiled for several widths of registers; the widest that the processor has are chosen when it
 /// is called. What it calls is compiled so too if it is inlined. (`pulp`'s own macro writes `unsafe`, which is forbidden
@@ -82,6 +85,14 @@ impl Engine for Processor {
         conv.forward(x, then)
     }
 
+    fn convolve_then_depthwise(&self, conv: &Conv, depthwise: &Depthwise, x: &Map, then: [Activation; 2]) -> Map {
+        pair::conv_then_depthwise(conv, depthwise, x.view(), then)
+    }
+
+    fn depthwise_then_convolve(&self, depthwise: &Depthwise, conv: &Conv, x: &Map, then: [Activation; 2]) -> Map {
+        pair::depthwise_then_conv(depthwise, conv, x.view(), then)
+    }
+
     fn max_pool(&self, x: &Map, pool: Pool) -> Map {
         x.max_pool(pool)
     }
@@ -98,13 +109,13 @@ impl DeviceEngine for Processor {
     }
 
     async fn read(&self, maps: Vec<Map>) -> Result<Vec<Vec<f32>>, DeviceError> {
-        Ok(maps.into_iter().map(|map| map.values).collect())
+        Ok(maps.into_iter().map(|map| map.values.into_vec()).collect())
     }
 }
 
 /// Activations, `[batch, height, width, channels]` in row-major order, owned or borrowed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Map<V = Vec<f32>> {
+pub struct Map<V = Buffer> {
     /// Images.
     pub batch: usize,
     /// Rows.
@@ -128,14 +139,15 @@ impl<V: AsRef<[f32]>> Map<V> {
     }
 }
 
-impl View<'_> {
-    /// A map of the same batch, filled with zeros.
-    fn zeros(&self, height: usize, width: usize, channels: usize) -> Map {
-        Map { batch: self.batch, height, width, channels, values: vec![0f32; self.batch * height * width * channels] }
+impl<'a> View<'a> {
+    /// A map of the same batch, all of which is still to be written.
+    fn unwritten(&self, height: usize, width: usize, channels: usize) -> Map {
+        let values = Buffer::unwritten(self.batch * height * width * channels);
+        Map { batch: self.batch, height, width, channels, values }
     }
 
     /// A row of pixels, counted through all images.
-    fn line(&self, row: usize) -> &[f32] {
+    fn line(&self, row: usize) -> &'a [f32] {
         let length = self.width * self.channels;
         &self.values[row * length..][..length]
     }
@@ -149,10 +161,9 @@ impl Map {
     pub fn from_planes(planes: &[f32], [batch, channels, height, width]: [usize; 4]) -> Self {
         let plane = height * width;
         assert_eq!(planes.len(), batch * channels * plane, "one number for each place");
-        let mut values = vec![0f32; planes.len()];
-        for (image, values) in values.chunks_exact_mut(channels * plane).enumerate() {
-            for channel in 0..channels {
-                let from = &planes[(image * channels + channel) * plane..][..plane];
+        let mut values = Buffer::unwritten(planes.len());
+        for (values, planes) in values.chunks_exact_mut(channels * plane).zip(planes.chunks_exact(channels * plane)) {
+            for (channel, from) in planes.chunks_exact(plane).enumerate() {
                 values[channel..].iter_mut().step_by(channels).zip(from).for_each(|(to, from)| *to = *from);
             }
         }
@@ -174,19 +185,13 @@ impl Map {
     /// The largest of each square; padding is -inf, so it never wins the maximum.
     pub fn max_pool(&self, pool: Pool) -> Self {
         let Pool { size, stride, padding } = pool;
-        let mut pooled = self.view().zeros(pool.output(self.height), pool.output(self.width), self.channels);
+        let mut pooled = self.view().unwritten(pool.output(self.height), pool.output(self.width), self.channels);
         let (rows, columns, channels) = (pooled.height, pooled.width, self.channels);
         each(&mut pooled.values, columns * channels, |index, line| {
             line.fill(f32::NEG_INFINITY);
             let (image, row) = (index / rows, index % rows);
             for y in (row * stride..row * stride + size).filter_map(|y| inside(y, padding, self.height)) {
-                let from = &self.values[(image * self.height + y) * self.width * channels..][..self.width * channels];
-                for (column, largest) in line.chunks_exact_mut(channels).enumerate() {
-                    for x in (column * stride..column * stride + size).filter_map(|x| inside(x, padding, self.width)) {
-                        let values = &from[x * channels..][..channels];
-                        largest.iter_mut().zip(values).for_each(|(most, value)| *most = at_least(*value, *most));
-                    }
-                }
+                raise(line, self.view().line(image * self.height + y), channels, pool);
             }
         });
         pooled
@@ -217,7 +222,22 @@ impl Map {
     }
 }
 
+wide! {
+    /// The larger of each pixel's numbers and of those of the row of a map that its square sees.
+    fn raise<'a>(line: &'a mut [f32], from: &'a [f32], channels: usize, pool: Pool) -> () {
+        let (Pool { size, stride, padding }, width) = (pool, from.len() / channels);
+        for (column, largest) in line.chunks_exact_mut(channels).enumerate() {
+            let first = (column * stride).saturating_sub(padding);
+            let end = (column * stride + size).saturating_sub(padding).min(width);
+            for values in from[first * channels..end * channels].chunks_exact(channels) {
+                largest.iter_mut().zip(values).for_each(|(most, value)| *most = at_least(*value, *most));
+            }
+        }
+    }
+}
+
 /// A place counted from the edge of the padding, counted from the edge of the map; `None` outside.
+#[inline(always)]
 fn inside(place: usize, padding: usize, length: usize) -> Option<usize> {
     place.checked_sub(padding).filter(|place| *place < length)
 }
@@ -239,6 +259,14 @@ fn within(value: f32, [least, most]: [f32; 2]) -> f32 {
 #[inline(always)]
 pub fn widest<W: WithSimd>(work: W) -> W::Output {
     Arch::new().dispatch(work)
+}
+
+/// Cores that work at a time.
+fn cores() -> usize {
+    #[cfg(not(target_family = "wasm"))]
+    return rayon::current_num_threads();
+    #[cfg(target_family = "wasm")]
+    1
 }
 
 /// Does the same to each piece of so many numbers, with its index; on several cores where there are.
@@ -320,7 +348,7 @@ pub(crate) mod tests {
     #[test]
     fn planes_become_pixels_and_planes_again() {
         let map = Map::from_planes(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0], [1, 2, 2, 2]);
-        assert_eq!(map.values, [1.0, 5.0, 2.0, 6.0, 3.0, 7.0, 4.0, 8.0]);
+        assert_eq!(map.values[..], [1.0, 5.0, 2.0, 6.0, 3.0, 7.0, 4.0, 8.0]);
         assert_eq!(map.to_planes(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
     }
 
@@ -330,17 +358,19 @@ pub(crate) mod tests {
             let (map, planes) = random([2, 5, 6, 8]);
             let pool = Pool { size, stride, padding };
             // All below zero: the padding must not win.
-            let (map, planes) =
-                (Map { values: map.values.iter().map(|value| value - 9.0).collect(), ..map }, planes - 9.0);
+            let (map, planes) = (
+                Map { values: map.values.iter().map(|value| value - 9.0).collect::<Vec<_>>().into(), ..map },
+                planes - 9.0,
+            );
             assert_same(&map.max_pool(pool), pool.forward(planes));
         }
     }
 
     #[test]
     fn a_half_map_is_added_to_four_pixels_each() {
-        let mut map = Map { batch: 1, height: 2, width: 4, channels: 1, values: vec![0.0; 8] };
-        let half = Map { batch: 1, height: 1, width: 2, channels: 1, values: vec![1.0, 2.0] };
+        let mut map = Map { batch: 1, height: 2, width: 4, channels: 1, values: vec![0.0; 8].into() };
+        let half = Map { batch: 1, height: 1, width: 2, channels: 1, values: vec![1.0, 2.0].into() };
         map.add_doubled(&half);
-        assert_eq!(map.values, [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0]);
+        assert_eq!(map.values[..], [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0]);
     }
 }

@@ -4,14 +4,18 @@
 //! maps of these networks takes as long as the product itself, and none reads a convolution's rows where they lie in the
 //! map. Registers and instructions are chosen by `pulp`: AVX-512, AVX2, NEON, or the 128 bits of browsers.
 
-use super::{Simd, WithSimd, widest};
+use super::{Buffer, Simd, WithSimd, widest};
+use crate::layers::Activation;
 
 /// Registers of columns that are summed side by side.
 const WIDE: usize = 2;
 
-/// Rows that are multiplied with [`WIDE`] registers of columns at a time, and twice as many with one: these sums stay in
-/// registers, of which AVX2 and browsers have 16.
+/// Rows that are multiplied with [`WIDE`] registers of columns at a time: these sums stay in registers, of which AVX2 and
+/// browsers have 16.
 const HIGH: usize = if cfg!(target_family = "wasm") { 4 } else { 6 };
+
+/// The same for a single register of columns: where each row lies has to stay in a register, too.
+const HIGHER: usize = 8;
 
 /// A batch of matrices, `[n, inside, columns]`.
 #[derive(Clone, Debug)]
@@ -67,29 +71,32 @@ impl Matrices {
     ///
     /// # Panics
     /// If there are more or fewer numbers than the shapes say.
-    pub(super) fn multiplied(&self, values: &[f32], rows: usize) -> Vec<f32> {
+    pub(super) fn multiplied(&self, values: &[f32], rows: usize) -> Buffer {
         let [n, inside, columns] = self.shape;
         assert_eq!(values.len(), n * rows * inside, "one number for each place");
-        let mut products = vec![0f32; n * rows * columns];
+        let mut products = Buffer::unwritten(n * rows * columns);
         for index in 0..n {
             let starts = |row| (index * rows + row) * inside;
             let left = Rows { values, starts, pieces: 1, apart: 0 };
-            widest(Product {
-                matrices: self,
-                index,
-                left,
-                products: &mut products[index * rows * columns..][..rows * columns],
-            });
+            let products = &mut products[index * rows * columns..][..rows * columns];
+            widest(Product { matrices: self, index, left, bias: &[], range: Activation::Linear.range(), products });
         }
         products
     }
 
-    /// The product of some rows and the only matrix, into `products`, `[rows, columns]`.
+    /// The product of some rows and the only matrix, with a bias (`[columns]`, or none) and then the activation, into
+    /// `products`, `[rows, columns]`.
     ///
     /// # Panics
     /// If a row does not lie in its numbers, or the pieces of one are not equally long.
-    pub(super) fn multiply<S: Fn(usize) -> usize>(&self, left: Rows<S>, products: &mut [f32]) {
-        widest(Product { matrices: self, index: 0, left, products });
+    pub(super) fn multiply<S: Fn(usize) -> usize>(
+        &self,
+        left: Rows<S>,
+        bias: &[f32],
+        then: Activation,
+        products: &mut [f32],
+    ) {
+        widest(Product { matrices: self, index: 0, left, bias, range: then.range(), products });
     }
 }
 
@@ -115,6 +122,10 @@ struct Product<'a, S> {
     /// Of the matrix.
     index: usize,
     left: Rows<'a, S>,
+    /// For each column, or none.
+    bias: &'a [f32],
+    /// Of the activation.
+    range: [f32; 2],
     products: &'a mut [f32],
 }
 
@@ -123,16 +134,18 @@ impl<S: Fn(usize) -> usize> WithSimd for Product<'_, S> {
 
     #[inline(always)]
     fn with_simd<V: Simd>(self, simd: V) {
-        let Self { matrices: Matrices { panels, shape: [n, inside, columns] }, index, left, products } = self;
+        let Self { matrices: Matrices { panels, shape: [n, inside, columns] }, index, left, bias, range, products } =
+            self;
         let mut panels = &panels[index * (panels.len() / n)..];
         let mut first = 0;
         while first < *columns {
             let wide = panel(columns - first, V::F32_LANES);
             let own;
             (own, panels) = panels.split_at(inside * wide);
-            let mut to = Columns { products: &mut *products, all: *columns, first };
+            let bias = bias.get(first..(first + wide).min(*columns)).unwrap_or_default();
+            let mut to = Columns { products: &mut *products, all: *columns, first, bias, range };
             if wide == V::F32_LANES {
-                to.fill::<S, V, 1, { 2 * HIGH }>(simd, &left, own);
+                to.fill::<S, V, 1, HIGHER>(simd, &left, own);
             } else {
                 to.fill::<S, V, WIDE, HIGH>(simd, &left, own);
             }
@@ -148,6 +161,10 @@ struct Columns<'a> {
     all: usize,
     /// The first of these.
     first: usize,
+    /// For each of these, or none.
+    bias: &'a [f32],
+    /// Of the activation.
+    range: [f32; 2],
 }
 
 impl Columns<'_> {
@@ -160,25 +177,31 @@ impl Columns<'_> {
         panel: &[f32],
     ) {
         let panel = V::as_simd_f32s(panel).0.as_chunks::<W>().0;
+        let mut begin = [simd.splat_f32s(0.0); W];
+        for (begin, bias) in begin.iter_mut().zip(self.bias.chunks(V::F32_LANES)) {
+            *begin = simd.partial_load_f32s(bias);
+        }
         let rows = self.products.len() / self.all;
         let mut row = 0;
         while row < rows {
             // Few rows that are left are not worth all sums.
             row += match rows - row {
-                1 => self.block::<S, V, W, 1>(simd, left, panel, row, 1),
-                few @ 2..=3 => self.block::<S, V, W, 3>(simd, left, panel, row, few),
-                many => self.block::<S, V, W, H>(simd, left, panel, row, many.min(H)),
+                1 => self.block::<S, V, W, 1>(simd, left, panel, begin, row, 1),
+                few @ 2..=3 => self.block::<S, V, W, 3>(simd, left, panel, begin, row, few),
+                many => self.block::<S, V, W, H>(simd, left, panel, begin, row, many.min(H)),
             };
         }
     }
 
-    /// So many of `H` rows, from `row` on, times a panel; returns how many. Missing ones are the last one again.
+    /// So many of `H` rows, from `row` on, times a panel, added to `begin`; returns how many. Missing ones are the last one
+    /// again.
     #[inline(always)]
     fn block<S: Fn(usize) -> usize, V: Simd, const W: usize, const H: usize>(
         &mut self,
         simd: V,
         left: &Rows<S>,
         panel: &[[V::f32s; W]],
+        begin: [V::f32s; W],
         row: usize,
         taken: usize,
     ) -> usize {
@@ -186,7 +209,8 @@ impl Columns<'_> {
         for (index, start) in starts.iter_mut().enumerate() {
             *start = (left.starts)(row + index.min(taken - 1));
         }
-        let mut sums = [[simd.splat_f32s(0.0); W]; H];
+        let mut sums = [begin; H];
+        let [least, most] = self.range.map(|end| simd.splat_f32s(end));
         let length = panel.len() / left.pieces;
         for (piece, panel) in panel.chunks_exact(length).enumerate() {
             let mut rows = [[].as_slice(); H];
@@ -208,9 +232,11 @@ impl Columns<'_> {
             if index < taken {
                 let line = &mut products[index * self.all + self.first..(index + 1) * self.all];
                 for (sum, to) in sums.iter().zip(line.chunks_mut(V::F32_LANES)) {
+                    // In this order NaN stays NaN.
+                    let sum = simd.min_f32s(most, simd.max_f32s(least, *sum));
                     match V::as_mut_simd_f32s(to) {
-                        ([whole], _) => *whole = *sum,
-                        (_, part) => simd.partial_store_f32s(part, *sum),
+                        ([whole], _) => *whole = sum,
+                        (_, part) => simd.partial_store_f32s(part, sum),
                     }
                 }
             }
@@ -255,8 +281,11 @@ mod tests {
         let weight: Vec<f32> = (0..6).map(|value| (value + 1) as f32).collect();
         let matrix = Matrices::new(&weight, [1, 6, 1]);
         let mut products = [0.0; 2];
-        matrix.multiply(Rows { values: &values, starts: |row: usize| 2 * row, pieces: 2, apart: 4 }, &mut products);
+        let rows = Rows { values: &values, starts: |row: usize| 2 * row, pieces: 2, apart: 4 };
+        matrix.multiply(rows, &[], Activation::Linear, &mut products);
         // 0 1 2 4 5 6 and 2 3 4 6 7 8, times 1 2 3 4 5 6.
         assert_eq!(products, [85.0, 127.0]);
+        matrix.multiply(rows, &[-100.0], Activation::Relu, &mut products);
+        assert_eq!(products, [0.0, 27.0]);
     }
 }

@@ -3,7 +3,7 @@
 
 use super::conv::{Finish, finished};
 use super::product::Matrices;
-use super::{Map, Simd, View, WithSimd, all, inside, widest};
+use super::{Buffer, Map, Simd, View, WithSimd, all, inside, widest};
 use crate::wide;
 
 /// Side of the output that one tile gives.
@@ -82,12 +82,12 @@ pub(super) fn blocks(planes: &mut [f32], length: usize) -> Vec<Pieces<'_>> {
 pub(super) fn forward(x: View, weight: &Matrices, bias: &[f32], finish: Finish) -> Map {
     let [_, channels, out] = weight.shape();
     assert_eq!(channels, x.channels, "the convolution takes another depth");
-    let mut output = x.zeros(x.height, x.width, out);
+    let mut output = x.unwritten(x.height, x.width, out);
     let tiles = Tiles::new(&x);
     // A block is some rows of tiles, of one image or of several: what it gives lies in one piece of the output.
     let (lines, per_block) = (tiles.lines, tiles.per_block(BLOCK));
     let start = |line: usize| (line / tiles.rows * x.height + line % tiles.rows * TILE) * x.width * out;
-    let (mut pieces, mut rest, mut taken) = (Vec::new(), output.values.as_mut_slice(), 0);
+    let (mut pieces, mut rest, mut taken) = (Vec::new(), &mut output.values[..], 0);
     for line in (per_block..lines).step_by(per_block).chain([lines]) {
         let piece;
         (piece, rest) = rest.split_at_mut(start(line) - taken);
@@ -96,7 +96,7 @@ pub(super) fn forward(x: View, weight: &Matrices, bias: &[f32], finish: Finish) 
     }
     all(pieces, 1, |index, piece| {
         let block = tiles.block(index, per_block);
-        let mut planes = vec![0f32; PLACES * block.count() * channels];
+        let mut planes = Buffer::unwritten(PLACES * block.count() * channels);
         for pieces in &mut blocks(&mut planes, block.count() * channels) {
             block.transformed(x, pieces);
         }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use burn::module::Module;
 use burn::tensor::{Device, Distribution, Tensor, TensorData, read_sync};
 use glae_face::RgbImage;
@@ -11,6 +11,7 @@ use glae_face::detector::network::{STRIDES, YuNet};
 use glae_face::detector::{Detector, Settings, planes};
 use glae_face::similarity::Similarity;
 use glae_model::StateDict;
+use glae_model::engine::Placed;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -44,6 +45,17 @@ pub struct Arguments {
     pub side: u32,
 }
 
+/// One pass of the network.
+const NETWORK: &str = "network";
+
+/// From a picture to faces, without a second look.
+const FACES: &str = "faces";
+
+/// What is compared with each other.
+fn group(work: &str, threads: usize) -> String {
+    format!("{work}, {}", threads_named(threads))
+}
+
 /// Writes `detector.onnx`, `detector-opencv.onnx`, `picture.png`, `input.f32`, `answers.f32` and `native.json`.
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let Arguments { out, side, .. } = arguments;
@@ -57,14 +69,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let ours = Ours::new(&state, picture(*side, &TWO), &device)?;
     ours.write_files(&state, out)?;
 
+    let pools = THREADS.map(|threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build());
     let mut contenders = Vec::new();
-    for threads in THREADS {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    for (threads, pool) in THREADS.into_iter().zip(&pools) {
         let ours = &ours;
-        let run = move || timed(|| pool.install(|| ours.faces()));
-        contenders.push(Contender::ours(threads_named(threads), "picture to faces", run));
+        let pool = pool.as_ref().map_err(|error| anyhow!("no threads: {error}"))?;
+        let network = move || timed(|| pool.install(|| ours.network()));
+        let faces = move || timed(|| pool.install(|| ours.faces()));
+        contenders.push(Contender::ours(group(NETWORK, threads), "from planes to answers", network));
         if let Some(python) = &arguments.python {
             contenders.push(ours.onnxruntime(python, arguments, threads)?);
+        }
+        contenders.push(Contender::ours(group(FACES, threads), "from pixels to faces", faces));
+        if let Some(python) = &arguments.python {
             contenders.push(ours.opencv(python, arguments, threads)?);
         }
     }
@@ -78,9 +95,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 /// Our detector and what it looks at.
 pub(super) struct Ours {
     net: YuNet,
+    placed: Placed<YuNet>,
     detector: Detector,
     picture: RgbImage,
-    input: Tensor<4>,
+    /// Of the picture.
+    planes: Vec<f32>,
+    shape: [usize; 4],
     settings: Settings,
 }
 
@@ -88,14 +108,22 @@ impl Ours {
     pub(super) fn new(state: &StateDict, picture: RgbImage, device: &Device) -> Result<Self> {
         let net = state.load_into(YuNet::new(device))?;
         let (planes, width, height) = planes(&picture);
-        let input = Tensor::from_data(TensorData::new(planes, [1, 3, height, width]), device);
-        let detector = Detector::new(state, device)?;
+        let (placed, detector) = (Placed::new(state, device)?, Detector::new(state, device)?);
         let settings = Settings { longest_side: picture.width(), second_look: false, ..Settings::default() };
-        Ok(Self { net, detector, picture, input, settings })
+        Ok(Self { net, placed, detector, picture, planes, shape: [1, 3, height, width], settings })
     }
 
     fn answers(&self) -> Vec<f32> {
-        self.net.forward(self.input.clone()).into_data().try_to_vec().expect("the network computes in f32")
+        let input = TensorData::new(self.planes.clone(), self.shape);
+        self.net
+            .forward(Tensor::from_data(input, &crate::device::cpu()))
+            .into_data()
+            .try_to_vec()
+            .expect("the network computes in f32")
+    }
+
+    fn network(&self) -> Result<Vec<Vec<f32>>> {
+        Ok(read_sync(self.placed.forward(&self.planes, self.shape))?)
     }
 
     fn faces(&self) -> Result<Vec<Face>> {
@@ -107,7 +135,7 @@ impl Ours {
         let side = self.picture.width() as usize;
         write_atomically(&out.join("detector.onnx"), &yunet(state, side, side, Layout::Answers)?)?;
         write_atomically(&out.join("detector-opencv.onnx"), &yunet(state, side, side, Layout::OpenCv)?)?;
-        write_atomically(&out.join("input.f32"), &bytes(&planes(&self.picture).0))?;
+        write_atomically(&out.join("input.f32"), &bytes(&self.planes))?;
         write_atomically(&out.join("answers.f32"), &bytes(&self.answers()))?;
         self.picture.save(out.join("picture.png")).context("cannot write the picture")
     }
@@ -118,7 +146,7 @@ impl Ours {
         let peer = Peer::start(python, &arguments.script, &words.collect::<Vec<_>>())?;
         let fact = same(&peer, &self.answers())?;
         println!("{fact}; threads: {threads}");
-        Ok(Contender::other(threads_named(threads), "network only", peer, fact))
+        Ok(Contender::other(group(NETWORK, threads), "from planes to answers", peer, fact))
     }
 
     fn opencv(&self, python: &Path, arguments: &Arguments, threads: usize) -> Result<Contender<'static>> {
@@ -139,7 +167,7 @@ impl Ours {
         let fact =
             format!("{version} finds our {} surest faces, at most {difference:.1e} of their size apart", surest.len());
         println!("{fact}; threads: {threads}");
-        Ok(Contender::other(threads_named(threads), "picture to faces", peer, fact))
+        Ok(Contender::other(group(FACES, threads), "from pixels to faces", peer, fact))
     }
 }
 
@@ -240,7 +268,7 @@ mod tests {
         run(&Arguments { weights: None, out: out.clone(), python: None, script, rounds: 1, side: 64 }).unwrap();
         let bytes = std::fs::read(out.join("native.json")).unwrap();
         let measurement: Measurement = serde_json::from_slice(&bytes).unwrap();
-        assert_eq!(measurement.rows.len(), 2);
+        assert_eq!(measurement.rows.len(), 4);
         assert!(
             measurement.rows.iter().all(|row| row.ours && row.milliseconds.len() == 1 && row.milliseconds[0] > 0.0)
         );

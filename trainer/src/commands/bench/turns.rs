@@ -66,7 +66,7 @@ pub(super) fn take_turns(
     }
     let mut all = vec![processor(), format!("{rounds} rounds after {WARM_UP} to warm up")];
     all.extend(facts);
-    all.push(format!("ours: Burn's Flex, {} profile", if cfg!(debug_assertions) { "dev" } else { "release" }));
+    all.push(format!("ours: {} profile", if cfg!(debug_assertions) { "dev" } else { "release" }));
     for fact in contenders.iter_mut().filter_map(|contender| contender.fact.take()) {
         // Usually the same with one thread and with two.
         if !all.contains(&fact) {

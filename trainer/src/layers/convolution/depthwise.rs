@@ -108,7 +108,7 @@ pub(super) fn of_input(x: View, kernel: &[f32], upstream: View, stride: usize) -
     values.par_chunks_exact_mut(x.width * channels).with_min_len(4).enumerate().for_each(|(index, output)| {
         of_row([x.height, x.width], &taps, upstream, stride, index, output);
     });
-    Map { values, batch: x.batch, height: x.height, width: x.width, channels }
+    Map { values: values.into(), batch: x.batch, height: x.height, width: x.width, channels }
 }
 
 wide! {

@@ -88,8 +88,7 @@ impl Foldable for YuNet {
     /// A map with 16 channels for each level, whose pixels are the level's priors.
     fn maps<E: Engine>(net: &Folded<E>, engine: &E, pixels: &E::Map) -> Vec<E::Map> {
         let run = |unit: &Unit<E>, x: &E::Map| {
-            let x = engine.convolve(&unit.point, x, None, Activation::Linear);
-            engine.convolve_depthwise(&unit.depth, &x, unit.then)
+            engine.convolve_then_depthwise(&unit.point, &unit.depth, x, [Activation::Linear, unit.then])
         };
         let stage = |index: usize, x: &E::Map| {
             let [first, second] = &net.stages[index];
