@@ -33,7 +33,7 @@ SMALL, SHARED, MOST_LEVELS, ONE_FACE, LEAST_TURNED, SURE = 24.0, 96, 3, 0.5, 0.8
 LEAST_WIDTH, MOST_ASIDE, LEAST_APART = 24.0, 0.55, 0.45
 # Doubt of ages: the face, then the crop, then the sum of what speaks for a large error.
 LEAST_EYES, ASIDE, APART, COVERED, DARK, BLURRED = 24.0, 0.44, 0.65, 0.86, 45.0, 2.4
-MOST_SUM, BY_APART, BY_SHARPNESS, SHARP = 6.0, 0.25, 0.4, 8.0
+MOST_SUM, BY_APART, BY_SHARPNESS, SHARP = 6.7, 0.25, 0.2, 8.0
 GIVEN_APART, GIVEN_DIVERGED, GIVEN_SOFT = 3.0, 0.25, 3.3
 PAIRS = ((2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2)) + ((16, 1),) * 5 + ((32, 2), (32, 1))
 

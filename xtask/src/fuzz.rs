@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -160,9 +160,9 @@ impl Server {
         )?;
         let truth = folder.join("truth.csv");
         std::fs::write(&truth, ages(0))?;
-        let add =
-            |command: &mut Command| execute(command.args(["board", "add"]).arg(&board).arg("--truth").arg(&truth));
-        add(project.command(project.program("portal")).arg("--data").arg(&data))?;
+        let mut add = project.command(project.program("portal"));
+        add.args(["board", "add"]).arg(&board).arg("--truth").arg(&truth).arg("--data").arg(&data);
+        execute(&mut add)?;
         let mut command = project.command(project.program("portal"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--site"]).arg(&site);
         command.arg("--public").arg(project.path("public")).arg("--data").arg(&data);

@@ -123,7 +123,8 @@ impl Run<'_> {
         }
         // Without autodiff the backbone's BatchNorm runs on its statistics and keeps them: the answers of what is not trained stay
         // bit-identical.
-        let frozen = |data: TensorData| Tensor::from_inner(net.backbone.valid().forward(Tensor::from_data(data, device)));
+        let frozen =
+            |data: TensorData| Tensor::from_inner(net.backbone.valid().forward(Tensor::from_data(data, device)));
         let logits = match trained {
             Trained::BackboneAndVanilla => {
                 let features = net.backbone.forward_with(Tensor::from_data(data, &training), &Quick);

@@ -63,6 +63,7 @@ scenarios! {
         hidden_truth_never_leaves
         reports_and_comparisons
         a_report_is_computed_once
+        a_report_is_kept_although_the_asker_has_gone
         a_submission_does_not_wait_for_reports
         kept_results_are_bounded;
     safety:

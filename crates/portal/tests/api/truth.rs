@@ -1,5 +1,7 @@
 //! What boards tell, and what hidden boards keep.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -104,6 +106,28 @@ pub(crate) async fn a_submission_does_not_wait_for_reports(app: TestApp) {
     assert!(!report.is_finished());
     end.send(()).unwrap();
     report.await.unwrap().unwrap().unwrap();
+}
+
+pub(crate) async fn a_report_is_kept_although_the_asker_has_gone(app: TestApp) {
+    let token = app.team("Ours").await;
+    let id = app.submitted(&token, "open", public("M"), &predictions(&OPEN, 1.0)).await;
+    // The thread that computes reports waits until the asker has gone.
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let reporters = app.portal.reporters.clone();
+    let before = tokio::spawn(async move { reporters.run(move || ended.recv()).await });
+    let path = format!("/api/v1/submissions/{id}/report");
+    assert!(tokio::time::timeout(Duration::from_secs(1), app.get(&path, "")).await.is_err(), "there was no report yet");
+    end.send(()).unwrap();
+    before.await.unwrap().unwrap().unwrap();
+    let computed = async || app.get("/metrics", "").await.text().contains("\nportal_results_computed_total 1\n");
+    let kept = async {
+        while !computed().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), kept).await.expect("what was asked for is computed");
+    assert_eq!(app.get(&path, "").await.status, StatusCode::OK);
+    assert!(computed().await, "it was computed again");
 }
 
 pub(crate) async fn kept_results_are_bounded(app: TestApp) {
