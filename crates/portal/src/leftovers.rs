@@ -2,10 +2,11 @@
 //! transaction.
 //!
 //! A file is announced in the table `files` before it is stored. Announcing, settling and removing meet at that row, so
-//! that a file cannot be removed while a submission is about to name it. Files that this database never announced are
+//! that a file cannot be removed while a submission is about to name it: `pending` counts the announcements, and is
+//! [`GOING`] while the store is asked to remove the file, for which no transaction is held. Files that this database never announced are
 //! left alone whatever they are: they belong to another database, or to a newer state of this one.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use sqlx::Row;
 
@@ -19,6 +20,17 @@ use crate::{
 /// Of a hundred files in the store the sweep removes this many at most, and one in a smaller store.
 const MOST_PER_HUNDRED: usize = 1;
 
+/// `pending` of a file that is being removed.
+const GOING: i64 = -1;
+
+/// How long a removal is waited for, in seconds of the server's clock; a process that was killed in between never ends it. No
+/// call of a store takes that long.
+const GONE_AFTER: i64 = 600;
+
+/// How often an announcement looks whether a removal has ended, and how long it waits in between.
+const LOOKS: usize = 100;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
 /// What a sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -28,21 +40,32 @@ pub struct Swept {
     pub refused: usize,
 }
 
-/// Tells the database that a file is about to be stored.
+/// Tells the database that a file is about to be stored. Where it is just being removed, that is waited for.
 ///
 /// # Errors
-/// If the database fails.
+/// If the database fails, or the removal does not end.
 pub async fn announce(portal: &Portal, hash: &str) -> ApiResult<()> {
-    let mut transaction = portal.database.begin().await?;
-    sqlx::query(
-        "INSERT INTO files (hash, stored, pending) VALUES ($1, $2, 1) \
-         ON CONFLICT (hash) DO UPDATE SET stored = excluded.stored, pending = files.pending + 1",
-    )
-    .bind(hash)
-    .bind(portal.now())
-    .execute(&mut *transaction)
-    .await?;
-    Ok(transaction.commit().await?)
+    for _ in 0..LOOKS {
+        let mut transaction = portal.database.begin().await?;
+        let now = portal.now();
+        let announced = sqlx::query(
+            "INSERT INTO files (hash, stored, pending) VALUES ($1, $2, 1) \
+             ON CONFLICT (hash) DO UPDATE SET stored = excluded.stored, \
+             pending = CASE WHEN files.pending < 0 THEN 1 ELSE files.pending + 1 END \
+             WHERE files.pending >= 0 OR files.stored < $3",
+        )
+        .bind(hash)
+        .bind(now)
+        .bind(now - GONE_AFTER)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        if announced.rows_affected() > 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    Err(ApiError::internal(format!("the removal of the file {hash} does not end")))
 }
 
 /// Ends an announcement, in the transaction that stores the submission.
@@ -50,7 +73,7 @@ pub async fn announce(portal: &Portal, hash: &str) -> ApiResult<()> {
 /// # Errors
 /// If the database fails.
 pub async fn settle(transaction: &mut Transaction, hash: &str) -> ApiResult<()> {
-    let statement = "UPDATE files SET pending = pending - 1 WHERE hash = $1";
+    let statement = "UPDATE files SET pending = pending - 1 WHERE hash = $1 AND pending > 0";
     sqlx::query(statement).bind(hash).execute(&mut **transaction).await?;
     Ok(())
 }
@@ -115,24 +138,34 @@ pub async fn sweep(portal: &Portal) -> ApiResult<Swept> {
 
 /// Removes a file that no submission names, if it was announced before `before` or nothing is pending on it.
 ///
-/// The file's row is held while the store is asked: a submission that announces the same file waits, and then finds
-/// that it has to store it again.
+/// A submission that announces the same file meanwhile waits, and then finds that it has to store it again.
 async fn remove_where(portal: &Portal, hash: &str, before: i64) -> ApiResult<bool> {
+    let now = portal.now();
     let mut transaction = portal.database.begin().await?;
     // Waits for a transaction that holds the row; the next statement then sees what it has committed.
     sqlx::query("UPDATE files SET pending = pending WHERE hash = $1").bind(hash).execute(&mut *transaction).await?;
-    let removed = sqlx::query(
-        "DELETE FROM files WHERE hash = $1 AND (stored < $2 OR pending <= 0) \
+    let going = sqlx::query(
+        "UPDATE files SET stored = $3, pending = $4 WHERE hash = $1 AND (stored < $2 OR pending = 0) \
          AND NOT EXISTS (SELECT 1 FROM submissions WHERE submissions.predictions = files.hash)",
     )
     .bind(hash)
     .bind(before)
+    .bind(now)
+    .bind(GOING)
     .execute(&mut *transaction)
     .await?;
-    if removed.rows_affected() == 0 {
+    transaction.commit().await?;
+    if going.rows_affected() == 0 {
         return Ok(false);
     }
-    portal.store.remove(hash).await.map_err(ApiError::internal)?;
+    let removed = portal.store.remove(hash).await.map_err(ApiError::internal);
+    // Where the store failed the file is left as one that nothing is pending on: the next sweep removes it.
+    let statement = match removed {
+        Ok(()) => "DELETE FROM files WHERE hash = $1 AND stored = $2 AND pending = $3",
+        Err(_) => "UPDATE files SET pending = 0 WHERE hash = $1 AND stored = $2 AND pending = $3",
+    };
+    let mut transaction = portal.database.begin().await?;
+    sqlx::query(statement).bind(hash).bind(now).bind(GOING).execute(&mut *transaction).await?;
     transaction.commit().await?;
-    Ok(true)
+    removed.map(|()| true)
 }

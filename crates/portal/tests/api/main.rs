@@ -73,7 +73,8 @@ scenarios! {
         a_store_older_than_the_database_is_noticed
         nothing_starts_between_the_halves_of_a_restore
         the_sweep_takes_only_what_it_knows_and_little_of_it
-        a_file_that_is_announced_is_not_removed;
+        a_file_that_is_announced_is_not_removed
+        a_file_that_is_being_removed_is_waited_for;
     contests:
         an_open_contest_tells_little
         a_contest_ends_on_the_private_part

@@ -1,6 +1,6 @@
 //! What stops the server before it can lose anything.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use portal::{
     commands::{backup::backup, doctor::examine, restore::restore},
@@ -209,4 +209,30 @@ pub(crate) async fn a_file_that_is_announced_is_not_removed(app: TestApp) {
     leftovers::give_up(&app.portal, &hash).await;
     assert!(leftovers::remove(&app.portal, &hash).await.unwrap());
     assert!(!app.portal.store.has(&hash).await.unwrap());
+}
+
+pub(crate) async fn a_file_that_is_being_removed_is_waited_for(app: TestApp) {
+    let name = format!("{:064x}", 7);
+    leftovers::announce(&app.portal, &name).await.unwrap();
+    let change = async |statement: &'static str| {
+        let mut transaction = app.portal.database.begin().await.unwrap();
+        sqlx::query(statement).bind(&name).execute(&mut *transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+    };
+    // The store is being asked.
+    change("UPDATE files SET pending = -1 WHERE hash = $1").await;
+    assert!(!leftovers::remove(&app.portal, &name).await.unwrap(), "it is being removed already");
+    let announcing = leftovers::announce(&app.portal, &name);
+    let waiting = tokio::time::timeout(Duration::from_millis(300), announcing).await;
+    assert!(waiting.is_err(), "a file may be removed under the submission");
+    let (announced, ()) = tokio::join!(leftovers::announce(&app.portal, &name), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        change("DELETE FROM files WHERE hash = $1").await;
+    });
+    announced.unwrap();
+    // The process that removed it was killed.
+    change("UPDATE files SET pending = -1 WHERE hash = $1").await;
+    app.pass(601);
+    leftovers::announce(&app.portal, &name).await.unwrap();
+    assert!(!leftovers::remove(&app.portal, &name).await.unwrap(), "it is announced");
 }
