@@ -11,7 +11,7 @@ use glae_model::{Estimate, Heads, Readout, Routing, Rules, Temperatures};
 const TEMPERATURES: [f32; 2] = [0.2, 5.0];
 
 /// Rules that are compared.
-const ROUTINGS: [(&str, Routing); 8] = [
+const ROUTINGS: &[(&str, Routing)] = &[
     ("vanilla", Routing::Vanilla),
     ("balanced", Routing::Balanced),
     ("smaller divergence", Routing::Smaller),
@@ -60,7 +60,7 @@ pub fn choose(heads: &[Heads], ages: &[f32]) -> Result<Choice> {
     let mut rows = Vec::new();
     let mut best: Option<(f64, Rules)> = None;
     for (readout, how) in [(Readout::Mean, "mean"), (Readout::Median, "median")] {
-        for (name, routing) in ROUTINGS {
+        for &(name, routing) in ROUTINGS {
             let rules = Rules { routing, readout, temperatures };
             let report = score(&answers(heads, rules), ages)?;
             let sum = report.mae + report.cmae;

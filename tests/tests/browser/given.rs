@@ -9,6 +9,7 @@ use image::{
     codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder},
     imageops,
 };
+use jpeg_encoder::ColorType;
 use serde_json::json;
 use tests::picture;
 
@@ -156,13 +157,18 @@ async fn shown_upright(session: &Session, file: &Path, upright: &RgbImage) -> Re
 /// has one age and is shown in one colour.
 pub(crate) async fn for_print(session: &Session) -> Result<()> {
     let mut seen: Vec<(f32, Vec<f64>)> = Vec::new();
-    for (name, file) in [
-        ("face-rgb.jpg", include_bytes!("given/face-rgb.jpg").as_slice()),
-        ("face-cmyk.jpg", include_bytes!("given/face-cmyk.jpg")),
-        ("face-ycck.jpg", include_bytes!("given/face-ycck.jpg")),
+    let drawn = picture::face(1);
+    let inks: Vec<u8> = drawn.pixels().flat_map(|Rgb([r, g, b])| [255 - r, 255 - g, 255 - b, 0]).collect();
+    for (name, pixels, colours) in [
+        ("screen.jpg", drawn.as_raw(), ColorType::Rgb),
+        ("inks.jpg", &inks, ColorType::Cmyk),
+        ("inks-as-luma.jpg", &inks, ColorType::CmykAsYcck),
     ] {
+        let mut file = Vec::new();
+        let (width, height) = (drawn.width() as u16, drawn.height() as u16);
+        jpeg_encoder::Encoder::new(&mut file, 95).encode(pixels, width, height, colours)?;
         let mut page = Page::open(session, None, "device=cpu").await?;
-        let years = page.estimate(&session.file(name, file)?, CPU_LIMIT).await?.years;
+        let years = page.estimate(&session.file(name, &file)?, CPU_LIMIT).await?.years;
         let colour = session
             .script(
                 "const context = new OffscreenCanvas(1, 1).getContext('2d');
