@@ -168,9 +168,23 @@ class Detector:
         """All faces from left to right, in pixels of the picture; by how many quarters it is to be turned clockwise; and
         whether the main one seems to be turned all the same."""
         side = self.settings["longest_side"]
-        faces, turn = self.sure(picture, self.first(picture, side, 0)), 0
+        faces, turn, upended = self.sure(picture, self.first(picture, side, 0)), 0, False
         main = main_face(faces, picture)
-        upended = main is not None and not self.upright(picture, faces[main])
+        scale = max(picture.shape[:2]) / max(resized(picture, side).shape[:2])
+        late = main is not None and min(faces[main][2:4]) / scale < SMALL
+        if not late:
+            faces, turn, upended = self.turned(picture, faces)
+        faces = self.closer(picture, faces, turn)
+        if late:
+            faces, turn, upended = self.turned(picture, faces)
+            if turn:
+                faces = self.closer(picture, faces, turn)
+        return sorted(faces, key=lambda face: face[0]), turn, upended
+
+    def turned(self, picture, faces):
+        """Those of the picture turned, where it seems to be."""
+        side, turn, main = self.settings["longest_side"], 0, main_face(faces, picture)
+        upended = main is not None and self.upright(picture, faces[main]) is False
         if main is None or upended or faces[main][14] < SURE:
             own = 0.0 if main is None else faces[main][14]
             least = own if upended else max(own, LEAST_TURNED)
@@ -179,6 +193,11 @@ class Detector:
                 best = main_face(seen, picture)
                 if best is not None and seen[best][14] > least and self.upright(picture, seen[best]):
                     faces, turn, least, upended = seen, other, seen[best][14], False
+        return faces, turn, upended
+
+    def closer(self, picture, faces, turn):
+        """And those that tiles show, for as long as faces are small."""
+        side = self.settings["longest_side"]
         scale = max(picture.shape[:2]) / max(resized(picture, side).shape[:2])
         small = [min(face[2:4]) / scale for face in faces]
         for level in range(1, MOST_LEVELS + 1):
@@ -188,7 +207,7 @@ class Detector:
             more = self.tiled(picture, longest, turn)
             faces = one_each(faces + self.sure(picture, more))
             small = [min(face[2:4]) * longest / max(picture.shape[:2]) for face in faces]
-        return sorted(faces, key=lambda face: face[0]), turn, upended
+        return faces
 
     def tiled(self, picture, longest, turn):
         """The same of overlapping tiles as large as the first look's picture, without faces that an inner border cuts."""
@@ -211,7 +230,8 @@ class Detector:
         return one_each(found)
 
     def upright(self, picture, face):
-        """Whether the cut-out face looks most like one as its points say, and not turned by a quarter or a half."""
+        """Whether the cut-out face looks most like one as its points say, and not turned by a quarter or a half; None where
+        no face is to be seen."""
         there, expected = cut_out(face)
         cut, scores = warped(picture, there, SIDE), []
         for quarters in range(4):
@@ -220,7 +240,7 @@ class Detector:
             frame = (SIDE / 2 - width / 2, SIDE / 2 - height / 2, width, height)
             seen = self.suppressed(self.heard(look, LEAST_VOTE))
             scores.append(max((f[14] for f in seen if overlap(f, frame) >= SAME_AGAIN), default=0))
-        return scores[0] >= max(scores)
+        return bool(scores[0] >= max(scores)) if max(scores) > 0 else None
 
     def again(self, picture, face):
         """The second look: the score is the mean over three looks; the points are so too, or, where the second look has

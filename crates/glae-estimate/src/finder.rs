@@ -84,9 +84,22 @@ impl Finder {
         let heard = self.detector.first_look(photo, self.settings, Turn::None).await?;
         let first_look = host.now() - begin;
         let faces = self.detector.confirmed(photo, heard, self.settings).await?;
-        let mut found = self.turned(photo, faces).await?;
-        found.first_look = first_look;
+        // Faces that are small where they were found hardly tell which way is up: those are looked at closer first.
+        let main = main_face(&faces, size(photo)).map(|main| &faces[main]);
+        let is_small = main.is_some_and(|main| main.width.min(main.height) / self.scale(photo) < SMALL);
+        let found = match is_small {
+            true => Found { faces, ..Found::default() },
+            false => self.turned(photo, faces).await?,
+        };
         let mut found = self.closer(photo, found, host).await?;
+        if is_small && !found.stopped {
+            let turned = self.turned(photo, found.faces).await?;
+            found = match turned.turn {
+                Turn::None => turned,
+                _ => self.closer(photo, turned, host).await?,
+            };
+        }
+        found.first_look = first_look;
         found.faces.sort_by(|a, b| a.x.total_cmp(&b.x));
         found.main = main_face(&found.faces, size(photo));
         Ok(found)
@@ -96,7 +109,7 @@ impl Finder {
     async fn turned(&self, photo: &RgbImage, faces: Vec<Face>) -> Result<Found, DetectError> {
         let main = main_face(&faces, size(photo)).map(|main| faces[main]);
         let upended = match &main {
-            Some(main) => !self.is_upright(photo, main).await?,
+            Some(main) => self.is_upright(photo, main).await? == Some(false),
             None => false,
         };
         let mut best = Found { faces, upended, ..Found::default() };
@@ -109,7 +122,7 @@ impl Finder {
         for turn in Turn::OTHERS {
             let faces = self.detector.detect_turned(photo, self.settings, turn).await?;
             let Some(main) = main_face(&faces, size(photo)).map(|main| faces[main]) else { continue };
-            if main.score > least && self.is_upright(photo, &main).await? {
+            if main.score > least && self.is_upright(photo, &main).await? == Some(true) {
                 best = Found { faces, turn, ..Found::default() };
                 least = main.score;
             }
@@ -119,9 +132,7 @@ impl Finder {
 
     /// Looks at tiles of the photograph for as long as faces are small where they were found, or none is.
     async fn closer(&self, photo: &RgbImage, mut found: Found, host: &impl Host) -> Result<Found, DetectError> {
-        let side = self.settings.longest_side;
-        let mut scale =
-            photo.width().max(photo.height()) as f32 / side.min(2 * photo.width().max(photo.height())) as f32;
+        let (side, mut scale) = (self.settings.longest_side, self.scale(photo));
         for look in 1..=CLOSER {
             let longest = side << look;
             let smallest = found.faces.iter().map(|face| face.width.min(face.height) / scale).fold(f32::MAX, f32::min);
@@ -148,7 +159,13 @@ impl Finder {
         Ok(found)
     }
 
-    async fn is_upright(&self, photo: &RgbImage, face: &Face) -> Result<bool, DetectError> {
+    /// Pixels of a photograph for one of the first look's.
+    fn scale(&self, photo: &RgbImage) -> f32 {
+        let longest = photo.width().max(photo.height());
+        longest as f32 / self.settings.longest_side.min(2 * longest) as f32
+    }
+
+    async fn is_upright(&self, photo: &RgbImage, face: &Face) -> Result<Option<bool>, DetectError> {
         self.detector.is_upright(photo, face, self.settings.most_overlap).await
     }
 }

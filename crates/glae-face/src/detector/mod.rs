@@ -148,12 +148,18 @@ impl Detector {
     }
 
     /// Whether a face that was found looks most like one as its points say, and not turned by a quarter or a half: networks
-    /// trained on upright faces see one upside down as well, with points where an upright face would have them.
+    /// trained on upright faces see one upside down as well, with points where an upright face would have them. `None` where
+    /// there is no face to be seen in any turn.
     ///
     /// # Errors
     /// A device that fails.
-    pub async fn is_upright(&self, photo: &RgbImage, face: &Face, most_overlap: f32) -> Result<bool, DetectError> {
-        let Some(sight) = Sight::new(photo, face) else { return Ok(true) };
+    pub async fn is_upright(
+        &self,
+        photo: &RgbImage,
+        face: &Face,
+        most_overlap: f32,
+    ) -> Result<Option<bool>, DetectError> {
+        let Some(sight) = Sight::new(photo, face) else { return Ok(None) };
         let planes: Vec<f32> = sight.turned().concat();
         let answers = self.first.answers_to(&planes, [4, 3, second::SIDE, second::SIDE]).await?;
         let scores: Vec<f32> = answers
@@ -161,7 +167,8 @@ impl Detector {
             .enumerate()
             .map(|(quarters, answers)| sight.score(answers, quarters, most_overlap))
             .collect();
-        Ok(scores.iter().all(|score| *score <= scores[0]))
+        let best = scores.iter().copied().fold(0.0, f32::max);
+        Ok((best > 0.0).then_some(scores[0] >= best))
     }
 
     /// Faces of a picture as it is, in its pixels.
