@@ -112,7 +112,7 @@ fn files_that_are_cut_off_are_refused_and_others_read_as_they_are() {
         for tenths in [3, 6, 9] {
             let end = header + (bytes.len() - header) * tenths / 10;
             let cut = write(name, &bytes[..end]);
-            let output = predict(&[cut.clone()], &out, &[]);
+            let output = predict(std::slice::from_ref(&cut), &out, &[]);
             let text = said(&output);
             assert!(!output.status.success() && !out.exists(), "{name} at {tenths}/10");
             assert!(text.contains(name) && text.contains("This photo is cut off"), "{text}");

@@ -24,14 +24,11 @@ pub async fn ranking(portal: &Portal, board: &Loaded) -> ApiResult<FrozenRanking
     let mut rows: Vec<FrozenRow> = Vec::with_capacity(page.board.rows.len());
     for (number, row) in (1..).zip(&page.board.rows) {
         let standing = page.standings.get(&row.id);
-        let place = match primary.of(&row.scores) {
-            None => None,
-            // Rows come best first; equal ones share a place.
-            Some(own) => Some(match rows.last() {
-                Some(before) if primary.of(&before.scores) == Some(own) => before.place.unwrap_or(number),
-                _ => number,
-            }),
-        };
+        // Rows come best first; equal ones share a place.
+        let place = primary.of(&row.scores).map(|own| match rows.last() {
+            Some(before) if primary.of(&before.scores) == Some(own) => before.place.unwrap_or(number),
+            _ => number,
+        });
         rows.push(FrozenRow {
             place: standing.and_then(|standing| standing.private_rank).or(place),
             id: row.id.clone(),

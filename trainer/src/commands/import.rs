@@ -78,9 +78,9 @@ impl Picture {
     fn tensor(self, side: usize, device: &Device) -> Tensor<4> {
         let std = Input::paper(side).std;
         let mut values = Vec::with_capacity(3 * side * side);
-        for channel in 0..3 {
+        for (channel, mean) in MEAN.into_iter().enumerate() {
             for (y, x) in (0..side).flat_map(|y| (0..side).map(move |x| (y, x))) {
-                values.push((self.value(x, y, channel) - MEAN[channel]) / std);
+                values.push((self.value(x, y, channel) - mean) / std);
             }
         }
         Tensor::from_data(TensorData::new(values, [1, 3, side, side]), device)

@@ -87,7 +87,7 @@ impl Sight {
     /// its to that.
     pub(super) fn score(&self, answers: &[f32], quarters: usize, most_overlap: f32) -> f32 {
         let Face { width, height, .. } = self.expected;
-        let [width, height] = if quarters % 2 == 0 { [width, height] } else { [height, width] };
+        let [width, height] = if quarters.is_multiple_of(2) { [width, height] } else { [height, width] };
         let middle = SIDE as f32 / 2.0;
         let expected = Face { x: middle - width / 2.0, y: middle - height / 2.0, width, height, ..self.expected };
         let found = suppress(decode(answers, SIDE, SIDE, LEAST_VOTE), most_overlap);

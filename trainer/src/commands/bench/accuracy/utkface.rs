@@ -81,13 +81,10 @@ impl UtkFace {
         let rows = methods.iter().zip(&all).enumerate().map(|(place, (method, samples))| -> Result<Standing> {
             let intervals = Intervals::of(samples, BOOTSTRAP)?;
             let compared = place > 0 && !method.has_seen_utkface;
-            let against = match compared.then(|| Comparison::paired(&all[0], samples, BOOTSTRAP)).transpose()? {
-                Some(Comparison { mae, cmae, .. }) => Some(
-                    [mae, cmae]
-                        .map(|difference| Figure { value: difference.difference, interval: difference.interval }),
-                ),
-                None => None,
-            };
+            let against = compared.then(|| Comparison::paired(&all[0], samples, BOOTSTRAP)).transpose()?;
+            let against = against.map(|Comparison { mae, cmae, .. }| {
+                [mae, cmae].map(|difference| Figure { value: difference.difference, interval: difference.interval })
+            });
             Ok(Standing {
                 name: method.name.clone(),
                 missing: truth.iter().filter(|row| method.age(&row.id).is_none()).count(),
