@@ -45,8 +45,8 @@ pub(crate) fn run(project: &Project, steps: &mut Steps, minutes: u32) -> Result<
     let said = std::fs::File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let mut parser = project.cargo(&words(&["--", "mutation", "--nocapture"]));
     parser.env("GLAE_FUZZ_SECONDS", &seconds).stdout(said.try_clone()?).stderr(said);
-    let mut parser = Running(parser.spawn().context("cannot start the parser's test")?);
-    steps.run("api", "every route, with the tokens of a team and of an organiser", || {
+    let mut parser = parser.spawn().context("cannot start the parser's test")?;
+    let api = steps.run("api", "every route, with the tokens of a team and of an organiser", || {
         let folder = project.target.join("fuzz-portal");
         if folder.exists() {
             std::fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
@@ -88,23 +88,14 @@ pub(crate) fn run(project: &Project, steps: &mut Steps, minutes: u32) -> Result<
         // Then anything at all.
         run("", &known.team, &[])?;
         server.still_alive()
-    })?;
-    steps.run("parser", "mutated prediction and truth files", || {
-        let status = parser.0.wait().context("cannot wait for the parser's test")?;
+    });
+    // Also where the server failed: the test would go on by itself.
+    let parser = steps.run("parser", "mutated prediction and truth files", || {
+        let status = parser.wait().context("cannot wait for the parser's test")?;
         print!("{}", std::fs::read_to_string(&log).unwrap_or_default());
         if status.success() { Ok(()) } else { bail!("the parser's test failed: {status}") }
-    })
-}
-
-/// A program that is ended when it is not waited for.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    });
+    api.and(parser)
 }
 
 /// What the server holds.
@@ -136,7 +127,7 @@ fn schemathesis(project: &Project) -> Result<PathBuf> {
 
 /// A portal of its own, ended when dropped.
 struct Server {
-    child: Running,
+    child: Child,
     origin: String,
     data: PathBuf,
     folder: PathBuf,
@@ -177,7 +168,7 @@ impl Server {
             bail!("portal did not start: {line}");
         };
         let origin = origin.trim_end_matches('/').to_owned();
-        Ok(Self { child: Running(child), origin, data, folder: folder.to_path_buf() })
+        Ok(Self { child, origin, data, folder: folder.to_path_buf() })
     }
 
     /// Makes a team with a submission to each board, another team, an organiser and invitations.
@@ -222,10 +213,18 @@ impl Server {
     }
 
     fn still_alive(mut self) -> Result<()> {
-        match self.child.0.try_wait()? {
+        match self.child.try_wait()? {
             None => Ok(()),
             Some(status) => bail!("the server ended on the way: {status}"),
         }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -85,8 +85,7 @@ impl Finder {
         let first_look = host.now() - begin;
         let faces = self.detector.confirmed(photo, heard, self.settings).await?;
         // Faces that are small where they were found hardly tell which way is up: those are looked at closer first.
-        let main = main_face(&faces, size(photo)).map(|main| &faces[main]);
-        let is_small = main.is_some_and(|main| main.width.min(main.height) / self.scale(photo) < SMALL);
+        let is_small = main_face(&faces, size(photo)).is_some_and(|main| is_small(&faces[main], self.scale(photo)));
         let found = match is_small {
             true => Found { faces, ..Found::default() },
             false => self.turned(photo, faces).await?,
@@ -135,8 +134,7 @@ impl Finder {
         let (side, mut scale) = (self.settings.longest_side, self.scale(photo));
         for look in 1..=CLOSER {
             let longest = side << look;
-            let smallest = found.faces.iter().map(|face| face.width.min(face.height) / scale).fold(f32::MAX, f32::min);
-            let is_worth_it = found.faces.is_empty() || smallest < SMALL;
+            let is_worth_it = found.faces.is_empty() || found.faces.iter().any(|face| is_small(face, scale));
             if longest > photo.width().max(photo.height()) || !is_worth_it {
                 break;
             }
@@ -168,6 +166,11 @@ impl Finder {
     async fn is_upright(&self, photo: &RgbImage, face: &Face) -> Result<Option<bool>, DetectError> {
         self.detector.is_upright(photo, face, self.settings.most_overlap).await
     }
+}
+
+/// Whether a face is small where it was found: there a pixel is `scale` pixels of the photograph.
+fn is_small(face: &Face, scale: f32) -> bool {
+    face.width.min(face.height) / scale < SMALL
 }
 
 fn size(photo: &RgbImage) -> [u32; 2] {

@@ -64,16 +64,13 @@ pub(crate) async fn look(page: &Page<'_>, name: &str) -> Result<()> {
     access::check(page.session, name).await
 }
 
-/// Waits for two frames (layout and style of the new screen are then in force) and names what sticks out.
+/// Waits until layout and style of the new screen are in force, and names what sticks out.
 async fn overhang(session: &Session) -> Result<String> {
+    session.frames().await?;
     let script = "
-        const done = arguments[arguments.length - 1];
-        requestAnimationFrame(() => requestAnimationFrame(() => {
-            const width = document.documentElement.clientWidth;
-            if (document.documentElement.scrollWidth <= width) return done('');
-            const wide = [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > width);
-            done(wide.slice(0, 5).map(e => `${e.tagName}.${e.className}`).join(', ') || 'the page itself');
-        }));";
-    let answer = session.driver.execute_async(script, Vec::new()).await?;
-    Ok(answer.json().as_str().unwrap_or_default().to_owned())
+        const width = document.documentElement.clientWidth;
+        if (document.documentElement.scrollWidth <= width) return '';
+        const wide = [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > width);
+        return wide.slice(0, 5).map(e => `${e.tagName}.${e.className}`).join(', ') || 'the page itself';";
+    Ok(session.script(script).await?.as_str().unwrap_or_default().to_owned())
 }

@@ -121,8 +121,8 @@ impl Run<'_> {
         if !batch.weights.is_empty() {
             labels = labels.weighted(&batch.weights);
         }
-        // Without autodiff the backbone's BatchNorm runs on its statistics and keeps them: the answers of what is not trained stay
-        // bit-identical.
+        // Without autodiff the backbone's BatchNorm runs on its statistics and keeps them: the answers of a classifier that is
+        // not trained stay bit-identical.
         let frozen =
             |data: TensorData| Tensor::from_inner(net.backbone.valid().forward(Tensor::from_data(data, device)));
         let logits = match trained {

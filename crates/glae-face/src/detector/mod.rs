@@ -110,7 +110,10 @@ impl Detector {
         settings: Settings,
         turn: Turn,
     ) -> Result<Vec<Face>, DetectError> {
-        self.confirmed(photo, self.first_look(photo, settings, turn).await?, settings).await
+        let heard = self.first_look(photo, settings, turn).await?;
+        let mut faces = self.confirmed(photo, heard, settings).await?;
+        faces.sort_by(|a, b| a.x.total_cmp(&b.x));
+        Ok(faces)
     }
 
     /// What one look at a photograph that is turned first takes for faces, in any order: some get no second look or do not
@@ -178,7 +181,7 @@ impl Detector {
         Ok(suppress(heard, settings.most_overlap))
     }
 
-    /// Those that are sure enough after the second look, where the settings ask for one, from left to right.
+    /// Those that are sure enough after the second look, where the settings ask for one, in any order.
     ///
     /// # Errors
     /// A device that fails.
@@ -196,7 +199,6 @@ impl Detector {
             }
         }
         faces.retain(|face| face.score >= settings.least_score);
-        faces.sort_by(|a, b| a.x.total_cmp(&b.x));
         Ok(faces)
     }
 

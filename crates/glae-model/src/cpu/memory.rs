@@ -8,12 +8,12 @@ use std::ops::{Deref, DerefMut};
 const MOST: usize = 8;
 
 thread_local! {
-    /// Pieces that nobody uses, in any order.
+    /// Pieces that no map lies in, in any order.
     static FREE: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Numbers in memory that goes to the next map when this one is dropped.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Buffer {
     /// Whatever lay there before is behind `length`.
     all: Vec<f32>,
