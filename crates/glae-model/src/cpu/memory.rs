@@ -40,9 +40,11 @@ impl Buffer {
 
     /// The numbers, and nothing behind them.
     pub fn into_vec(mut self) -> Vec<f32> {
-        let mut all = std::mem::take(&mut self.all);
-        all.truncate(self.length);
-        all
+        if self.length < self.all.len() {
+            // A few numbers shall not take the memory of a large map with them.
+            return self.to_vec();
+        }
+        std::mem::take(&mut self.all)
     }
 }
 

@@ -113,10 +113,14 @@ impl Foldable for YuNet {
 
 /// Answers, `[batch, priors, 16]` in the order of [`crate::detector::decode::priors`], of the levels' maps.
 pub(in crate::detector) fn answers(levels: &[Vec<f32>], batch: usize) -> Vec<f32> {
-    let image = |image: usize| {
-        levels.iter().flat_map(move |level| &level[image * level.len() / batch..][..level.len() / batch])
-    };
-    (0..batch).flat_map(image).copied().collect()
+    let mut answers = Vec::with_capacity(levels.iter().map(Vec::len).sum());
+    for image in 0..batch {
+        for level in levels {
+            let length = level.len() / batch;
+            answers.extend_from_slice(&level[image * length..][..length]);
+        }
+    }
+    answers
 }
 
 #[cfg(test)]
