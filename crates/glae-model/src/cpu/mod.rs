@@ -86,7 +86,17 @@ impl Engine for Processor {
     }
 
     fn convolve_then_depthwise(&self, conv: &Conv, depthwise: &Depthwise, x: &Map, then: [Activation; 2]) -> Map {
-        pair::conv_then_depthwise(conv, depthwise, x.view(), then)
+        pair::conv_then_depthwise(conv, depthwise, x.view(), then, false)
+    }
+
+    fn convolve_then_depthwise_halved(
+        &self,
+        conv: &Conv,
+        depthwise: &Depthwise,
+        x: &Map,
+        then: [Activation; 2],
+    ) -> Map {
+        pair::conv_then_depthwise(conv, depthwise, x.view(), then, true)
     }
 
     fn depthwise_then_convolve(&self, depthwise: &Depthwise, conv: &Conv, x: &Map, then: [Activation; 2]) -> Map {
