@@ -62,6 +62,69 @@ export class Page {
   }
 }
 
+/** The page's worker without the page: it is asked as the page asks it (web/src/inference/protocol.rs) from an empty window, so
+ * that nothing is drawn while it computes, as nothing is beside onnxruntime-web. Measured is the first look at the photograph
+ * under that address, by what the worker says itself. */
+export class Worker {
+  constructor({ device, weights, photo, group, engine }) {
+    Object.assign(this, { device, weights, photo, group, engine, ours: true, milliseconds: [] });
+  }
+
+  async open(browser, { page, bench }) {
+    // Any file of the page's server: the worker has to come from where the window does.
+    this.handle = await browser.open(`${page}/icon.svg`);
+    const because = "it is measured";
+    const device = this.device === "cpu" ? { Cpu: { because } } : "WebGpu";
+    const start = { Start: { device, weights: { Named: this.weights }, alone: true, measured: null } };
+    const photo = await fetch(new URL(this.photo, bench));
+    if (!photo.ok) throw new Error(`${this.photo}: ${photo.status}`);
+    const bytes = Buffer.from(await photo.arrayBuffer()).toString("base64");
+    await browser.run(
+      `(start, text) => {
+        const worker = new Worker("/inference_loader.js");
+        const waiting = new Map();
+        const failures = ["Broken", "CannotStart", "Refused"];
+        worker.onmessage = ({ data: [reply] }) => {
+          const [kind] = typeof reply === "string" ? [reply] : Object.keys(reply);
+          const failed = failures.includes(kind) && new Error(JSON.stringify(reply));
+          for (const [wanted, { kept, broken }] of waiting) {
+            if (failed) broken(failed);
+            else if (wanted === kind) kept(reply[kind]);
+            else continue;
+            waiting.delete(wanted);
+          }
+        };
+        worker.onerror = ({ message }) => waiting.forEach(({ broken }) => broken(new Error(message)));
+        const said = (kind) => new Promise((kept, broken) => waiting.set(kind, { kept, broken }));
+        const tell = (message, kind, ...bytes) => {
+          const answer = said(kind);
+          worker.postMessage([message, ...bytes], bytes);
+          return answer;
+        };
+        const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
+        let request = 1;
+        window.look = async () => {
+          request += 1;
+          const { look } = await tell({ Compute: { request, work: { Look: { photo: 1 } } } }, "Seen");
+          return look.times.first_look;
+        };
+        window.ready = said("Listening")
+          .then(() => tell(start, "Ready"))
+          .then(() => tell({ Open: { request: 1 } }, "Opened", bytes))
+          .then(() => window.look());
+      }`,
+      start,
+      bytes,
+    );
+    await promised(browser, "window.ready", "the worker's first look");
+    return [];
+  }
+
+  async run(browser) {
+    return promised(browser, "window.look()", "a look");
+  }
+}
+
 /** onnxruntime-web. `works` are graphs (`of` what, where several are measured) with input and answers, for
  * `onnxruntime.mjs`; the last of them is measured. */
 export class OnnxRuntime {

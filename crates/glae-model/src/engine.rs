@@ -59,7 +59,18 @@ pub trait Engine: Clone + Debug {
         self.convolve_depthwise(depthwise, &self.convolve(conv, x, None, middle), then)
     }
 
-    /// The same in the other order.
+    /// The same, and then the largest of each square of two by two pixels.
+    fn convolve_then_depthwise_halved(
+        &self,
+        conv: &Self::Conv,
+        depthwise: &Self::Depthwise,
+        x: &Self::Map,
+        then: [Activation; 2],
+    ) -> Self::Map {
+        self.max_pool(&self.convolve_then_depthwise(conv, depthwise, x, then), Pool::HALF)
+    }
+
+    /// Both convolutions in the other order.
     fn depthwise_then_convolve(
         &self,
         depthwise: &Self::Depthwise,

@@ -157,6 +157,9 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// Squares of two by two pixels beside each other.
+    pub const HALF: Self = Self { size: 2, stride: 2, padding: 0 };
+
     /// As Burn computes it.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let Self { size, stride, padding } = *self;

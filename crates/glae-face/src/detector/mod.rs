@@ -321,11 +321,12 @@ pub fn planes(photo: &RgbImage) -> (Vec<f32>, usize, usize) {
     let (columns, rows) = (photo.width() as usize, photo.height() as usize);
     let (width, height) = (columns.next_multiple_of(32), rows.next_multiple_of(32));
     let mut planes = vec![0f32; 3 * width * height];
-    for (channel, plane) in [2, 1, 0].into_iter().zip(planes.chunks_exact_mut(width * height)) {
-        for (line, pixels) in plane.chunks_exact_mut(width).zip(photo.as_raw().chunks_exact(columns * 3)) {
-            for (value, pixel) in line.iter_mut().zip(pixels.chunks_exact(3)) {
-                *value = f32::from(pixel[channel]);
-            }
+    let (blue, rest) = planes.split_at_mut(width * height);
+    let (green, red) = rest.split_at_mut(width * height);
+    let lines = blue.chunks_exact_mut(width).zip(green.chunks_exact_mut(width)).zip(red.chunks_exact_mut(width));
+    for (((blue, green), red), pixels) in lines.zip(photo.as_raw().chunks_exact(columns * 3)) {
+        for (((blue, green), red), pixel) in blue.iter_mut().zip(green).zip(red).zip(pixels.as_chunks::<3>().0) {
+            [*red, *green, *blue] = pixel.map(f32::from);
         }
     }
     (planes, width, height)

@@ -24,9 +24,6 @@ const STEM: usize = 16;
 /// Channels of every stage behind it.
 const WIDTH: usize = 64;
 
-/// Between stages.
-const HALF: Pool = Pool { size: 2, stride: 2, padding: 0 };
-
 /// Logit of the share of priors that hold a face before anything is learnt (1 %).
 const RARE: f32 = -4.595_12;
 
@@ -96,7 +93,7 @@ struct Backbone {
 
 impl Backbone {
     fn forward(&self, input: Tensor<4>, layers: &dyn TrainingLayers) -> [Tensor<4>; 3] {
-        let halve = |x| layers.max_pool(x, HALF);
+        let halve = |x| layers.max_pool(x, Pool::HALF);
         let x = self.model1.forward(halve(self.model0.forward(input, layers)), layers);
         let fine = self.model3.forward(halve(self.model2.forward(x, layers)), layers);
         let middle = self.model4.forward(halve(fine.clone()), layers);

@@ -92,10 +92,12 @@ impl Conv {
                 let apart = seen.width * seen.channels;
                 all(output.values.chunks_mut(per_block * line).collect(), 1, |index, piece| {
                     let first = index * per_block;
-                    let starts: Vec<usize> = (first..first + piece.len() / line)
-                        .map(|line| (line / height * seen.height + line % height * stride) * apart)
-                        .flat_map(|start| (0..width).map(move |column| start + column * stride * seen.channels))
-                        .collect();
+                    let lines = first..first + piece.len() / line;
+                    let mut starts = Vec::with_capacity(lines.len() * width);
+                    for line in lines {
+                        let start = (line / height * seen.height + line % height * stride) * apart;
+                        starts.extend((0..width).map(|column| start + column * stride * seen.channels));
+                    }
                     let rows = Rows { values: seen.values, starts: |row: usize| starts[row], pieces, apart };
                     match finish.shortcut {
                         None => weight.multiply(rows, &self.bias, finish.then, piece),

@@ -2,8 +2,12 @@
 
 use std::ops::Range;
 
-use super::{Buffer, Map, Simd, View, WithSimd, each, inside, widest};
+use super::{Buffer, Map, Simd, View, WithSimd, bounded, each, inside, widest};
 use crate::layers::{Activation, Fit, Step, by_place};
+
+/// So many numbers of a row are written before the next strip of channels is looked at: 8 kB, which with the 24 kB of the map
+/// that they are made of stay in the first cache while strip after strip reads them.
+const STRETCH: usize = 1 << 11;
 
 /// A depthwise convolution, 3 x 3, with its bias, padded as [`crate::layers::Padding::Same`]: one pixel all round at stride 1.
 #[derive(Clone, Debug)]
@@ -93,20 +97,29 @@ impl WithSimd for Row<'_> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         let channels = self.conv.channels();
         let whole = channels - channels % S::F32_LANES;
-        for first in (0..whole).step_by(S::F32_LANES) {
-            self.strip(simd, first, |numbers| S::as_simd_f32s(&numbers[first..first + S::F32_LANES]).0[0]);
-        }
-        if whole < channels {
-            self.strip(simd, whole, |numbers| simd.partial_load_f32s(&numbers[whole..]));
+        let places = self.output.len() / channels;
+        // So few pixels that what they see stays in the first cache while strip after strip reads it.
+        let stretch = (STRETCH / channels).max(1);
+        for from in (0..places).step_by(stretch) {
+            let to = (from + stretch).min(places);
+            for first in (0..whole).step_by(S::F32_LANES) {
+                self.strip(simd, from..to, first, |numbers| {
+                    S::as_simd_f32s(&numbers[first..first + S::F32_LANES]).0[0]
+                });
+            }
+            if whole < channels {
+                self.strip(simd, from..to, whole, |numbers| simd.partial_load_f32s(&numbers[whole..]));
+            }
         }
     }
 }
 
 impl Row<'_> {
-    /// As many channels as a register holds, from `first` on, in all pixels. `load` gives those of a pixel or of a place of the
-    /// weights; what each pixel has in common with the one before stays in registers.
+    /// As many channels as a register holds, from `first` on, in some pixels. `load` gives those of a pixel or of a place of
+    /// the weights. Each column of the map is read once and added to all sums that see it, so that weights and sums stay in
+    /// registers, of which browsers have 16, and columns need not.
     #[inline(always)]
-    fn strip<S: Simd>(&mut self, simd: S, first: usize, load: impl Fn(&[f32]) -> S::f32s) {
+    fn strip<S: Simd>(&mut self, simd: S, places: Range<usize>, first: usize, load: impl Fn(&[f32]) -> S::f32s) {
         let Self { conv: Depthwise { weight, bias, stride }, lines, columns, range, output } = self;
         let channels = bias.len();
         let mut weights = [simd.splat_f32s(0.0); 9];
@@ -114,9 +127,8 @@ impl Row<'_> {
             *own = load(weight);
         }
         let bias = load(bias);
-        let [least, most] = range.map(|end| simd.splat_f32s(end));
         let nothing = [simd.splat_f32s(0.0); 3];
-        // A column of the kernel: the numbers in the three rows of the map.
+        // A column of the map: the numbers in its three rows.
         let column = |place: usize| match inside(place, columns.before, columns.length) {
             Some(at) => {
                 let (start, end) = (at * channels, (at + 1) * channels);
@@ -124,25 +136,51 @@ impl Row<'_> {
             }
             None => nothing,
         };
-        let mut seen = [column(0), column(1), column(2)];
-        for (place, output) in output.chunks_exact_mut(channels).enumerate() {
-            let mut sum = bias;
-            for (column, seen) in seen.iter().enumerate() {
-                for (row, number) in seen.iter().enumerate() {
-                    sum = simd.mul_add_e_f32s(*number, weights[row * 3 + column], sum);
-                }
+        // The sum with what it sees of the map as this column of the kernel.
+        let add = |mut sum: S::f32s, seen: [S::f32s; 3], column: usize| {
+            for (row, number) in seen.into_iter().enumerate() {
+                sum = simd.mul_add_e_f32s(number, weights[row * 3 + column], sum);
             }
-            // In this order NaN stays NaN.
-            sum = simd.min_f32s(most, simd.max_f32s(least, sum));
-            match S::as_mut_simd_f32s(&mut output[first..]) {
+            sum
+        };
+        let put = |to: &mut [f32], sum: S::f32s| {
+            let sum = bounded(simd, sum, *range);
+            match S::as_mut_simd_f32s(&mut to[first..]) {
                 ([to, ..], _) => *to = sum,
                 ([], part) => simd.partial_store_f32s(part, sum),
             }
-            let next = (place + 1) * *stride;
-            seen = match stride {
-                1 => [seen[1], seen[2], column(next + 2)],
-                _ => [column(next), column(next + 1), column(next + 2)],
-            };
+        };
+        let Range { start, end } = places;
+        let mut output = output[start * channels..end * channels].chunks_exact_mut(channels);
+        let mut sum = add(bias, column(start * *stride), 0);
+        if *stride != 1 {
+            for (place, to) in (start..end).zip(output) {
+                let next = column((place + 1) * *stride);
+                put(to, add(add(sum, column(place * *stride + 1), 1), next, 2));
+                sum = add(bias, next, 0);
+            }
+            return;
+        }
+        let seen = column(start + 1);
+        let mut behind = add(bias, seen, 0);
+        sum = add(sum, seen, 1);
+        // The last column that the last pixel of a row sees is outside of the map.
+        let whole = start + 1..end.min(columns.length - 1) + 1;
+        let [above, at, below] =
+            lines.map(|line| line[whole.start * channels..whole.end * channels].chunks_exact(channels));
+        for (((above, at), below), to) in above.zip(at).zip(below).zip(&mut output) {
+            let mut fresh = bias;
+            for (row, pixel) in [above, at, below].into_iter().enumerate() {
+                let number = load(pixel);
+                sum = simd.mul_add_e_f32s(number, weights[row * 3 + 2], sum);
+                behind = simd.mul_add_e_f32s(number, weights[row * 3 + 1], behind);
+                fresh = simd.mul_add_e_f32s(number, weights[row * 3], fresh);
+            }
+            put(to, sum);
+            (sum, behind) = (behind, fresh);
+        }
+        if let Some(to) = output.next() {
+            put(to, add(sum, nothing, 2));
         }
     }
 }
@@ -163,8 +201,11 @@ mod tests {
 
     #[test]
     fn a_depthwise_convolution_is_burns() {
-        for ([height, width], stride) in [([5, 7], 1), ([1, 1], 1), ([2, 1], 1), ([8, 6], 2), ([7, 5], 2), ([1, 2], 2)]
-        {
+        let small = [([5, 7], 1), ([1, 1], 1), ([2, 1], 1), ([8, 6], 2), ([7, 5], 2), ([1, 2], 2)];
+        // More pixels in a row than one stretch has, and as many.
+        let wide = STRETCH / 36;
+        let wide = [([2, 2 * wide + 3], 1), ([3, 2 * wide], 1), ([3, 4 * wide + 5], 2), ([2, 2 * wide], 2)];
+        for ([height, width], stride) in small.into_iter().chain(wide) {
             let device = Device::flex();
             let turn = crate::seeded(&device, 3);
             let weight = Tensor::<4>::random([36, 1, 3, 3], Distribution::Normal(0.0, 2.5), &device);

@@ -7,8 +7,12 @@ use std::ops::{Deref, DerefMut};
 /// Pieces of memory that a thread keeps at most: more than a network has maps at one time.
 const MOST: usize = 8;
 
+/// A piece of up to so many times the size that is needed is as good as one that fits: what counts more is which one was used
+/// last, because that one lies in the processor's caches.
+const ROOMY: usize = 4;
+
 thread_local! {
-    /// Pieces that no map lies in, in any order.
+    /// Pieces that no map lies in; those that were used last are behind.
     static FREE: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -24,9 +28,12 @@ impl Buffer {
     /// So many numbers, of any value: all are to be written before they are read.
     pub(super) fn unwritten(length: usize) -> Self {
         let fitting = FREE.with_borrow_mut(|free| {
-            let sizes = free.iter().enumerate().map(|(index, piece)| (piece.len(), index));
-            let (_, index) = sizes.filter(|(size, _)| *size >= length).min()?;
-            Some(free.swap_remove(index))
+            let fits = |piece: &Vec<f32>| (length..=ROOMY * length).contains(&piece.len());
+            let index = free.iter().rposition(fits).or_else(|| {
+                let sizes = free.iter().enumerate().map(|(index, piece)| (piece.len(), index));
+                sizes.filter(|(size, _)| *size >= length).min().map(|(_, index)| index)
+            })?;
+            Some(free.remove(index))
         });
         Self { all: fitting.unwrap_or_else(|| vec![0f32; length]), length }
     }
@@ -40,9 +47,11 @@ impl Buffer {
 
     /// The numbers, and nothing behind them.
     pub fn into_vec(mut self) -> Vec<f32> {
-        let mut all = std::mem::take(&mut self.all);
-        all.truncate(self.length);
-        all
+        if self.length < self.all.len() {
+            // A few numbers shall not take the memory of a large map with them.
+            return self.to_vec();
+        }
+        std::mem::take(&mut self.all)
     }
 }
 
@@ -58,7 +67,7 @@ impl Drop for Buffer {
             free.push(piece);
             if free.len() > MOST {
                 let smallest = (0..free.len()).min_by_key(|index| free[*index].len());
-                smallest.map(|index| free.swap_remove(index));
+                smallest.map(|index| free.remove(index));
             }
         });
     }

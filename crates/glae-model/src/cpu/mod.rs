@@ -86,7 +86,17 @@ impl Engine for Processor {
     }
 
     fn convolve_then_depthwise(&self, conv: &Conv, depthwise: &Depthwise, x: &Map, then: [Activation; 2]) -> Map {
-        pair::conv_then_depthwise(conv, depthwise, x.view(), then)
+        pair::conv_then_depthwise(conv, depthwise, x.view(), then, false)
+    }
+
+    fn convolve_then_depthwise_halved(
+        &self,
+        conv: &Conv,
+        depthwise: &Depthwise,
+        x: &Map,
+        then: [Activation; 2],
+    ) -> Map {
+        pair::conv_then_depthwise(conv, depthwise, x.view(), then, true)
     }
 
     fn depthwise_then_convolve(&self, depthwise: &Depthwise, conv: &Conv, x: &Map, then: [Activation; 2]) -> Map {
@@ -163,6 +173,15 @@ impl Map {
         assert_eq!(planes.len(), batch * channels * plane, "one number for each place");
         let mut values = Buffer::unwritten(planes.len());
         for (values, planes) in values.chunks_exact_mut(channels * plane).zip(planes.chunks_exact(channels * plane)) {
+            if channels == 3 {
+                // Pictures: read side by side, what is written is written in one go.
+                let (first, rest) = planes.split_at(plane);
+                let (second, third) = rest.split_at(plane);
+                for (((pixel, a), b), c) in values.chunks_exact_mut(3).zip(first).zip(second).zip(third) {
+                    pixel.copy_from_slice(&[*a, *b, *c]);
+                }
+                continue;
+            }
             for (channel, from) in planes.chunks_exact(plane).enumerate() {
                 values[channel..].iter_mut().step_by(channels).zip(from).for_each(|(to, from)| *to = *from);
             }
@@ -188,8 +207,12 @@ impl Map {
         let mut pooled = self.view().unwritten(pool.output(self.height), pool.output(self.width), self.channels);
         let (rows, columns, channels) = (pooled.height, pooled.width, self.channels);
         each(&mut pooled.values, columns * channels, |index, line| {
-            line.fill(f32::NEG_INFINITY);
             let (image, row) = (index / rows, index % rows);
+            if (size, stride, padding) == (2, 2, 0) {
+                let above = image * self.height + 2 * row;
+                return halve(line, self.view().line(above), self.view().line(above + 1), channels);
+            }
+            line.fill(f32::NEG_INFINITY);
             for y in (row * stride..row * stride + size).filter_map(|y| inside(y, padding, self.height)) {
                 raise(line, self.view().line(image * self.height + y), channels, pool);
             }
@@ -219,6 +242,19 @@ impl Map {
                 }
             }
         });
+    }
+}
+
+wide! {
+    /// The largest of each square of two by two pixels of two rows of a map.
+    fn halve<'a>(line: &'a mut [f32], above: &'a [f32], below: &'a [f32], channels: usize) -> () {
+        let pairs = above.chunks_exact(2 * channels).zip(below.chunks_exact(2 * channels));
+        for (line, (above, below)) in line.chunks_exact_mut(channels).zip(pairs) {
+            let ((a, b), (c, d)) = (above.split_at(channels), below.split_at(channels));
+            for ((((most, a), b), c), d) in line.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                *most = at_least(*d, at_least(*c, at_least(*b, *a)));
+            }
+        }
     }
 }
 
@@ -253,6 +289,25 @@ fn at_least(value: f32, least: f32) -> f32 {
 fn within(value: f32, [least, most]: [f32; 2]) -> f32 {
     let value = at_least(value, least);
     if value > most { most } else { value }
+}
+
+/// [`within`] for a register; NaN stays NaN.
+#[cfg(not(target_family = "wasm"))]
+#[inline(always)]
+fn bounded<S: Simd>(simd: S, value: S::f32s, [least, most]: [f32; 2]) -> S::f32s {
+    // Where two numbers cannot be compared, processors give the second.
+    simd.min_f32s(simd.splat_f32s(most), simd.max_f32s(simd.splat_f32s(least), value))
+}
+
+/// [`within`] for a register; NaN stays NaN. `pulp`'s smallest and largest are `f32x4.min` and `max`, ten instructions of a
+/// processor each, for signs of zero and kinds of NaN; `pmin` and `pmax` are one.
+#[cfg(target_family = "wasm")]
+#[inline(always)]
+fn bounded<S: Simd>(_: S, value: S::f32s, [least, most]: [f32; 2]) -> S::f32s {
+    use std::arch::wasm32::{f32x4_pmax, f32x4_pmin, f32x4_splat, i32x4, i32x4_extract_lane as lane};
+    let [a, b, c, d] = pulp::bytemuck::cast(value);
+    let value = f32x4_pmin(f32x4_pmax(i32x4(a, b, c, d), f32x4_splat(least)), f32x4_splat(most));
+    pulp::bytemuck::cast([lane::<0>(value), lane::<1>(value), lane::<2>(value), lane::<3>(value)])
 }
 
 /// Does work with the widest registers of the processor: what is inlined into it is compiled for these.
@@ -354,8 +409,10 @@ pub(crate) mod tests {
 
     #[test]
     fn pooling_is_burns() {
-        for (size, stride, padding) in [(3, 2, 1), (2, 2, 0)] {
-            let (map, planes) = random([2, 5, 6, 8]);
+        for ((size, stride, padding), [height, width]) in
+            [((3, 2, 1), [6, 8]), ((2, 2, 0), [6, 8]), ((2, 2, 0), [7, 9])]
+        {
+            let (map, planes) = random([2, 5, height, width]);
             let pool = Pool { size, stride, padding };
             // All below zero: the padding must not win.
             let (map, planes) = (

@@ -3,34 +3,47 @@
 
 use std::ops::Range;
 
-use super::{Buffer, Conv, Depthwise, Map, View, all};
-use crate::layers::{Activation, Fit};
+use super::{Buffer, Conv, Depthwise, Map, View, all, halve};
+use crate::layers::{Activation, Fit, Pool};
 
 /// So many numbers lie between both at a time: 128 kB.
 const BETWEEN: usize = 1 << 15;
 
-/// Both, each with the activation behind it.
+/// Both, each with the activation behind it; where it is `halved`, then the largest of each square of two by two pixels.
 ///
 /// # Panics
 /// If the depths do not fit.
-pub(super) fn conv_then_depthwise(conv: &Conv, depthwise: &Depthwise, x: View, [middle, then]: [Activation; 2]) -> Map {
+pub(super) fn conv_then_depthwise(
+    conv: &Conv,
+    depthwise: &Depthwise,
+    x: View,
+    [middle, then]: [Activation; 2],
+    halved: bool,
+) -> Map {
     let Some(weight) = conv.pointwise() else {
         let between = conv.forward(&x, super::Finish { shortcut: None, then: middle });
-        return depthwise.forward(&between, then);
+        let output = depthwise.forward(&between, then);
+        return if halved { output.max_pool(Pool::HALF) } else { output };
     };
     assert_eq!((weight.shape()[1], depthwise.channels()), (x.channels, conv.out()), "the depths do not fit");
     let [rows, columns] = depthwise.fit(&x);
-    let (line, output_line) = (x.width * conv.out(), columns.places * conv.out());
-    let mut output = x.unwritten(rows.places, columns.places, conv.out());
+    let (line, whole_line) = (x.width * conv.out(), columns.places * conv.out());
+    // So many rows and columns become one.
+    let share = if halved { 2 } else { 1 };
+    let mut output = x.unwritten(rows.places / share, columns.places / share, conv.out());
+    let output_line = output.width * output.channels;
     let outside = Buffer::zeros(line);
-    by_bands(&mut output, rows, BETWEEN / line, |image, first, piece, high| {
+    by_bands(&mut output, BETWEEN / line / share, |image, first, piece, high| {
+        let high = high * share;
         let most = depthwise.seen(0..high, Fit { before: 0, ..rows }, usize::MAX).len();
         let mut between = Buffer::unwritten(most * line);
+        let mut whole = Buffer::unwritten(if halved { high * whole_line } else { 0 });
         // The rows of the map that lie there.
         let mut there: Range<usize> = 0..0;
-        for (band, piece) in piece.chunks_mut(high * output_line).enumerate() {
-            let first = first + band * high;
-            let seen = depthwise.seen(first..first + piece.len() / output_line, rows, x.height);
+        for (band, piece) in piece.chunks_mut(high / share * output_line).enumerate() {
+            let first = first * share + band * high;
+            let high = piece.len() / output_line * share;
+            let seen = depthwise.seen(first..first + high, rows, x.height);
             // Neighbouring bands see rows in common.
             let kept = there.end.saturating_sub(seen.start);
             if kept > 0 {
@@ -40,12 +53,19 @@ pub(super) fn conv_then_depthwise(conv: &Conv, depthwise: &Depthwise, x: View, [
             let pixels = (image * x.height + fresh.start) * x.width * x.channels;
             let pixels = &x.values[pixels..pixels + fresh.len() * x.width * x.channels];
             conv.pixels(weight, pixels, &mut between[kept * line..seen.len() * line], middle);
-            for (row, output) in piece.chunks_exact_mut(output_line).enumerate() {
+            let to = if halved { &mut whole[..high * whole_line] } else { &mut *piece };
+            for (row, output) in to.chunks_exact_mut(whole_line).enumerate() {
                 let lines = |y: Option<usize>| match y {
                     Some(y) => &between[(y - seen.start) * line..][..line],
                     None => &outside,
                 };
                 depthwise.row(first + row, rows, lines, columns, then, output);
+            }
+            if halved {
+                for (to, two) in piece.chunks_exact_mut(output_line).zip(whole.chunks_exact(2 * whole_line)) {
+                    let (above, below) = two.split_at(whole_line);
+                    halve(to, above, below, conv.out());
+                }
             }
             there = seen;
         }
@@ -67,7 +87,7 @@ pub(super) fn depthwise_then_conv(depthwise: &Depthwise, conv: &Conv, x: View, [
     let (line, output_line) = (columns.places * x.channels, columns.places * conv.out());
     let mut output = x.unwritten(rows.places, columns.places, conv.out());
     let outside = Buffer::zeros(x.width * x.channels);
-    by_bands(&mut output, rows, BETWEEN / line, |image, first, piece, high| {
+    by_bands(&mut output, BETWEEN / line, |image, first, piece, high| {
         let mut between = Buffer::unwritten(high * line);
         for (band, piece) in piece.chunks_mut(high * output_line).enumerate() {
             let first = first + band * high;
@@ -84,11 +104,11 @@ pub(super) fn depthwise_then_conv(depthwise: &Depthwise, conv: &Conv, x: View, [
 
 /// Gives each core some rows of an image: the image, the first of the rows, where they are to be written, and how many rows
 /// make a band of about `high`.
-fn by_bands(output: &mut Map, rows: Fit, high: usize, work: impl Fn(usize, usize, &mut [f32], usize) + Send + Sync) {
-    let (batch, line) = (output.batch, output.width * output.channels);
-    let per_piece = rows.places.div_ceil(super::cores().div_ceil(batch));
+fn by_bands(output: &mut Map, high: usize, work: impl Fn(usize, usize, &mut [f32], usize) + Send + Sync) {
+    let (batch, rows, line) = (output.batch, output.height, output.width * output.channels);
+    let per_piece = rows.div_ceil(super::cores().div_ceil(batch));
     let high = high.clamp(1, per_piece);
-    let images = output.values.chunks_exact_mut(rows.places * line).enumerate();
+    let images = output.values.chunks_exact_mut(rows * line).enumerate();
     let pieces = images.flat_map(|(image, values)| {
         values.chunks_mut(per_piece * line).enumerate().map(move |(index, piece)| (image, index * per_piece, piece))
     });
@@ -118,9 +138,15 @@ mod tests {
         let finish = |then| Finish { shortcut: None, then };
         let (point, depthwise) = (conv(channels, out), Depthwise::new(&numbers(9 * out), numbers(out), stride));
         assert_eq!(
-            conv_then_depthwise(&point, &depthwise, x.view(), then),
+            conv_then_depthwise(&point, &depthwise, x.view(), then, false),
             depthwise.forward(&point.forward(&x, finish(then[0])), then[1]),
         );
+        if shape[2].min(shape[3]) > stride {
+            assert_eq!(
+                conv_then_depthwise(&point, &depthwise, x.view(), then, true),
+                depthwise.forward(&point.forward(&x, finish(then[0])), then[1]).max_pool(Pool::HALF),
+            );
+        }
         let (depthwise, point) = (Depthwise::new(&numbers(9 * channels), numbers(channels), stride), point);
         assert_eq!(
             depthwise_then_conv(&depthwise, &point, x.view(), then),

@@ -4,7 +4,7 @@
 //! maps of these networks takes as long as the product itself, and none reads a convolution's rows where they lie in the
 //! map. Registers and instructions are chosen by `pulp`: AVX-512, AVX2, NEON, or the 128 bits of browsers.
 
-use super::{Buffer, Simd, WithSimd, widest};
+use super::{Buffer, Simd, WithSimd, bounded, widest};
 use crate::layers::Activation;
 
 /// Registers of columns that are summed side by side.
@@ -210,12 +210,11 @@ impl Columns<'_> {
             *start = (left.starts)(row + index.min(taken - 1));
         }
         let mut sums = [begin; H];
-        let [least, most] = self.range.map(|end| simd.splat_f32s(end));
         let length = panel.len() / left.pieces;
         for (piece, panel) in panel.chunks_exact(length).enumerate() {
             let mut rows = [[].as_slice(); H];
             for (row, start) in rows.iter_mut().zip(&starts) {
-                *row = &left.values[start + piece * left.apart..][..length];
+                *row = &left.values[start + piece * left.apart..][..panel.len()];
             }
             for (inside, weights) in panel.iter().enumerate() {
                 for (sums, row) in sums.iter_mut().zip(&rows) {
@@ -231,12 +230,14 @@ impl Columns<'_> {
             // Not `take(taken)`: indices that the compiler does not know would keep the sums out of registers.
             if index < taken {
                 let line = &mut products[index * self.all + self.first..(index + 1) * self.all];
-                for (sum, to) in sums.iter().zip(line.chunks_mut(V::F32_LANES)) {
-                    // In this order NaN stays NaN.
-                    let sum = simd.min_f32s(most, simd.max_f32s(least, *sum));
-                    match V::as_mut_simd_f32s(to) {
-                        ([whole], _) => *whole = sum,
-                        (_, part) => simd.partial_store_f32s(part, sum),
+                if let Some(whole) = V::as_mut_simd_f32s(line).0.first_chunk_mut::<W>() {
+                    for (sum, to) in sums.iter().zip(whole) {
+                        *to = bounded(simd, *sum, self.range);
+                    }
+                } else {
+                    // Fewer columns are left than the panel has.
+                    for (sum, to) in sums.iter().zip(line.chunks_mut(V::F32_LANES)) {
+                        simd.partial_store_f32s(to, bounded(simd, *sum, self.range));
                     }
                 }
             }

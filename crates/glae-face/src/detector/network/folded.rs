@@ -1,10 +1,10 @@
 //! YuNet_n for inference: BatchNorm folded into the convolutions before it, the four heads of a level run as one.
 
 use glae_model::engine::{Engine, Foldable};
-use glae_model::layers::{Activation, Step};
+use glae_model::layers::{Activation, Pool, Step};
 use glae_model::{StateDict, WeightsError};
 
-use super::{HALF, OUTPUTS, STEM, WIDTH, YuNet};
+use super::{OUTPUTS, STEM, WIDTH, YuNet};
 
 /// The network on one engine with as few operations as it needs; it answers as [`YuNet::forward`] does outside of training.
 #[derive(Clone, Debug)]
@@ -94,11 +94,15 @@ impl Foldable for YuNet {
             let [first, second] = &net.stages[index];
             run(second, &run(first, x))
         };
-        let halve = |x: &E::Map| engine.max_pool(x, HALF);
+        let halve = |x: &E::Map| engine.max_pool(x, Pool::HALF);
         let (stem, unit) = &net.stem;
-        let x = run(unit, &engine.convolve(stem, pixels, None, Activation::Relu));
-        let x = stage(1, &stage(0, &halve(&x)));
-        let fine = stage(2, &halve(&x));
+        let run_halved = |unit: &Unit<E>, x: &E::Map| {
+            engine.convolve_then_depthwise_halved(&unit.point, &unit.depth, x, [Activation::Linear, unit.then])
+        };
+        let x = run_halved(unit, &engine.convolve(stem, pixels, None, Activation::Relu));
+        let x = stage(0, &x);
+        let [first, second] = &net.stages[1];
+        let fine = stage(2, &run_halved(second, &run(first, &x)));
         let middle = stage(3, &halve(&fine));
         let coarse = stage(4, &halve(&middle));
 
@@ -113,10 +117,14 @@ impl Foldable for YuNet {
 
 /// Answers, `[batch, priors, 16]` in the order of [`crate::detector::decode::priors`], of the levels' maps.
 pub(in crate::detector) fn answers(levels: &[Vec<f32>], batch: usize) -> Vec<f32> {
-    let image = |image: usize| {
-        levels.iter().flat_map(move |level| &level[image * level.len() / batch..][..level.len() / batch])
-    };
-    (0..batch).flat_map(image).copied().collect()
+    let mut answers = Vec::with_capacity(levels.iter().map(Vec::len).sum());
+    for image in 0..batch {
+        for level in levels {
+            let length = level.len() / batch;
+            answers.extend_from_slice(&level[image * length..][..length]);
+        }
+    }
+    answers
 }
 
 #[cfg(test)]
