@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("glae-model", &[]),
     ("glae-data", &["glae-model", "glae-face", "glae-metrics"]),
     ("glae-chart", &[]),
-    ("glae-report", &["glae-metrics", "glae-chart"]),
+    ("glae-report", &["glae-metrics", "glae-model", "glae-chart"]),
     ("portal", &["glae-metrics", "glae-api"]),
     (
         "trainer",

@@ -8,7 +8,9 @@ use glae_estimate::TOGETHER;
 use glae_face::RgbImage;
 use glae_metrics::{Band, Report, Sample};
 use glae_model::manifest::{Input, Measured};
-use glae_model::{Estimate, EstimateError, Estimator, Heads, Inference, Manifest, NetworkConfig, Rules, StateDict};
+use glae_model::{
+    Estimate, EstimateError, Estimator, Heads, Inference, Manifest, NetworkConfig, Route, Routing, Rules, StateDict,
+};
 use serde::{Deserialize, Serialize};
 
 /// Estimates all crops.
@@ -57,14 +59,20 @@ pub struct Scores {
     pub vanilla: Report,
     /// The classifier of stage 2 alone.
     pub balanced: Report,
-    /// Adaptive routing between them, `[GLAE] eq. (11)`.
+    /// What is shown: both by `rule`.
     pub routed: Report,
     /// Always answering the median age of the training set.
     pub median: Report,
     /// That median, in years.
     pub training_median: f32,
-    /// Share of images that were routed to the vanilla classifier.
+    /// The rule behind `routed`; the paper's in files that do not say.
+    #[serde(default)]
+    pub rule: Routing,
+    /// Share of images that were answered by the vanilla classifier alone.
     pub routed_to_vanilla: f64,
+    /// Mean share of the vanilla classifier in the answers; 0 in files that do not say.
+    #[serde(default)]
+    pub vanilla_share: f64,
 }
 
 impl Scores {
@@ -78,14 +86,16 @@ impl Scores {
                 |(e, age): (&Estimate, &f32)| Sample { age: f64::from(*age), prediction: f64::from(answer(e)) };
             Report::new(&estimates.iter().zip(ages).map(sample).collect::<Vec<_>>())
         };
-        let to_vanilla = estimates.iter().filter(|e| e.route == glae_model::Route::Vanilla).count();
+        let mean = |own: &dyn Fn(&Estimate) -> f64| estimates.iter().map(own).sum::<f64>() / estimates.len() as f64;
         Ok(Self {
             vanilla: score(&|e| e.vanilla.years)?,
             balanced: score(&|e| e.balanced.years)?,
             routed: score(&|e| e.years)?,
             median: score(&|_| training_median)?,
             training_median,
-            routed_to_vanilla: to_vanilla as f64 / estimates.len() as f64,
+            rule: estimates.first().map(|e| e.rule).unwrap_or_default(),
+            routed_to_vanilla: mean(&|e| f64::from(u8::from(e.route == Route::Vanilla))),
+            vanilla_share: mean(&|e| f64::from(e.vanilla_share)),
         })
     }
 
@@ -124,9 +134,10 @@ impl fmt::Display for Scores {
         }
         write!(
             f,
-            "\n(median: always answering {} years; {:.0} % of images were routed to vanilla)",
-            self.training_median,
-            100.0 * self.routed_to_vanilla
+            "\n(routed: {}, {:.0} % vanilla; median: always answering {} years)",
+            self.rule,
+            100.0 * self.vanilla_share,
+            self.training_median
         )
     }
 }
@@ -159,4 +170,29 @@ pub fn load_estimator(path: &std::path::Path, device: &Device) -> Result<Estimat
     let weights_path = manifest_path.with_file_name(&manifest.file);
     let bytes = std::fs::read(&weights_path).with_context(|| format!("cannot read {}", weights_path.display()))?;
     Estimator::load(manifest, &bytes, device).with_context(|| weights_path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glae_model::routing::MirrorPair;
+
+    #[test]
+    fn scores_name_the_rule_they_are_of() {
+        let pair = |mirror: [f64; 2]| MirrorPair { image: vec![0.5, 0.5], mirror: mirror.to_vec() };
+        let scores = |routing| {
+            let rules = Rules { routing, ..Rules::default() };
+            Scores::new(&[Estimate::new(&pair([0.5, 0.5]), &pair([0.25, 0.75]), rules)], &[1.0], 1.0).unwrap()
+        };
+        let told = |routing| scores(routing).to_string();
+        assert!(told(Routing::Smaller).contains("(routed: smaller divergence, 100 % vanilla;"));
+        assert!(told(Routing::Bigger).contains("(routed: bigger divergence, 0 % vanilla;"));
+        let mean = Routing::Mixture { power: 0.0 };
+        assert!(told(mean).contains("(routed: mean of both classifiers, 50 % vanilla;"));
+        // Files of earlier versions name no rule: it was the paper's.
+        let mut json = serde_json::to_value(scores(mean)).unwrap();
+        assert_eq!(json["rule"], serde_json::json!({"mixture": {"power": 0.0}}));
+        json.as_object_mut().unwrap().retain(|key, _| key != "rule" && key != "vanilla_share");
+        assert_eq!(serde_json::from_value::<Scores>(json).unwrap().rule, Routing::Smaller);
+    }
 }

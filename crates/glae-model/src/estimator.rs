@@ -9,7 +9,7 @@ use crate::engine::DeviceError;
 use crate::fold::FoldedNet;
 use crate::golden::{self, GoldenError, GoldenOutcome};
 use crate::manifest::{Input, Manifest, verify};
-use crate::routing::{Answer, MirrorPair, Route, Rules, Temperatures};
+use crate::routing::{Answer, MirrorPair, Route, Routing, Rules, Temperatures};
 use crate::weights::{StateDict, WeightsError};
 
 /// What the network says of one face.
@@ -17,6 +17,8 @@ use crate::weights::{StateDict, WeightsError};
 pub struct Estimate {
     /// The answer that is shown, in years.
     pub years: f32,
+    /// The rule by which it was made.
+    pub rule: Routing,
     /// The classifiers it is of.
     pub route: Route,
     /// Share of the vanilla classifier in it, 0 to 1.
@@ -61,6 +63,7 @@ impl Estimate {
         let shown = Answer::new(&shown, readout);
         Self {
             years: shown.years,
+            rule: routing,
             route: routing.route(share),
             vanilla_share: share as f32,
             kl_vanilla: vanilla.divergence() as f32,

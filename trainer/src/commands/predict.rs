@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use glae_face::RgbImage;
 use glae_face::detector::trust::Doubt;
-use glae_model::{Estimate, Inference};
+use glae_model::{Estimate, Inference, Routing};
 
 use super::cutter::{Cut, Cutter, Doubtful, Main, Source};
 use super::row_file::{RowFile, progress};
@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     let Arguments { landmarks, detector, unaligned, doubtful, .. } = arguments;
     let source = Source { landmarks: landmarks.as_deref(), detector: detector.as_deref(), unaligned: Some(*unaligned) };
     let estimator = load_estimator(&arguments.weights, device)?;
-    let made_with = estimator.manifest().sha256.clone();
+    let (made_with, rule) = (estimator.manifest().sha256.clone(), estimator.manifest().routing);
     let cutter = Cutter::new(source, *doubtful, arguments.allow_truncated, estimator, device)?;
     let columns = Columns { distribution: arguments.distribution, doubt: detector.is_some() };
     let made_with = format!("{made_with} {} {}", cutter.made_with, arguments.allow_truncated);
@@ -99,11 +99,11 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     })?;
     bar.finish_and_clear();
     rows.write()?;
-    finish(arguments, rows.table, &left)
+    finish(arguments, rows.table, rule, &left)
 }
 
 /// Puts the table into its place unless images are missing that must not be.
-fn finish(arguments: &Arguments, table: RowFile, left: &LeftOut) -> Result<()> {
+fn finish(arguments: &Arguments, table: RowFile, rule: Routing, left: &LeftOut) -> Result<()> {
     let rows = table.rows();
     if rows == 0 {
         table.discard();
@@ -129,7 +129,7 @@ fn finish(arguments: &Arguments, table: RowFile, left: &LeftOut) -> Result<()> {
     }
     table.finish()?;
     left.faceless.iter().chain(&left.unusable).for_each(|line| eprintln!("left out: {line}"));
-    println!("{rows} predictions in {}", arguments.out.display());
+    println!("{rows} predictions in {}; routing rule: {rule}", arguments.out.display());
     for (count, what) in [(left.faceless.len(), "have no face"), (left.unusable.len(), "cannot be read")] {
         if count > 0 {
             println!("{count} of {} images {what} and have no prediction", left.all);

@@ -113,6 +113,7 @@ impl fmt::Display for Summary {
 mod tests {
     use super::*;
     use glae_metrics::Sample;
+    use glae_model::Routing;
 
     #[test]
     fn mean_and_deviation_worked_by_hand() {
@@ -135,7 +136,9 @@ mod tests {
             routed: report(off),
             median: report(10.0),
             training_median: 30.0,
+            rule: Routing::Smaller,
             routed_to_vanilla: 0.5,
+            vanilla_share: 0.5,
         };
         let summary = Summary::new(vec![1, 2], &[scores(1.0), scores(3.0)]);
         // Four ways to answer; all ages, and the two groups that have images.

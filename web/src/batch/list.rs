@@ -128,7 +128,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use glae_face::detector::decode::Face;
-    use glae_model::{Answer, Route};
+    use glae_model::{Answer, Route, Routing};
 
     fn seen(width: f32, years: Option<f32>) -> Seen {
         let face = Face { x: 0.0, y: 0.0, width, height: width, points: [[0.0; 2]; 5], score: 0.9 };
@@ -136,6 +136,7 @@ mod tests {
         let estimate = years.map(|years| {
             Box::new(Estimate {
                 years,
+                rule: Routing::Smaller,
                 route: Route::Balanced,
                 vanilla_share: 0.0,
                 kl_vanilla: 0.2,

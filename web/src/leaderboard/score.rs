@@ -219,7 +219,7 @@ fn Formats() -> impl IntoView {
                     <dd>
                         <pre>"id,age\nface_001.jpg,23.4\nface_002.jpg,61"</pre>
                         <p class="hint">
-                            "Ages in years, fractions welcome. Optional: "<code>"route"</code>" (vanilla or balanced) and "
+                            "Ages in years, fractions welcome. Optional: "<code>"route"</code>" (vanilla, balanced or both) and "
                             <code>"p_0"</code>" to "<code>"p_100"</code>", the probability of each age."
                         </p>
                     </dd>
