@@ -7,10 +7,8 @@ use burn::tensor::{Device, read_sync};
 use glae_estimate::TOGETHER;
 use glae_face::RgbImage;
 use glae_metrics::{Band, Report, Sample};
-use glae_model::manifest::{Input, Measured};
-use glae_model::{
-    Estimate, EstimateError, Estimator, Heads, Inference, Manifest, NetworkConfig, Route, Routing, Rules, StateDict,
-};
+use glae_model::manifest::{AgeMeasured, Input};
+use glae_model::{Estimate, EstimateError, Heads, Inference, NetworkConfig, Route, Routing, Rules, StateDict};
 use serde::{Deserialize, Serialize};
 
 /// Estimates all crops.
@@ -54,7 +52,7 @@ pub fn inference(config: &NetworkConfig, state: &StateDict, input: Input, device
 
 /// The scores of each way to answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Scores {
+pub struct WaysScored {
     /// The classifier of stage 1 alone.
     pub vanilla: Report,
     /// The classifier of stage 2 alone.
@@ -75,7 +73,7 @@ pub struct Scores {
     pub vanilla_share: f64,
 }
 
-impl Scores {
+impl WaysScored {
     /// Scores estimates against the true ages, which run in parallel.
     ///
     /// # Errors
@@ -106,8 +104,8 @@ impl Scores {
     }
 
     /// For the manifest.
-    pub fn measured(&self, split: &str) -> Vec<Measured> {
-        let row = |(answer, report): (&str, &Report)| Measured {
+    pub fn measured(&self, split: &str) -> Vec<AgeMeasured> {
+        let row = |(answer, report): (&str, &Report)| AgeMeasured {
             split: split.to_owned(),
             answer: answer.to_owned(),
             samples: report.samples,
@@ -118,7 +116,7 @@ impl Scores {
     }
 }
 
-impl fmt::Display for Scores {
+impl fmt::Display for WaysScored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} images, {} ages; MAE / CMAE in years", self.routed.samples, self.routed.ages)?;
         write!(f, "{:<10} {:>15}", "", "all")?;
@@ -149,29 +147,6 @@ pub fn median(ages: &[f32]) -> f32 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// An exported network with its manifest, read from a folder or a manifest file.
-///
-/// # Errors
-/// A file is missing, damaged, or does not match its manifest.
-pub fn load_weights(path: &std::path::Path, device: &Device) -> Result<(Manifest, Inference)> {
-    Ok(load_estimator(path, device)?.into_parts())
-}
-
-/// The same in one.
-///
-/// # Errors
-/// As for [`load_weights`].
-pub fn load_estimator(path: &std::path::Path, device: &Device) -> Result<Estimator> {
-    use anyhow::Context;
-    let manifest_path = if path.is_dir() { path.join("manifest.json") } else { path.to_owned() };
-    let json = std::fs::read_to_string(&manifest_path)
-        .with_context(|| format!("cannot read {}: give a folder of exported weights", manifest_path.display()))?;
-    let manifest = Manifest::parse(&json).with_context(|| manifest_path.display().to_string())?;
-    let weights_path = manifest_path.with_file_name(&manifest.file);
-    let bytes = std::fs::read(&weights_path).with_context(|| format!("cannot read {}", weights_path.display()))?;
-    Estimator::load(manifest, &bytes, device).with_context(|| weights_path.display().to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,7 +157,7 @@ mod tests {
         let pair = |mirror: [f64; 2]| MirrorPair { image: vec![0.5, 0.5], mirror: mirror.to_vec() };
         let scores = |routing| {
             let rules = Rules { routing, ..Rules::default() };
-            Scores::new(&[Estimate::new(&pair([0.5, 0.5]), &pair([0.25, 0.75]), rules)], &[1.0], 1.0).unwrap()
+            WaysScored::new(&[Estimate::new(&pair([0.5, 0.5]), &pair([0.25, 0.75]), rules)], &[1.0], 1.0).unwrap()
         };
         let told = |routing| scores(routing).to_string();
         assert!(told(Routing::Smaller).contains("(routed: smaller divergence, 100 % vanilla;"));
@@ -193,6 +168,6 @@ mod tests {
         let mut json = serde_json::to_value(scores(mean)).unwrap();
         assert_eq!(json["rule"], serde_json::json!({"mixture": {"power": 0.0}}));
         json.as_object_mut().unwrap().retain(|key, _| key != "rule" && key != "vanilla_share");
-        assert_eq!(serde_json::from_value::<Scores>(json).unwrap().rule, Routing::Smaller);
+        assert_eq!(serde_json::from_value::<WaysScored>(json).unwrap().rule, Routing::Smaller);
     }
 }

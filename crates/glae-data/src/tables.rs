@@ -8,7 +8,7 @@ use glae_metrics::{Cells, Problems};
 
 /// One row of a truth file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Truth {
+pub struct LabelledFile {
     /// File name of the image, relative to the image folder.
     pub id: String,
     /// Age in years.
@@ -23,9 +23,9 @@ pub type Landmarks = HashMap<String, [[f32; 2]; 5]>;
 ///
 /// # Errors
 /// The file is unreadable, or everything that is wrong with it: with line numbers.
-pub fn read_truth(path: &Path) -> Result<Vec<Truth>> {
+pub fn read_truth(path: &Path) -> Result<Vec<LabelledFile>> {
     let truth = read_table(path, glae_metrics::Truth::parse)?;
-    Ok(truth.rows().map(|row| Truth { id: row.id.to_owned(), age: row.age as f32 }).collect())
+    Ok(truth.rows().map(|row| LabelledFile { id: row.id.to_owned(), age: row.age as f32 }).collect())
 }
 
 /// Reads `file` (or `id`) and `x_eye_l,y_eye_l,x_eye_r,y_eye_r,x_nose,y_nose,x_mouth_l,y_mouth_l,x_mouth_r,y_mouth_r`.
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn columns_come_in_any_order() {
         let rows = read_truth(file("age,file\n30,a.jpg\n4.5,b.jpg\n").path()).unwrap();
-        assert_eq!(rows[1], Truth { id: "b.jpg".into(), age: 4.5 });
+        assert_eq!(rows[1], LabelledFile { id: "b.jpg".into(), age: 4.5 });
     }
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn tables_come_as_spreadsheets_leave_them() {
-        let expected = [Truth { id: "a.jpg".into(), age: 30.0 }, Truth { id: "b.jpg".into(), age: 4.5 }];
+        let expected = [LabelledFile { id: "a.jpg".into(), age: 30.0 }, LabelledFile { id: "b.jpg".into(), age: 4.5 }];
         for text in
             ["sep=;\r\nFile;Age\r\na.jpg;30\r\nb.jpg;4.5\r\n", "\u{feff}id\tage\t\na.jpg\t30\u{a0}\t\nb.jpg\t4.5\t\n"]
         {
