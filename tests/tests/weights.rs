@@ -77,6 +77,23 @@ fn the_index_names_exactly_the_folders() {
     assert!(listed.contains("golden-tiny"), "the tests need the tiny network");
 }
 
+/// Both come from one run of `cargo xtask bench accuracy`, over the weights that are the default.
+#[test]
+fn the_figures_on_about_are_those_of_the_document() {
+    let text = fs::read_to_string(folder().join("accuracy.json")).unwrap();
+    let figures: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(figures["weights"], native::index(&folder()).unwrap()["default"], "run cargo xtask bench accuracy");
+    let document = fs::read_to_string(tests::root().join("docs/accuracy.md")).unwrap();
+    let rows = figures["rows"].as_array().unwrap();
+    assert!(rows.len() > 1);
+    for row in rows {
+        let [inside, years] = ["inside", "years"].map(|key| row[key].as_f64().unwrap());
+        let name = row["name"].as_str().unwrap();
+        let line = format!("- {name}: {:.1} % inside the group, {years:.2} years from it", 100.0 * inside);
+        assert!(document.contains(&line), "docs/accuracy.md lacks {line:?}");
+    }
+}
+
 #[test]
 fn each_file_is_the_one_its_manifest_speaks_of() {
     for name in names() {

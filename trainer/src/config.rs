@@ -36,7 +36,7 @@ pub struct RunConfig {
     #[serde(default = "one")]
     pub sigma: f64,
     /// What is minimised, in both stages. Table II's ladder is `kl` and `base` on a network without rearrangement and with
-    /// `projection = { kind = "average" }`, `base` on one with it, and `glae`: see `configs/ladder`.
+    /// `projection = { kind = "average" }`, `base` on one with it, and `glae`: see `trainer table 2`.
     #[serde(default)]
     pub loss: Objective,
     /// Weight of the L1 term of `loss = "glae"` and `"base"`; the paper's is 1.

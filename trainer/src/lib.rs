@@ -18,4 +18,5 @@ pub mod rules;
 pub mod sampler;
 pub mod schedule;
 pub mod smoothing;
+pub mod start;
 pub mod training;

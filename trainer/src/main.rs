@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 #[cfg(feature = "teach")]
 use trainer::commands::teach;
 use trainer::commands::{
-    bench, data, demo, detector, evaluate, export, figure, groups, import, predict, prepare, report, table, train,
+    bench, data, demo, detector, evaluate, export, figure, groups, import, kit, predict, prepare, report, table, train,
 };
 use trainer::device::DeviceArgument;
 
@@ -40,6 +40,8 @@ enum Command {
     /// Turn published weights of other projects into a start for training.
     #[command(subcommand)]
     Import(import::Command),
+    /// Put all that a run learns from into one small folder, for a machine with a GPU and without the data.
+    Kit(kit::Arguments),
     /// Write soft labels for a folder of faces, by age networks in ONNX.
     #[cfg(feature = "teach")]
     Teach(teach::Arguments),
@@ -71,6 +73,9 @@ fn main() -> Result<()> {
     if let Some(Command::Import(command)) = &command {
         return import::run(command);
     }
+    if let Some(Command::Kit(arguments)) = &command {
+        return kit::run(arguments);
+    }
     #[cfg(feature = "teach")]
     if let Some(Command::Teach(arguments)) = &command {
         return teach::run(arguments);
@@ -86,6 +91,7 @@ fn main() -> Result<()> {
         Some(Command::Groups(arguments)) => groups::run(&arguments),
         Some(Command::Data(command)) => data::run(&command),
         Some(Command::Import(command)) => import::run(&command),
+        Some(Command::Kit(arguments)) => kit::run(&arguments),
         #[cfg(feature = "teach")]
         Some(Command::Teach(arguments)) => teach::run(&arguments),
         Some(Command::Detector(command)) => detector::run(&command, &device),

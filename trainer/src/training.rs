@@ -24,6 +24,7 @@ use crate::device::seeded;
 use crate::evaluation::{WaysScored, estimates, inference, median};
 use crate::optimizer::Optimizer;
 use crate::schedule::one_cycle;
+use crate::start::fitted;
 use glae_data::{Set, SoftFaces, TrainingSet};
 
 /// Time after which a checkpoint is written within an epoch: so much is done again after a crash.
@@ -79,6 +80,7 @@ impl Run<'_> {
         let training = self.device().clone().autodiff();
         let mut net = seeded(self.device(), self.config.seed, || AgeNet::new(&self.config.network, &training));
         if let (Some(start), None) = (self.start, &resumed) {
+            let start = fitted(start, &StateDict::of(&net));
             net = start.load_into(net).context("the weights to begin with are of another network")?;
         }
         let fresh = || Optimizer::new(self.config.optimizer);

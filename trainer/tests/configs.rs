@@ -4,9 +4,6 @@ use std::path::{Path, PathBuf};
 
 use glae_data::Crops;
 use glae_face::RgbImage;
-use glae_model::NetworkConfig;
-use glae_model::config::{Projection, Rearrange};
-use glae_model::loss::Objective;
 use glae_model::manifest::Crop;
 use trainer::config::{RunConfig, Stage};
 
@@ -55,24 +52,6 @@ fn the_aligned_runs_differ_in_nothing_but_the_crop_and_from_the_square_one_in_th
         assert_eq!(data.landmarks.take().unwrap(), Path::new("runs/landmarks-utkface.csv"));
         let same = RunConfig { name: square.name.clone(), crop: Crop::Square, data, ..config };
         assert_eq!(same, longer);
-    }
-}
-
-#[test]
-fn the_ladder_of_table_ii_differs_in_nothing_but_its_steps() {
-    let all = read("utkface.toml");
-    let plain = (Rearrange { r: 1, kernel: 1, stride: 1 }, Projection::Average);
-    let rearranged = (Rearrange { r: 16, kernel: 16, stride: 16 }, Projection::Average);
-    let whole = (all.network.rearrange, all.network.projection.clone());
-    for (name, loss, (rearrange, projection)) in [
-        ("kl", Objective::Kl, plain.clone()),
-        ("base", Objective::Base, plain),
-        ("fr", Objective::Base, rearranged),
-        ("fr-pa", Objective::Glae, whole),
-    ] {
-        let network = NetworkConfig { rearrange, projection, ..all.network.clone() };
-        let expected = RunConfig { name: format!("ladder-{name}"), network, loss, ..all.clone() };
-        assert_eq!(read(&format!("ladder/{name}.toml")), expected);
     }
 }
 

@@ -216,10 +216,14 @@ fn runs_are_known_whatever_they_are_called_and_seeds_have_mean_and_deviation() {
     let place = Place::new();
     // As `trainer train --seeds` leaves them: other names, other paths to the same data, no test images.
     let (data, file) = (place.path("data"), place.path("run.toml"));
-    fs::write(&file, include_str!("../configs/ladder/kl.toml")).unwrap();
+    fs::write(&file, include_str!("../configs/utkface.toml")).unwrap();
     let own = |key: &str, value: &str| format!("data.{key}={:?}", data.join("images/..").join(value));
     let settings = [
         "name=mine".to_owned(),
+        // The ladder's first step.
+        "loss=kl".to_owned(),
+        "network.rearrange={r=1,kernel=1,stride=1}".to_owned(),
+        "network.projection={kind=\"average\"}".to_owned(),
         "stage1.epochs=1".to_owned(),
         "stage2.epochs=1".to_owned(),
         own("images", "images"),

@@ -61,6 +61,9 @@ pub fn AboutPage() -> impl IntoView {
             </p>
             <p>"The method is that of the article “General vs. Long-Tailed Age Estimation: An Approach to Kill Two Birds With One Stone”."</p>
 
+            <h2>"How good it is"</h2>
+            <Beside/>
+
             <h2>"Limits"</h2>
             <ul>
                 <li>"It sees one picture, not a person. Being wrong by several years is normal."</li>
@@ -80,6 +83,69 @@ pub fn AboutPage() -> impl IntoView {
             <h2>"The program"</h2>
             <p>"The source code is free to use under the MIT licence or the Apache licence 2.0. The weights carry their own terms, above."</p>
         </article>
+    }
+}
+
+/// `/weights/accuracy.json`, as `cargo xtask bench accuracy` leaves it.
+#[derive(Clone, Debug, Deserialize)]
+struct Accuracy {
+    /// Whose figures the first row are.
+    weights: String,
+    photographs: usize,
+    rows: Vec<AccuracyRow>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct AccuracyRow {
+    name: String,
+    /// Photographs without an answer.
+    missing: usize,
+    /// Share of the answers inside the labelled age group.
+    inside: f64,
+    /// Mean distance to it, in years.
+    years: f64,
+}
+
+/// The default weights beside what a web developer would take instead.
+#[component]
+fn Beside() -> impl IntoView {
+    let accuracy = LocalResource::new(async || read::<Accuracy>(&fetched("/weights/accuracy.json").await?));
+    move || {
+        match accuracy.get() {
+        None => view! { <p class="hint">"Reading the figures"</p> }.into_any(),
+        Some(None) => {
+            view! { <p>"The figures could not be read. Check the connection and reload the page."</p> }.into_any()
+        }
+        Some(Some(Accuracy { weights, photographs, rows })) => view! {
+            <div class="scroll-x">
+                <table data-testid="beside">
+                    <caption>
+                        {format!(
+                            "{photographs} everyday photographs that no age network here was trained on (FairFace, 40 for each of nine \
+                             age groups), with the weights {weights}. No answer counts as outside, and as 29 years.",
+                        )}
+                    </caption>
+                    <thead>
+                        <tr>
+                            <th scope="col">"Answers by"</th><th scope="col">"Inside the age group"</th>
+                            <th scope="col">"Years from it"</th><th scope="col">"No answer"</th>
+                        </tr>
+                    </thead>
+                    <tbody>
+                        {rows.into_iter().map(|AccuracyRow { name, missing, inside, years }| view! {
+                            <tr>
+                                <th scope="row">{name}</th>
+                                <td>{format!("{:.1} %", 100.0 * inside)}</td>
+                                <td>{format!("{years:.1}")}</td>
+                                <td>{missing}</td>
+                            </tr>
+                        }).collect_view()}
+                    </tbody>
+                </table>
+            </div>
+        }
+        .into_any(),
+    }
     }
 }
 

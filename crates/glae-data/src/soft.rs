@@ -1,12 +1,13 @@
 //! Soft labels: age distributions of other networks, as targets beside labelled ages, and faces that have no others.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use glae_metrics::CellRow;
 use glae_model::manifest::{Input, sha256};
-use glae_model::{AGES, StateDict};
+use glae_model::weights::Array;
+use glae_model::{AGES, Precision, StateDict};
 use serde::{Deserialize, Serialize};
 
 use crate::images::{Crops, Set, load, load_wide};
@@ -165,10 +166,7 @@ impl SoftLabels {
         let crops = faces.crops(input)?;
         let (train, _) = load_wide(&faces.images, &truth(&learnt), &crops, margin, max_bad_share)?;
         let held_out = faces.load(&apart, &crops, max_bad_share)?;
-        let mut counts = HashMap::<i32, f32>::new();
-        train.ages.iter().for_each(|age| *counts.entry(age.round() as i32).or_default() += 1.0);
-        let weight = |(id, age): (&String, &f32)| self.rows[id].confidence / counts[&(age.round() as i32)].sqrt();
-        let weights = train.ids.iter().zip(&train.ages).map(weight).collect();
+        let weights = self.weights(&train.ids, &train.ages);
         let targets = train.ids.iter().flat_map(|id| self.rows[id].probabilities.iter().copied()).collect();
         let mut train = TrainingSet::from(train);
         train.targets = Some(targets);
@@ -184,6 +182,45 @@ impl SoftLabels {
         let Some(faces) = &self.settings.faces else { return Ok(None) };
         let (_, apart) = self.divided(faces)?;
         Ok(Some(faces.load(&apart, &faces.crops(input)?, max_bad_share)?).filter(|set| !set.ids.is_empty()))
+    }
+
+    /// How likely each of these faces is drawn, see [`SoftFaces::weights`].
+    fn weights(&self, ids: &[String], ages: &[f32]) -> Vec<f32> {
+        let mut counts = HashMap::<i32, f32>::new();
+        ages.iter().for_each(|age| *counts.entry(age.round() as i32).or_default() += 1.0);
+        let weight = |(id, age): (&String, &f32)| self.rows[id].confidence / counts[&(age.round() as i32)].sqrt();
+        ids.iter().zip(ages).map(weight).collect()
+    }
+
+    /// Names of the faces that have a soft label only: those to learn from, the most often drawn first, and those held out.
+    ///
+    /// # Errors
+    /// Fewer are there than are to be held out.
+    pub fn names(&self) -> Result<[Vec<String>; 2]> {
+        let Some(faces) = &self.settings.faces else { return Ok(Default::default()) };
+        let (learnt, apart) = self.divided(faces)?;
+        let (ids, ages): (Vec<String>, Vec<f32>) = truth(&learnt).into_iter().map(|row| (row.id, row.age)).unzip();
+        let mut weighed: Vec<(f32, String)> = self.weights(&ids, &ages).into_iter().zip(ids).collect();
+        weighed.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        let learnt = weighed.into_iter().map(|(_, id)| id).collect();
+        Ok([learnt, apart.into_iter().map(|(id, _)| id.clone()).collect()])
+    }
+
+    /// The labels of these images alone, those that have one: content of a file of labels (f16) and of its file of rows.
+    ///
+    /// # Errors
+    /// Never but for a lack of memory.
+    pub fn only(&self, wanted: &BTreeSet<&String>) -> Result<(Vec<u8>, Vec<u8>)> {
+        let rows: Named = self.rows.iter().filter(|(file, _)| wanted.contains(file)).collect();
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        csv.write_record(["file", "set"])?;
+        rows.iter().try_for_each(|(file, row)| csv.write_record([file.as_str(), &row.set]))?;
+        let probabilities = rows.iter().flat_map(|(_, row)| row.probabilities.iter().copied()).collect();
+        let confidence = rows.iter().map(|(_, row)| row.confidence).collect();
+        let mut state = StateDict::default();
+        state.0.insert("probabilities".into(), Array { shape: vec![rows.len(), AGES], values: probabilities });
+        state.0.insert("confidence".into(), Array { shape: vec![rows.len()], values: confidence });
+        Ok((state.to_safetensors(Precision::Half), csv.into_inner().context("cannot finish the rows")?))
     }
 
     /// What is learnt and what is held out: first the names that begin as asked, then others by their SHA-256, so that the
@@ -206,7 +243,11 @@ impl SoftLabels {
 }
 
 impl Faces {
-    fn crops(&self, input: Input) -> Result<Crops> {
+    /// How the images become crops of this kind.
+    ///
+    /// # Errors
+    /// The landmarks cannot be read.
+    pub fn crops(&self, input: Input) -> Result<Crops> {
         let landmarks = self.landmarks.as_deref().map_or_else(|| Ok(Landmarks::new()), read_landmarks)?;
         Ok(Crops { input, landmarks: moved(landmarks, self.landmarks_offset), allow_cut_off: false })
     }
@@ -250,8 +291,6 @@ type Named<'a> = Vec<(&'a String, &'a SoftRow)>;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glae_model::Precision;
-    use glae_model::weights::Array;
 
     /// Soft labels in a folder: each sure of an age but for a tenth at 50.
     fn write(folder: &Path, rows: &[(&str, &str, usize)]) -> [PathBuf; 2] {
@@ -334,6 +373,25 @@ mod tests {
         }
         settings.faces.as_mut().unwrap().held_out = 6;
         assert!(read(&settings).is_err());
+    }
+
+    #[test]
+    fn some_labels_alone_read_as_they_did_among_all() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &[("photo-1.png", "extra", 30), ("a, b.png", "extra", 60), ("c.png", "extra", 30)]);
+        let mut settings = settings(folder.path());
+        settings.faces.as_mut().unwrap().held_out = 1;
+        let all = SoftLabels::read(&settings).unwrap();
+        let [learnt, apart] = all.names().unwrap();
+        assert_eq!((learnt.len(), apart), (2, vec!["photo-1.png".to_owned()]));
+        let wanted = ["a, b.png".to_owned(), "photo-1.png".to_owned(), "without a label.png".to_owned()];
+        let (labels, rows) = all.only(&wanted.iter().collect()).unwrap();
+        std::fs::write(&settings.labels, labels).unwrap();
+        std::fs::write(&settings.rows, rows).unwrap();
+        let some = SoftLabels::read(&settings).unwrap();
+        assert_eq!(some.rows.keys().collect::<Vec<_>>(), ["a, b.png", "photo-1.png"]);
+        let (before, after) = (&all.rows["a, b.png"], &some.rows["a, b.png"]);
+        assert_eq!((&before.probabilities, before.confidence), (&after.probabilities, after.confidence));
     }
 
     #[test]

@@ -28,25 +28,28 @@ pub fn read_truth(path: &Path) -> Result<Vec<LabelledFile>> {
     Ok(truth.rows().map(|row| LabelledFile { id: row.id.to_owned(), age: row.age as f32 }).collect())
 }
 
-/// Reads `file` (or `id`) and `x_eye_l,y_eye_l,x_eye_r,y_eye_r,x_nose,y_nose,x_mouth_l,y_mouth_l,x_mouth_r,y_mouth_r`.
+/// Columns of a table of landmarks beside `file`: eyes, nose and corners of the mouth, in pixels of the file.
+pub const POINTS: [&str; 10] = [
+    "x_eye_l",
+    "y_eye_l",
+    "x_eye_r",
+    "y_eye_r",
+    "x_nose",
+    "y_nose",
+    "x_mouth_l",
+    "y_mouth_l",
+    "x_mouth_r",
+    "y_mouth_r",
+];
+
+/// Reads `file` (or `id`) and [`POINTS`].
 ///
 /// # Errors
 /// The file is unreadable, a column is missing, or a number is wrong: with its line number.
 pub fn read_landmarks(path: &Path) -> Result<Landmarks> {
-    const COLUMNS: [&[&str]; 11] = [
-        &["file", "id"],
-        &["x_eye_l"],
-        &["y_eye_l"],
-        &["x_eye_r"],
-        &["y_eye_r"],
-        &["x_nose"],
-        &["y_nose"],
-        &["x_mouth_l"],
-        &["y_mouth_l"],
-        &["x_mouth_r"],
-        &["y_mouth_r"],
-    ];
-    let cells = read_cells(path, &COLUMNS)?;
+    let columns: Vec<&[&str]> =
+        [&["file", "id"][..]].into_iter().chain(POINTS.iter().map(std::slice::from_ref)).collect();
+    let cells = read_cells(path, &columns)?;
     let mut landmarks = Landmarks::new();
     for row in cells.rows() {
         let mut points = [[0f32; 2]; 5];

@@ -24,6 +24,7 @@ pub(crate) async fn about(session: &Session) -> Result<()> {
     let page = Page::on_screen(session);
     // The static page has no such element: the program has taken over.
     page.wait_for("#content h1", CPU_LIMIT).await?;
+    page.wait_for("[data-testid=beside] tbody tr", CPU_LIMIT).await?;
     look(&page, "about").await
 }
 

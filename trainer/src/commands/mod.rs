@@ -12,6 +12,7 @@ pub mod export;
 pub mod figure;
 pub mod groups;
 pub mod import;
+pub mod kit;
 pub mod onnx;
 mod photographs;
 pub mod predict;

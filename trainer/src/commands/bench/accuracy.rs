@@ -56,6 +56,19 @@ pub struct ReportArguments {
     /// The document; it has a place for each set between two markers.
     #[arg(long, default_value = "docs/accuracy.md")]
     pub into: PathBuf,
+    /// Short figures for the page's About, as JSON.
+    #[arg(long, default_value = "public/weights/accuracy.json")]
+    pub page: PathBuf,
+}
+
+/// What About shows.
+#[derive(Debug, Serialize)]
+struct Shown {
+    /// Whose figures the first row are.
+    weights: String,
+    /// FairFace's photographs.
+    photographs: usize,
+    rows: Vec<fairface::ShownRow>,
 }
 
 /// A data set: its name, its labels and its images, below the folder of all data.
@@ -176,7 +189,7 @@ fn estimate(arguments: &EstimateArguments, device: &Device) -> Result<()> {
 }
 
 fn report(arguments: &ReportArguments) -> Result<()> {
-    let ReportArguments { files, into } = arguments;
+    let ReportArguments { files, into, page } = arguments;
     let sets: Vec<Listing> = read(&files.join("photographs.json"))?;
     let ours: Ours = read(&files.join("ours.json"))?;
     let packages: Packages = read(&files.join("packages.json"))?;
@@ -187,6 +200,9 @@ fn report(arguments: &ReportArguments) -> Result<()> {
         let (table, summary, figures) = match set.name.as_str() {
             fairface::NAME => {
                 let scored = fairface::FairFace::new(&read_groups(&set.labels)?, &methods);
+                let (photographs, rows) = scored.shown();
+                let shown = Shown { weights: ours.weights.clone(), photographs, rows };
+                write_atomically(page, &serde_json::to_vec_pretty(&shown)?)?;
                 (scored.to_markdown(), scored.summary(), serde_json::to_value(&scored)?)
             }
             utkface::NAME => {
@@ -313,7 +329,8 @@ mod tests {
         write("fairface/other.csv", "id,age\na.jpg,\nfairface_0013.jpg,71\n");
         let place = |name: &str| format!("<!-- bench accuracy-{name} -->\n<!-- end of accuracy-{name} -->\n");
         let into = write("accuracy.md", &["summary", "fairface"].map(place).concat());
-        let arguments = ReportArguments { files: folder.path().to_owned(), into };
+        let arguments =
+            ReportArguments { files: folder.path().to_owned(), into, page: folder.path().join("page.json") };
         report(&arguments).unwrap();
         let text = std::fs::read_to_string(&arguments.into).unwrap();
         // Inside: one of two each. Distances: 0 and 2, 19 (no age, as far off as 29) and 0.
@@ -323,6 +340,12 @@ mod tests {
         assert!(text.contains("- other 1.0: `ask()`") && text.contains("weights own"), "{text}");
         let json: serde_json::Value = read(&folder.path().join("accuracy.json")).unwrap();
         assert_eq!(json["fairface"]["parts"][0]["rows"][1]["distance"]["value"], 9.5);
+        let page: serde_json::Value = read(&arguments.page).unwrap();
+        assert_eq!((&page["weights"], &page["photographs"]), (&"own".into(), &2.into()));
+        assert_eq!(
+            page["rows"][1],
+            serde_json::json!({ "name": "other 1.0", "missing": 1, "inside": 0.5, "years": 9.5 })
+        );
         // An interrupted run of the others is not scored.
         std::fs::remove_file(folder.path().join("packages.json")).unwrap();
         assert!(report(&arguments).unwrap_err().to_string().contains("packages.json"));

@@ -8,10 +8,17 @@ use glae_report::{Claims, Metric, Table, TableRow};
 use super::sources::{Recipe, Sources};
 use crate::config::RunConfig;
 
-pub(in crate::commands) const KL: &str = include_str!("../../../configs/ladder/kl.toml");
-pub(in crate::commands) const BASE: &str = include_str!("../../../configs/ladder/base.toml");
-pub(in crate::commands) const FR: &str = include_str!("../../../configs/ladder/fr.toml");
-pub(in crate::commands) const WHOLE: &str = include_str!("../../../configs/ladder/fr-pa.toml");
+/// Global average pooling and a linear classifier: a network without rearrangement.
+const PLAIN: &str = "network.rearrange={r=1,kernel=1,stride=1}";
+const AVERAGE: &str = "network.projection={kind=\"average\"}";
+
+// The ladder's four steps, as settings over one configuration, so that they differ in nothing else.
+const KL: &[&str] = &["loss=kl", PLAIN, AVERAGE];
+pub(in crate::commands) const BASE: &[&str] = &["loss=base", PLAIN, AVERAGE];
+// With kernel = stride = r the convolution behind the rearrangement is a 1x1 convolution up to a permutation of its weights, so
+// that this network can do exactly what BASE's can: another result comes from the seed.
+const FR: &[&str] = &["loss=base", AVERAGE];
+pub(in crate::commands) const WHOLE: &[&str] = &["loss=glae"];
 
 /// A table of the paper and the runs that answer in it.
 #[derive(Clone, Debug)]
@@ -34,7 +41,7 @@ const CMAE: Metric = Metric::Cmae(None);
 /// The ladder: `kl`, `base`, `fr`, `fr-pa`.
 fn ladder() -> [Recipe; 4] {
     [("ladder-kl", KL), ("ladder-base", BASE), ("ladder-fr", FR), ("ladder-fr-pa", WHOLE)]
-        .map(|(name, text)| Recipe::plain(name, text))
+        .map(|(name, settings)| Recipe::plain(name, settings))
 }
 
 /// `[GLAE] Table II`.
@@ -250,6 +257,9 @@ fn millions(count: usize) -> String {
 mod tests {
     use super::super::sources::tests::sources;
     use super::*;
+    use glae_model::NetworkConfig;
+    use glae_model::config::{Projection, Rearrange};
+    use glae_model::loss::Objective;
 
     fn all() -> Vec<(Definition, Sources)> {
         let sources = sources(&["--set", "network.input_size=224"]).unwrap();
@@ -273,6 +283,27 @@ mod tests {
                 assert_eq!(row.cells.len(), definition.table.columns.len(), "{number}: {}", row.name);
                 assert_eq!(row.paper.len(), definition.table.columns.len(), "{number}: {}", row.name);
             }
+        }
+    }
+
+    /// A configuration of another backbone goes through the same steps.
+    #[test]
+    fn the_ladder_changes_loss_rearrangement_and_projection_alone() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/configs/utkface-mobilenet-112.toml");
+        let sources = sources(&["--config", file]).unwrap();
+        let configs = ladder().map(|recipe| sources.config(&recipe).unwrap());
+        let whole = &configs[3];
+        assert_eq!(whole.network.backbone, glae_model::config::Backbone::MobileNetV1);
+        let (plain, average) = (Rearrange { r: 1, kernel: 1, stride: 1 }, Projection::Average);
+        let steps = [
+            (Objective::Kl, plain, average.clone()),
+            (Objective::Base, plain, average.clone()),
+            (Objective::Base, whole.network.rearrange, average),
+            (Objective::Glae, whole.network.rearrange, whole.network.projection.clone()),
+        ];
+        for (config, (loss, rearrange, projection)) in configs.iter().zip(steps) {
+            let network = NetworkConfig { rearrange, projection, ..whole.network.clone() };
+            assert_eq!(*config, RunConfig { name: config.name.clone(), network, loss, ..whole.clone() });
         }
     }
 

@@ -122,7 +122,7 @@ mod tests {
     use glae_data::files::write_atomically;
 
     fn config(data: &Path) -> RunConfig {
-        let mut config: RunConfig = toml::from_str(include_str!("../../../configs/ladder/base.toml")).unwrap();
+        let mut config: RunConfig = toml::from_str(include_str!("../../../configs/utkface.toml")).unwrap();
         let part = |name: &str| data.join(name);
         config.data = Data {
             images: part("images"),

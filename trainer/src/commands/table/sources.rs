@@ -15,6 +15,9 @@ use crate::config::RunConfig;
 use burn::tensor::Device;
 use glae_data::split::ACCOUNT;
 
+/// What runs begin with unless `--config` names another file.
+const UTKFACE: &str = include_str!("../../../configs/utkface.toml");
+
 /// Arguments of `trainer table` and `trainer figure`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Sources {
@@ -22,6 +25,9 @@ pub struct Sources {
     /// where the split.toml of `trainer data split` says. Without: the data of the shipped configurations.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Configuration that all runs begin with, each with what its row is about over it. Without: `configs/utkface.toml`.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Folder of the runs: finished ones with the settings a table needs are taken, unfinished ones go on, others are trained
     /// there.
     #[arg(long, value_name = "DIR", default_value = "runs")]
@@ -61,26 +67,24 @@ impl FromStr for Epochs {
     }
 }
 
-/// A configuration of `configs/` with settings of its own over it.
+/// What a run changes in the configuration of all.
 #[derive(Clone, Debug)]
 pub(in crate::commands) struct Recipe {
     /// Name of the run.
     pub(in crate::commands) name: String,
-    /// The file's text.
-    pub(in crate::commands) text: &'static str,
-    /// KEY=VALUE; they stand over everything that the command line sets.
+    /// KEY=VALUE; they stand over everything that the command line sets, later ones over earlier ones.
     pub(in crate::commands) own: Vec<String>,
 }
 
 impl Recipe {
-    /// A file as it is.
-    pub(in crate::commands) fn plain(name: &str, text: &'static str) -> Self {
-        Self { name: name.to_owned(), text, own: Vec::new() }
+    /// A step of the ladder.
+    pub(in crate::commands) fn plain(name: &str, step: &[&str]) -> Self {
+        Self::with(name.to_owned(), step, &[])
     }
 
-    /// A file with settings of its own.
-    pub(in crate::commands) fn with(name: String, text: &'static str, own: &[String]) -> Self {
-        Self { name, text, own: own.to_vec() }
+    /// A step of the ladder with settings of its own.
+    pub(in crate::commands) fn with(name: String, step: &[&str], own: &[String]) -> Self {
+        Self { name, own: step.iter().map(|setting| (*setting).to_owned()).chain(own.iter().cloned()).collect() }
     }
 }
 
@@ -99,15 +103,19 @@ impl Sources {
     /// The resolved configuration of a recipe.
     ///
     /// # Errors
-    /// A split file is missing, or a setting is wrong.
+    /// The configuration cannot be read, a split file is missing, or a setting is wrong.
     pub(in crate::commands) fn config(&self, recipe: &Recipe) -> Result<RunConfig> {
-        let mut settings = self.data.as_deref().map_or_else(|| Ok(Vec::new()), |folder| found(folder, recipe))?;
+        let text = self.config.as_deref().map_or_else(|| Ok(UTKFACE.to_owned()), read)?;
+        let mut settings = self.data.as_deref().map_or_else(|| Ok(Vec::new()), |folder| found(folder, &text))?;
         if let Some(Epochs(first, second)) = self.epochs {
             settings.extend([format!("stage1.epochs={first}"), format!("stage2.epochs={second}")]);
         }
         settings.extend(self.set.iter().chain(&recipe.own).cloned());
         settings.push(format!("name={}", Value::String(recipe.name.clone())));
-        RunConfig::parse_with(recipe.text, &settings)
+        RunConfig::parse_with(&text, &settings).with_context(|| match &self.config {
+            Some(path) => format!("{}, for the run {}", path.display(), recipe.name),
+            None => format!("the run {}", recipe.name),
+        })
     }
 
     /// Each recipe with each seed, recipe by recipe.
@@ -189,8 +197,12 @@ impl Sources {
     }
 }
 
-/// `data.*` settings for the files of a folder.
-fn found(folder: &Path, recipe: &Recipe) -> Result<Vec<String>> {
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// `data.*` settings for the files of a folder, in place of those of a configuration.
+fn found(folder: &Path, text: &str) -> Result<Vec<String>> {
     let splits = [folder.to_owned(), folder.join("splits")].into_iter().find(|path| path.join("train.csv").is_file());
     let splits = splits.with_context(|| {
         format!(
@@ -215,7 +227,7 @@ fn found(folder: &Path, recipe: &Recipe) -> Result<Vec<String>> {
     let mut settings = vec![path("images", &images), path("train", &splits.join("train.csv")), path("val", &val)];
     settings.push(if test.is_file() { path("test", &test) } else { "data.test=".to_owned() });
     // The file's own words are true of the file's own data only.
-    let shipped = RunConfig::parse_with(recipe.text, &[])?.data;
+    let shipped = RunConfig::parse_with(text, &[])?.data;
     let same =
         |a: &Path, b: &Path| std::fs::canonicalize(a).ok().is_some_and(|a| std::fs::canonicalize(b).ok() == Some(a));
     if !same(&shipped.train, &splits.join("train.csv")) {
@@ -245,12 +257,10 @@ pub(super) mod tests {
         Line::try_parse_from(words).map(|line| line.sources).map_err(|error| error.to_string())
     }
 
-    const BASE: &str = include_str!("../../../configs/ladder/base.toml");
-
     #[test]
     fn settings_stand_over_the_file_and_a_rows_own_over_those() {
         let own = ["loss=dex".to_owned()];
-        let recipe = Recipe::with("a \"name\"".to_owned(), BASE, &own);
+        let recipe = Recipe::with("a \"name\"".to_owned(), &[], &own);
         let line = sources(&["--epochs", "24,8", "--set", "seed=7", "--set", "loss=kl", "--set", "stage2.epochs=9"]);
         let config = line.unwrap().config(&recipe).unwrap();
         assert_eq!((config.seed, config.stage1.epochs, config.stage2.epochs), (7, 24, 9));
@@ -267,7 +277,7 @@ pub(super) mod tests {
         let folder = root.path().join("faces");
         let from = |folder: &Path| {
             let line = sources(&["--data", folder.to_str().unwrap()]).unwrap();
-            line.config(&Recipe::plain("a", BASE)).map(|config| config.data).map_err(|error| error.to_string())
+            line.config(&Recipe::plain("a", &[])).map(|config| config.data).map_err(|error| error.to_string())
         };
         std::fs::create_dir_all(folder.join("images")).unwrap();
         assert!(from(&folder).unwrap_err().contains("trainer data split"));

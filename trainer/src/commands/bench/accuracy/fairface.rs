@@ -41,6 +41,18 @@ struct Standing {
     against: Option<[Figure; 2]>,
 }
 
+/// One method on all photographs, for the page.
+#[derive(Debug, Serialize)]
+pub(super) struct ShownRow {
+    name: String,
+    /// Photographs without an answer.
+    missing: usize,
+    /// Share of the answers inside their group, 0 to 1.
+    inside: f64,
+    /// Mean distance to the group, in years.
+    years: f64,
+}
+
 /// One age group, with share inside and years for each method.
 #[derive(Debug, Serialize)]
 struct GroupOf {
@@ -91,6 +103,17 @@ impl FairFace {
             text += &format!("- {name}: {share:.1} % inside the group, {years:.2} years from it{verdict}\n");
         }
         text
+    }
+
+    /// How many photographs there are, and each method's figures on all of them.
+    pub(super) fn shown(&self) -> (usize, Vec<ShownRow>) {
+        let row = |Standing { name, missing, inside, distance, .. }: &Standing| ShownRow {
+            name: name.clone(),
+            missing: *missing,
+            inside: inside.value,
+            years: distance.value,
+        };
+        (self.photographs(), self.parts[0].rows.iter().map(row).collect())
     }
 
     fn photographs(&self) -> usize {
