@@ -1,10 +1,10 @@
 //! Any bytes are read or refused, the same however they are cut into chunks, and what was read can be written.
 #![no_main]
 
-use glae_metrics::{Limits, Parser, Predictions, Problems};
+use glae_metrics::{ParserLimits, Parser, Predictions, Problems};
 use libfuzzer_sys::fuzz_target;
 
-const LIMITS: Limits = Limits { rows: 1000, line_bytes: 4000, bytes: 1 << 20 };
+const LIMITS: ParserLimits = ParserLimits { rows: 1000, line_bytes: 4000, bytes: 1 << 20 };
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (cut, file) = input;

@@ -125,7 +125,7 @@ impl Sitter {
 
 /// Where somebody is in a picture.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct FacePlace {
     /// Who.
     pub sitter: &'static Sitter,
     /// Middle of the skin, in pixels.
@@ -136,7 +136,7 @@ pub struct Place {
     pub tilt: f32,
 }
 
-impl Place {
+impl FacePlace {
     /// Paints the face. Edges are soft over about two pixels, so that resampling has no hard ones to disagree about.
     pub fn paint(&self, picture: &mut RgbImage) {
         let shapes = self.sitter.shapes();
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_tilted_face_is_painted_where_it_says() {
-        let place = Place { sitter: &SITTERS[0], middle: [100.0, 120.0], half: 60.0, tilt: 0.5 };
+        let place = FacePlace { sitter: &SITTERS[0], middle: [100.0, 120.0], half: 60.0, tilt: 0.5 };
         let mut picture = RgbImage::from_pixel(200, 240, Rgb([0, 255, 0]));
         place.paint(&mut picture);
         // The mouth is 0.52 units below the middle; turned clockwise by 0.5 it goes to the left.
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_box_overlaps_itself_wholly_and_its_neighbour_in_part() {
-        let place = Place { sitter: &SITTERS[1], middle: [100.0, 120.0], half: 60.0, tilt: 0.0 };
+        let place = FacePlace { sitter: &SITTERS[1], middle: [100.0, 120.0], half: 60.0, tilt: 0.0 };
         let [x, y, width, height] = place.frame();
         assert!((place.overlap([x, y, width, height]) - 1.0).abs() < 1e-5);
         assert!((place.overlap([x + width / 2.0, y, width, height]) - 1.0 / 3.0).abs() < 1e-5);

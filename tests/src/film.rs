@@ -4,7 +4,7 @@ use std::f32::consts::TAU;
 
 use glae_face::RgbImage;
 
-use crate::drawing::{Place, SITTERS};
+use crate::drawing::{FacePlace, SITTERS};
 use crate::picture::painted;
 
 /// Width of a picture in pixels.
@@ -26,15 +26,15 @@ pub const SEEN: u32 = 45;
 const ENDS: [[f32; 2]; 2] = [[85.0, 105.0], [235.0, 135.0]];
 
 /// Where somebody is in a picture, if anybody is.
-pub fn place(picture: u32) -> Option<Place> {
+pub fn place(picture: u32) -> Option<FacePlace> {
     (picture < SEEN).then(|| at(0.5 - 0.5 * (TAU * picture as f32 / SEEN as f32).cos()))
 }
 
 /// Somebody on the way, at a share of its length.
-fn at(share: f32) -> Place {
+fn at(share: f32) -> FacePlace {
     let [from, to] = ENDS;
     let middle = [0, 1].map(|axis| from[axis] + share * (to[axis] - from[axis]));
-    Place { sitter: &SITTERS[0], middle, half: 46.0, tilt: 0.0 }
+    FacePlace { sitter: &SITTERS[0], middle, half: 46.0, tilt: 0.0 }
 }
 
 /// Where on the way a box (left, top, width, height) is, as the share of the way's length nearest to the box's middle; and

@@ -8,10 +8,9 @@ use glae_estimate::{Alone, Finder, Look, Pipeline};
 use glae_face::RgbImage;
 use glae_face::crop::Square;
 use glae_face::detector::Detector;
-use glae_face::detector::manifest::Manifest as DetectorManifest;
+use glae_face::detector::manifest::DetectorManifest;
 use glae_face::photo;
-use glae_model::manifest::sha256;
-use glae_model::{Estimate, Estimator, Manifest, StateDict};
+use glae_model::{AgeManifest, Estimate, Estimator, Manifest};
 use serde_json::Value;
 
 /// Both networks on the CPU.
@@ -46,12 +45,8 @@ pub fn detector(folder: &Path) -> Result<(Detector, DetectorManifest)> {
     let path = own.join("manifest.json");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let manifest = DetectorManifest::parse(&text).with_context(|| path.display().to_string())?;
-    let bytes = fs::read(own.join(&manifest.file))?;
-    if sha256(&bytes) != manifest.sha256 {
-        bail!("{}: the weights are not those the manifest speaks of", own.display());
-    }
-    let device = Device::flex();
-    Ok((Detector::new(&StateDict::from_safetensors(&bytes)?, &device)?, manifest))
+    let state = manifest.open(&fs::read(own.join(&manifest.head.file))?)?;
+    Ok((Detector::new(&state, &Device::flex())?, manifest))
 }
 
 impl Native {
@@ -62,8 +57,8 @@ impl Native {
     pub fn load(folder: &Path, name: &str) -> Result<Self> {
         let (detector, finder) = detector(folder)?;
         let own = folder.join(name);
-        let manifest = Manifest::parse(&fs::read_to_string(own.join("manifest.json"))?)?;
-        let bytes = fs::read(own.join(&manifest.file))?;
+        let manifest = AgeManifest::parse(&fs::read_to_string(own.join("manifest.json"))?)?;
+        let bytes = fs::read(own.join(&manifest.head.file))?;
         let estimator = Estimator::load(manifest, &bytes, &Device::flex())?;
         Ok(Self(Pipeline::new(Finder::new(detector, finder.settings), estimator)?))
     }

@@ -12,7 +12,7 @@ pub const TOLERANCE: f32 = 0.05;
 
 /// A face of a photograph.
 #[derive(Clone, Debug)]
-pub struct Judged {
+pub struct OracleFace {
     /// Left, top, width and height of its box, in pixels.
     pub frame: [f32; 4],
     /// Why it has no age, or one that is not to be trusted.
@@ -29,7 +29,7 @@ pub struct Expected {
     /// The face that it is of.
     pub main: Option<usize>,
     /// From left to right.
-    pub faces: Vec<Judged>,
+    pub faces: Vec<OracleFace>,
 }
 
 /// The photographs of [`crate::picture::judged`], by name.
@@ -58,7 +58,7 @@ fn expected(picture: &Value) -> Result<Expected> {
     let face = |face: &Value| {
         let number = |value: &Value| value.as_f64().map(|value| value as f32);
         let frame: Vec<f32> = face["box"].as_array().into_iter().flatten().filter_map(number).collect();
-        Ok(Judged {
+        Ok(OracleFace {
             frame: <[f32; 4]>::try_from(frame).ok().context("a box has four numbers")?,
             doubt: face["doubt"].as_str().map(str::to_owned),
             years: number(&face["years"]),

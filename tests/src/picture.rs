@@ -7,38 +7,38 @@ use glae_face::RgbImage;
 use image::imageops::{rotate90, rotate180};
 use image::{ImageFormat, Rgb};
 
-use crate::drawing::{Place, SITTERS};
+use crate::drawing::{FacePlace, SITTERS};
 
 /// Who is in [`group`], from left to right.
-pub const GROUP: [Place; 3] = [
-    Place { sitter: &SITTERS[1], middle: [185.0, 265.0], half: 125.0, tilt: 0.06 },
-    Place { sitter: &SITTERS[0], middle: [500.0, 290.0], half: 150.0, tilt: -0.08 },
-    Place { sitter: &SITTERS[2], middle: [795.0, 250.0], half: 105.0, tilt: 0.03 },
+pub const GROUP: [FacePlace; 3] = [
+    FacePlace { sitter: &SITTERS[1], middle: [185.0, 265.0], half: 125.0, tilt: 0.06 },
+    FacePlace { sitter: &SITTERS[0], middle: [500.0, 290.0], half: 150.0, tilt: -0.08 },
+    FacePlace { sitter: &SITTERS[2], middle: [795.0, 250.0], half: 105.0, tilt: 0.03 },
 ];
 
 /// Who is in [`far`], from left to right: the second face is narrower than any whose age can be told.
-pub const FAR: [Place; 2] = [
-    Place { sitter: &SITTERS[3], middle: [105.0, 150.0], half: 62.0, tilt: 0.04 },
-    Place { sitter: &SITTERS[0], middle: [255.0, 95.0], half: 13.6, tilt: 0.0 },
+pub const FAR: [FacePlace; 2] = [
+    FacePlace { sitter: &SITTERS[3], middle: [105.0, 150.0], half: 62.0, tilt: 0.04 },
+    FacePlace { sitter: &SITTERS[0], middle: [255.0, 95.0], half: 13.6, tilt: 0.0 },
 ];
 
 /// Four people on a square, the farther the smaller.
-pub const CROWD: [Place; 4] = [
-    Place { sitter: &SITTERS[2], middle: [90.0, 320.0], half: 58.0, tilt: 0.03 },
-    Place { sitter: &SITTERS[3], middle: [250.0, 240.0], half: 30.0, tilt: -0.04 },
-    Place { sitter: &SITTERS[1], middle: [420.0, 200.0], half: 20.0, tilt: 0.02 },
-    Place { sitter: &SITTERS[0], middle: [560.0, 180.0], half: 14.0, tilt: 0.0 },
+pub const CROWD: [FacePlace; 4] = [
+    FacePlace { sitter: &SITTERS[2], middle: [90.0, 320.0], half: 58.0, tilt: 0.03 },
+    FacePlace { sitter: &SITTERS[3], middle: [250.0, 240.0], half: 30.0, tilt: -0.04 },
+    FacePlace { sitter: &SITTERS[1], middle: [420.0, 200.0], half: 20.0, tilt: 0.02 },
+    FacePlace { sitter: &SITTERS[0], middle: [560.0, 180.0], half: 14.0, tilt: 0.0 },
 ];
 
 /// 24 people in three rows, each a fortieth of a photograph's width wide, RGB8, 2400 x 1800.
-pub fn assembly() -> (RgbImage, Vec<Place>) {
+pub fn assembly() -> (RgbImage, Vec<FacePlace>) {
     let place = |index: usize| {
         let (column, row) = ((index % 8) as f32, (index / 8) as f32);
         let sitter = &SITTERS[(index + index / 8) % SITTERS.len()];
         let tilt = 0.05 - 0.1 * ((index % 3) as f32) / 2.0;
-        Place { sitter, middle: [160.0 + 297.0 * column, 320.0 + 560.0 * row], half: 30.0 / (0.94 * 0.8), tilt }
+        FacePlace { sitter, middle: [160.0 + 297.0 * column, 320.0 + 560.0 * row], half: 30.0 / (0.94 * 0.8), tilt }
     };
-    let places: Vec<Place> = (0..24).map(place).collect();
+    let places: Vec<FacePlace> = (0..24).map(place).collect();
     (painted(2400, 1800, &places), places)
 }
 
@@ -50,10 +50,10 @@ pub fn face(variant: u8) -> RgbImage {
 }
 
 /// Where somebody is in [`face`].
-pub fn portrait(variant: u8) -> Place {
+pub fn portrait(variant: u8) -> FacePlace {
     let variant = usize::from(variant) % SITTERS.len();
     let tilt = [0.04, -0.06, 0.08, -0.03][variant];
-    Place { sitter: &SITTERS[variant], middle: [244.0, 356.0], half: 165.0, tilt }
+    FacePlace { sitter: &SITTERS[variant], middle: [244.0, 356.0], half: 165.0, tilt }
 }
 
 /// Three people side by side, RGB8, 960 x 480.
@@ -69,8 +69,8 @@ pub fn far() -> RgbImage {
 /// Photographs whose ages `oracle/ages.json` knows, by name: of one and of several, leaning, cut off by the border, dark,
 /// small, too small to be judged, on its side, upside down, and without a face.
 pub fn judged() -> [(&'static str, RgbImage); 14] {
-    let one = |place: Place| painted(480, 480, &[place]);
-    let place = |sitter, middle, half, tilt| Place { sitter, middle, half, tilt };
+    let one = |place: FacePlace| painted(480, 480, &[place]);
+    let place = |sitter, middle, half, tilt| FacePlace { sitter, middle, half, tilt };
     let mut dark = face(1);
     dark.iter_mut().for_each(|value| *value /= 3);
     [
@@ -108,7 +108,7 @@ pub fn landscape() -> RgbImage {
 }
 
 /// A gradient with people before it.
-pub fn painted(width: u32, height: u32, places: &[Place]) -> RgbImage {
+pub fn painted(width: u32, height: u32, places: &[FacePlace]) -> RgbImage {
     let mut picture = RgbImage::from_fn(width, height, |x, y| {
         let (u, v) = ((x as f32 + 0.5) / width as f32, (y as f32 + 0.5) / height as f32);
         Rgb([60.0 + 120.0 * u, 110.0 + 60.0 * v, 190.0 - 70.0 * u * v].map(|value| value.round() as u8))
@@ -171,7 +171,7 @@ mod tests {
         let pictures = [(GROUP.to_vec(), group()), (FAR.to_vec(), far()), (vec![portrait(0)], face(0))];
         for (places, picture) in pictures {
             assert!(places.is_sorted_by(|a, b| a.frame()[0] + a.frame()[2] < b.frame()[0]));
-            for [x, y, width, height] in places.iter().map(Place::frame) {
+            for [x, y, width, height] in places.iter().map(FacePlace::frame) {
                 assert!(
                     x > 0.0 && x + width < picture.width() as f32 && y > 0.0 && y + height < picture.height() as f32
                 );
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn only_the_far_face_is_too_small() {
-        let small = |place: &Place| place.frame()[2].min(place.frame()[3]) < LEAST_WIDTH;
+        let small = |place: &FacePlace| place.frame()[2].min(place.frame()[3]) < LEAST_WIDTH;
         assert_eq!(FAR.each_ref().map(small), [false, true]);
         assert!(!GROUP.iter().any(small));
     }

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use glae_api::{Board, Column, ExternalData, Origin, Row, Truth, Visibility};
+use glae_api::{Board, Column, ExternalData, Origin, Row, TruthAccess, Visibility};
 use glae_metrics::{Sample, cmae, mae};
 
 /// The boards that the project promises, in the order of their files.
@@ -129,7 +129,7 @@ fn a_number_is_reported_or_computed_and_never_both() {
                     assert!(scorer.is_empty() && numbers(row).count() == 0, "{name}: the server fills these in");
                     let file = row.predictions.as_deref().unwrap_or_default();
                     assert_eq!(file, format!("{}/{}.csv", board.id, row.id), "{name}");
-                    assert_eq!(board.truth, Truth::Public, "{name} cannot be scored");
+                    assert_eq!(board.truth, TruthAccess::Public, "{name} cannot be scored");
                 }
                 Origin::Submitted { .. } => panic!("{name}: submissions live in the portal's database"),
             }
@@ -140,9 +140,9 @@ fn a_number_is_reported_or_computed_and_never_both() {
 #[test]
 fn truth_ships_with_public_boards_only() {
     let boards = BOARDS.map(board);
-    let public: Vec<&str> = boards.iter().filter(|b| b.truth == Truth::Public).map(|b| b.id.as_str()).collect();
+    let public: Vec<&str> = boards.iter().filter(|b| b.truth == TruthAccess::Public).map(|b| b.id.as_str()).collect();
     assert_eq!(names(".truth.csv"), public);
-    for board in boards.iter().filter(|board| board.truth == Truth::Public) {
+    for board in boards.iter().filter(|board| board.truth == TruthAccess::Public) {
         let truth = ages(&format!("{}.truth.csv", board.id));
         assert_eq!(board.dataset.test_images.map(|images| images as usize), Some(truth.len()), "{}", board.id);
         assert!(truth.keys().all(|id| !id.contains(['/', '\\'])), "{}: ids are names, not paths", board.id);

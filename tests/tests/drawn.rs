@@ -4,24 +4,30 @@
 use glae_face::{
     RgbImage,
     detector::{
-        Detector, Settings,
+        Detector, DetectorSettings,
         decode::Face,
         trust::{Doubt, refusal},
     },
 };
-use tests::{drawing::Place, film, native, picture};
+use tests::{drawing::FacePlace, film, native, picture};
 
 /// How much of its drawn box a found one must have in common with it.
 const LEAST_OVERLAP: f32 = 0.5;
 
-fn detector() -> (Detector, Settings) {
+fn detector() -> (Detector, DetectorSettings) {
     let folder = tests::root().join("public/weights");
     let (detector, manifest) = native::detector(&folder).unwrap_or_else(|error| panic!("{error:#}"));
     (detector, manifest.settings)
 }
 
 /// Finds exactly these faces, from left to right, with their points in place.
-async fn find(detector: &Detector, settings: Settings, picture: &RgbImage, places: &[Place], what: &str) -> Vec<Face> {
+async fn find(
+    detector: &Detector,
+    settings: DetectorSettings,
+    picture: &RgbImage,
+    places: &[FacePlace],
+    what: &str,
+) -> Vec<Face> {
     let faces = detector.detect(picture, settings).await.unwrap();
     assert_eq!(faces.len(), places.len(), "{what}: {faces:?}");
     for (face, place) in faces.iter().zip(places) {

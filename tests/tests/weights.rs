@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use burn::tensor::Device;
-use glae_face::detector::manifest::Manifest as DetectorManifest;
+use glae_face::detector::manifest::DetectorManifest;
 use glae_model::{
     Estimator, StateDict,
-    manifest::{Crop, Manifest, sha256, verify},
+    manifest::{AgeManifest, Crop, Manifest, sha256},
 };
 use tests::native;
 
@@ -46,16 +46,16 @@ fn manifest_text(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn read(name: &str) -> (Manifest, Vec<u8>) {
-    let manifest = Manifest::parse(&manifest_text(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let bytes = fs::read(folder().join(name).join(&manifest.file)).unwrap();
+fn read(name: &str) -> (AgeManifest, Vec<u8>) {
+    let manifest = AgeManifest::parse(&manifest_text(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let bytes = fs::read(folder().join(name).join(&manifest.head.file)).unwrap();
     (manifest, bytes)
 }
 
 fn read_detector() -> (DetectorManifest, Vec<u8>) {
     let name = detector_name();
     let manifest = DetectorManifest::parse(&manifest_text(&name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let bytes = fs::read(folder().join(&name).join(&manifest.file)).unwrap();
+    let bytes = fs::read(folder().join(&name).join(&manifest.head.file)).unwrap();
     (manifest, bytes)
 }
 
@@ -98,12 +98,12 @@ fn the_figures_on_about_are_those_of_the_document() {
 fn each_file_is_the_one_its_manifest_speaks_of() {
     for name in names() {
         let (manifest, bytes) = read(&name);
-        assert_eq!(manifest.name, name);
-        assert_eq!(manifest.bytes, bytes.len() as u64, "{name}: size");
-        assert!(manifest.bytes < MOST_BYTES, "{name} is too large for a page: {} bytes", manifest.bytes);
-        verify(&bytes, &manifest.sha256).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(manifest.head.name, name);
+        assert_eq!(manifest.head.bytes, bytes.len() as u64, "{name}: size");
+        assert!(manifest.head.bytes < MOST_BYTES, "{name} is too large for a page: {} bytes", manifest.head.bytes);
+        manifest.open(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(
-            !manifest.licence.is_empty() && !manifest.trained_on.is_empty(),
+            !manifest.head.licence.is_empty() && !manifest.head.trained_on.is_empty(),
             "{name} does not say where it is from"
         );
         assert_nothing_else(&name);
@@ -136,13 +136,16 @@ async fn each_network_gives_its_golden_answer() {
 #[test]
 fn the_detector_is_the_one_its_manifest_speaks_of() {
     let (manifest, bytes) = read_detector();
-    assert_eq!(manifest.name, detector_name());
-    assert_eq!(manifest.bytes, bytes.len() as u64, "size");
-    assert!(manifest.bytes < MOST_DETECTOR_BYTES, "too large for what it is: {} bytes", manifest.bytes);
-    assert_eq!(manifest.sha256, sha256(&bytes));
-    assert!(!manifest.licence.is_empty() && !manifest.trained_on.is_empty(), "it does not say where it is from");
+    assert_eq!(manifest.head.name, detector_name());
+    assert_eq!(manifest.head.bytes, bytes.len() as u64, "size");
+    assert!(manifest.head.bytes < MOST_DETECTOR_BYTES, "too large for what it is: {} bytes", manifest.head.bytes);
+    assert_eq!(manifest.head.sha256, sha256(&bytes));
+    assert!(
+        !manifest.head.licence.is_empty() && !manifest.head.trained_on.is_empty(),
+        "it does not say where it is from"
+    );
     assert!(!manifest.measured.is_empty(), "it does not say how good it is");
-    assert_nothing_else(&manifest.name);
+    assert_nothing_else(&manifest.head.name);
     let state = StateDict::from_safetensors(&bytes).unwrap();
     // Running means and variances are no parameters.
     let is_statistic = |name: &str| name.ends_with("running_mean") || name.ends_with("running_var");

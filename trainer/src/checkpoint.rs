@@ -5,11 +5,14 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use glae_data::files::write_atomically;
-use glae_model::weights::Array;
+use glae_model::weights::counters;
 use glae_model::{Precision, StateDict};
 
 /// Name of the file in the run's folder.
 pub const FILE: &str = "checkpoint.safetensors";
+
+/// Name of the counters in the file: stage, epoch and step.
+const PROGRESS: &str = "progress";
 
 /// Where a run stands. The next step to do is `step` of `epoch` of `stage`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,10 +65,8 @@ impl Checkpoint {
             all.put(prefix, part);
         }
         let Progress { stage, epoch, step } = self.progress;
-        // Small integers: exact in f32.
-        let values = [stage, epoch, step].map(|v| v as f32).to_vec();
-        all.0.insert("progress".to_owned(), Array { shape: vec![3], values });
-        write_atomically(&run.join(FILE), &all.to_safetensors(Precision::Full))
+        let progress = [stage, epoch, step].map(|number| number as u64);
+        write_atomically(&run.join(FILE), &all.with_counters(Precision::Full, &[(PROGRESS, &progress)]))
     }
 
     /// Reads the checkpoint of a run that may have been ended before its first one.
@@ -85,8 +86,12 @@ impl Checkpoint {
         let bytes = std::fs::read(&path)
             .with_context(|| format!("cannot read {}: is this the folder of a run?", path.display()))?;
         let all = StateDict::from_safetensors(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
-        let values = all.get("progress")?.values.iter().map(|v| *v as usize).collect::<Vec<_>>();
-        let [stage, epoch, step] = values[..] else { anyhow::bail!("{} is damaged: progress", path.display()) };
+        let values: Vec<usize> = match counters(&bytes, PROGRESS)? {
+            Some(values) => values.into_iter().map(usize::try_from).collect::<Result<_, _>>()?,
+            // Older checkpoints hold them as f32.
+            None => all.get(PROGRESS)?.values.iter().map(|v| *v as usize).collect(),
+        };
+        let [stage, epoch, step] = values[..] else { anyhow::bail!("{} is damaged: {PROGRESS}", path.display()) };
         let progress = Progress { stage, epoch, step };
         let [network, average, optimizer] = ["network", "average", "optimizer"].map(|name| all.part(name));
         Ok(Self { network, average, optimizer, progress })
@@ -96,6 +101,19 @@ impl Checkpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glae_model::weights::Array;
+
+    #[test]
+    fn a_checkpoint_with_floats_for_counters_is_read() {
+        let run = tempfile::tempdir().unwrap();
+        let array = |values: &[f32]| Array { shape: vec![values.len()], values: values.to_vec() };
+        let state = [("network.a", array(&[0.5])), (PROGRESS, array(&[1.0, 7.0, 234.0]))];
+        let state = StateDict(state.map(|(name, array)| (name.to_owned(), array)).into());
+        std::fs::write(run.path().join(FILE), state.to_safetensors(Precision::Full)).unwrap();
+        let read = Checkpoint::read(run.path()).unwrap();
+        assert_eq!(read.progress, Progress { stage: 1, epoch: 7, step: 234 });
+        assert_eq!(read.network.0["a"].values, [0.5]);
+    }
 
     #[test]
     fn what_is_written_is_read() {

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 
 /// `--device`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Choice {
+pub enum DeviceArgument {
     /// CUDA, else Vulkan on a real GPU, else the CPU.
     Auto,
     /// An NVIDIA GPU through CUDA (needs the cargo feature `cuda`).
@@ -22,25 +22,25 @@ pub enum Choice {
     Cpu,
 }
 
-impl Choice {
+impl DeviceArgument {
     /// Opens the device and says which on standard error.
     ///
     /// # Errors
     /// A device that was asked for by name is not there.
     pub fn open(self) -> Result<Device> {
         let (device, name) = match self {
-            Choice::Cpu => (cpu(), "CPU (Flex)"),
-            Choice::Cuda => match cuda() {
+            DeviceArgument::Cpu => (cpu(), "CPU (Flex)"),
+            DeviceArgument::Cuda => match cuda() {
                 Some(device) => (device, "CUDA"),
                 None if cfg!(feature = "cuda") => bail!("no CUDA device was found: is the NVIDIA driver installed?"),
                 None => bail!("this trainer was built without CUDA: build it with `--features cuda`"),
             },
-            Choice::Vulkan => match vulkan() {
+            DeviceArgument::Vulkan => match vulkan() {
                 Some(device) => (device, "Vulkan"),
                 None if cfg!(feature = "vulkan") => bail!("no GPU with a Vulkan driver was found: try `--device cpu`"),
                 None => bail!("this trainer was built without Vulkan: build it with `--features vulkan`"),
             },
-            Choice::Auto => match (cuda(), vulkan()) {
+            DeviceArgument::Auto => match (cuda(), vulkan()) {
                 (Some(device), _) => (device, "CUDA"),
                 (None, Some(device)) => (device, "Vulkan"),
                 (None, None) => (cpu(), "CPU (Flex); no GPU was found"),

@@ -7,8 +7,8 @@ use burn::tensor::{Device, read_sync};
 use glae_estimate::TOGETHER;
 use glae_face::RgbImage;
 use glae_metrics::{Band, Report, Sample};
-use glae_model::manifest::{Input, Measured};
-use glae_model::{Estimate, EstimateError, Estimator, Heads, Inference, Manifest, NetworkConfig, Rules, StateDict};
+use glae_model::manifest::{AgeMeasured, Input};
+use glae_model::{Estimate, EstimateError, Heads, Inference, NetworkConfig, Route, Routing, Rules, StateDict};
 use serde::{Deserialize, Serialize};
 
 /// Estimates all crops.
@@ -52,22 +52,28 @@ pub fn inference(config: &NetworkConfig, state: &StateDict, input: Input, device
 
 /// The scores of each way to answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Scores {
+pub struct WaysScored {
     /// The classifier of stage 1 alone.
     pub vanilla: Report,
     /// The classifier of stage 2 alone.
     pub balanced: Report,
-    /// Adaptive routing between them, `[GLAE] eq. (11)`.
+    /// What is shown: both by `rule`.
     pub routed: Report,
     /// Always answering the median age of the training set.
     pub median: Report,
     /// That median, in years.
     pub training_median: f32,
-    /// Share of images that were routed to the vanilla classifier.
+    /// The rule behind `routed`; the paper's in files that do not say.
+    #[serde(default)]
+    pub rule: Routing,
+    /// Share of images that were answered by the vanilla classifier alone.
     pub routed_to_vanilla: f64,
+    /// Mean share of the vanilla classifier in the answers; 0 in files that do not say.
+    #[serde(default)]
+    pub vanilla_share: f64,
 }
 
-impl Scores {
+impl WaysScored {
     /// Scores estimates against the true ages, which run in parallel.
     ///
     /// # Errors
@@ -78,14 +84,16 @@ impl Scores {
                 |(e, age): (&Estimate, &f32)| Sample { age: f64::from(*age), prediction: f64::from(answer(e)) };
             Report::new(&estimates.iter().zip(ages).map(sample).collect::<Vec<_>>())
         };
-        let to_vanilla = estimates.iter().filter(|e| e.route == glae_model::Route::Vanilla).count();
+        let mean = |own: &dyn Fn(&Estimate) -> f64| estimates.iter().map(own).sum::<f64>() / estimates.len() as f64;
         Ok(Self {
             vanilla: score(&|e| e.vanilla.years)?,
             balanced: score(&|e| e.balanced.years)?,
             routed: score(&|e| e.years)?,
             median: score(&|_| training_median)?,
             training_median,
-            routed_to_vanilla: to_vanilla as f64 / estimates.len() as f64,
+            rule: estimates.first().map(|e| e.rule).unwrap_or_default(),
+            routed_to_vanilla: mean(&|e| f64::from(u8::from(e.route == Route::Vanilla))),
+            vanilla_share: mean(&|e| f64::from(e.vanilla_share)),
         })
     }
 
@@ -96,8 +104,8 @@ impl Scores {
     }
 
     /// For the manifest.
-    pub fn measured(&self, split: &str) -> Vec<Measured> {
-        let row = |(answer, report): (&str, &Report)| Measured {
+    pub fn measured(&self, split: &str) -> Vec<AgeMeasured> {
+        let row = |(answer, report): (&str, &Report)| AgeMeasured {
             split: split.to_owned(),
             answer: answer.to_owned(),
             samples: report.samples,
@@ -108,7 +116,7 @@ impl Scores {
     }
 }
 
-impl fmt::Display for Scores {
+impl fmt::Display for WaysScored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} images, {} ages; MAE / CMAE in years", self.routed.samples, self.routed.ages)?;
         write!(f, "{:<10} {:>15}", "", "all")?;
@@ -124,9 +132,10 @@ impl fmt::Display for Scores {
         }
         write!(
             f,
-            "\n(median: always answering {} years; {:.0} % of images were routed to vanilla)",
-            self.training_median,
-            100.0 * self.routed_to_vanilla
+            "\n(routed: {}, {:.0} % vanilla; median: always answering {} years)",
+            self.rule,
+            100.0 * self.vanilla_share,
+            self.training_median
         )
     }
 }
@@ -138,25 +147,27 @@ pub fn median(ages: &[f32]) -> f32 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// An exported network with its manifest, read from a folder or a manifest file.
-///
-/// # Errors
-/// A file is missing, damaged, or does not match its manifest.
-pub fn load_weights(path: &std::path::Path, device: &Device) -> Result<(Manifest, Inference)> {
-    Ok(load_estimator(path, device)?.into_parts())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glae_model::routing::MirrorPair;
 
-/// The same in one.
-///
-/// # Errors
-/// As for [`load_weights`].
-pub fn load_estimator(path: &std::path::Path, device: &Device) -> Result<Estimator> {
-    use anyhow::Context;
-    let manifest_path = if path.is_dir() { path.join("manifest.json") } else { path.to_owned() };
-    let json = std::fs::read_to_string(&manifest_path)
-        .with_context(|| format!("cannot read {}: give a folder of exported weights", manifest_path.display()))?;
-    let manifest = Manifest::parse(&json).with_context(|| manifest_path.display().to_string())?;
-    let weights_path = manifest_path.with_file_name(&manifest.file);
-    let bytes = std::fs::read(&weights_path).with_context(|| format!("cannot read {}", weights_path.display()))?;
-    Estimator::load(manifest, &bytes, device).with_context(|| weights_path.display().to_string())
+    #[test]
+    fn scores_name_the_rule_they_are_of() {
+        let pair = |mirror: [f64; 2]| MirrorPair { image: vec![0.5, 0.5], mirror: mirror.to_vec() };
+        let scores = |routing| {
+            let rules = Rules { routing, ..Rules::default() };
+            WaysScored::new(&[Estimate::new(&pair([0.5, 0.5]), &pair([0.25, 0.75]), rules)], &[1.0], 1.0).unwrap()
+        };
+        let told = |routing| scores(routing).to_string();
+        assert!(told(Routing::Smaller).contains("(routed: smaller divergence, 100 % vanilla;"));
+        assert!(told(Routing::Bigger).contains("(routed: bigger divergence, 0 % vanilla;"));
+        let mean = Routing::Mixture { power: 0.0 };
+        assert!(told(mean).contains("(routed: mean of both classifiers, 50 % vanilla;"));
+        // Files of earlier versions name no rule: it was the paper's.
+        let mut json = serde_json::to_value(scores(mean)).unwrap();
+        assert_eq!(json["rule"], serde_json::json!({"mixture": {"power": 0.0}}));
+        json.as_object_mut().unwrap().retain(|key, _| key != "rule" && key != "vanilla_share");
+        assert_eq!(serde_json::from_value::<WaysScored>(json).unwrap().rule, Routing::Smaller);
+    }
 }

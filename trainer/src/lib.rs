@@ -10,6 +10,7 @@ pub mod config;
 pub mod detector;
 pub mod device;
 pub mod evaluation;
+pub mod exported;
 pub mod layers;
 pub mod onnx;
 pub mod optimizer;

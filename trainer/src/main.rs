@@ -7,7 +7,7 @@ use trainer::commands::teach;
 use trainer::commands::{
     bench, data, demo, detector, evaluate, export, figure, groups, import, kit, predict, prepare, report, table, train,
 };
-use trainer::device::Choice;
+use trainer::device::DeviceArgument;
 
 /// Keeps the memory of one training step's maps for the next: the system's allocator gives large ones back and clears new
 /// ones, which took a sixth of a step.
@@ -19,8 +19,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[command(version)]
 struct Arguments {
     /// Where to compute.
-    #[arg(long, value_enum, default_value_t = Choice::Auto, global = true)]
-    device: Choice,
+    #[arg(long, value_enum, default_value_t = DeviceArgument::Auto, global = true)]
+    device: DeviceArgument,
     #[command(subcommand)]
     command: Option<Command>,
 }

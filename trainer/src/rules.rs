@@ -10,18 +10,6 @@ use glae_model::{Estimate, Heads, Readout, Routing, Rules, Temperatures};
 /// Temperatures are looked for between these.
 const TEMPERATURES: [f32; 2] = [0.2, 5.0];
 
-/// Rules that are compared.
-const ROUTINGS: &[(&str, Routing)] = &[
-    ("vanilla", Routing::Vanilla),
-    ("balanced", Routing::Balanced),
-    ("smaller divergence", Routing::Smaller),
-    ("smaller symmetric divergence", Routing::Symmetric),
-    ("mean of both", Routing::Mixture { power: 0.0 }),
-    ("mixture, power 1/2", Routing::Mixture { power: 0.5 }),
-    ("mixture, power 1", Routing::Mixture { power: 1.0 }),
-    ("mixture, power 2", Routing::Mixture { power: 2.0 }),
-];
-
 /// What was compared, and the best of it.
 #[derive(Debug)]
 pub struct Choice {
@@ -60,14 +48,14 @@ pub fn choose(heads: &[Heads], ages: &[f32]) -> Result<Choice> {
     let mut rows = Vec::new();
     let mut best: Option<(f64, Rules)> = None;
     for (readout, how) in [(Readout::Mean, "mean"), (Readout::Median, "median")] {
-        for &(name, routing) in ROUTINGS {
+        for routing in Routing::CANDIDATES {
             let rules = Rules { routing, readout, temperatures };
             let report = score(&answers(heads, rules), ages)?;
             let sum = report.mae + report.cmae;
             if best.is_none_or(|(least, _)| sum < least) {
                 best = Some((sum, rules));
             }
-            rows.push(Row { name: format!("{name}, {how}"), mae: report.mae, cmae: report.cmae });
+            rows.push(Row { name: format!("{routing}, {how}"), mae: report.mae, cmae: report.cmae });
         }
     }
     let (_, mut rules) = best.expect("rules were compared");
@@ -78,12 +66,12 @@ pub fn choose(heads: &[Heads], ages: &[f32]) -> Result<Choice> {
 
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<40} {:>6} {:>6}", "rule, read-out", "MAE", "CMAE")?;
-        self.rows.iter().try_for_each(|row| writeln!(f, "{:<40} {:>6.2} {:>6.2}", row.name, row.mae, row.cmae))?;
+        writeln!(f, "{:<44} {:>6} {:>6}", "rule, read-out", "MAE", "CMAE")?;
+        self.rows.iter().try_for_each(|row| writeln!(f, "{:<44} {:>6.2} {:>6.2}", row.name, row.mae, row.cmae))?;
         let Rules { routing, readout, temperatures: Temperatures { vanilla, balanced } } = self.rules;
         write!(
             f,
-            "chosen: {routing:?}, {readout:?}; temperatures {vanilla:.3} (vanilla) and {balanced:.3} (balanced), with which \
+            "chosen: {routing}, {readout:?}; temperatures {vanilla:.3} (vanilla) and {balanced:.3} (balanced), with which \
              ranges of 80 % hold {:.1} %",
             100.0 * self.coverage
         )

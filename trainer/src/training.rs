@@ -21,7 +21,7 @@ use crate::average::Average;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::config::{RunConfig, Stage};
 use crate::device::seeded;
-use crate::evaluation::{Scores, estimates, inference, median};
+use crate::evaluation::{WaysScored, estimates, inference, median};
 use crate::optimizer::Optimizer;
 use crate::schedule::one_cycle;
 use crate::start::fitted;
@@ -197,12 +197,12 @@ impl Run<'_> {
         let inference = inference(&self.config.network, state, self.config.input(), self.device())?;
         let answers = estimates(&inference, &self.val.crops, |_| {})
             .with_context(|| format!("the validation images have no answers: {}", self.advice()))?;
-        let scores = Scores::new(&answers, &self.val.ages, median(&self.train.ages))?;
+        let scores = WaysScored::new(&answers, &self.val.ages, median(&self.train.ages))?;
         let own = if kind == StageKind::Vanilla { &scores.vanilla } else { &scores.balanced };
         let val_faces = match self.faces.map(|faces| &faces.held_out).filter(|set| !set.ids.is_empty()) {
             Some(set) => {
                 let answers = estimates(&inference, &set.crops, |_| {})?;
-                let scores = Scores::new(&answers, &set.ages, median(&self.train.ages))?;
+                let scores = WaysScored::new(&answers, &set.ages, median(&self.train.ages))?;
                 Some(if kind == StageKind::Vanilla { scores.vanilla.mae } else { scores.balanced.mae })
             }
             None => None,

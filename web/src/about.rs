@@ -1,6 +1,6 @@
 //! The page "About".
 
-use glae_model::manifest::Measured;
+use glae_model::manifest::{AgeMeasured, ManifestHead};
 use leptos::prelude::*;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -149,23 +149,14 @@ fn Beside() -> impl IntoView {
     }
 }
 
-/// What a manifest says that belongs on this page, whichever network it is of.
+/// What only the age network's manifest says.
 #[derive(Clone, Debug, Deserialize)]
-struct Weighed {
-    name: String,
-    bytes: u64,
-    trained_on: String,
+struct AgeFacts {
     /// Published weights that training began with; empty where it began at random.
     #[serde(default)]
     began_with: String,
-    licence: String,
-}
-
-/// The errors in the age network's manifest.
-#[derive(Clone, Debug, Deserialize)]
-struct Errors {
     #[serde(default)]
-    measured: Vec<Measured>,
+    measured: Vec<AgeMeasured>,
 }
 
 /// Read from the manifests of the weights in use; the weights themselves are not touched.
@@ -178,24 +169,24 @@ fn Weights() -> impl IntoView {
         Some(None) => {
             view! { <p>"The manifests could not be read. Check the connection and reload the page."</p> }.into_any()
         }
-        Some(Some(Manifests { ages, errors, detector, choice })) => view! {
-            <Terms of="Age network" weights=ages/>
-            <Measurements measured=errors.measured/>
+        Some(Some(Manifests { ages, facts, detector, choice })) => view! {
+            <Terms of="Age network" weights=ages began_with=facts.began_with/>
+            <Measurements measured=facts.measured/>
             {choice.map(|(bytes, small)| view! { <Sizes bytes small/> })}
-            <Terms of="Face detector" weights=detector/>
+            <Terms of="Face detector" weights=detector began_with=String::new()/>
         }
         .into_any(),
     }
 }
 
 #[component]
-fn Terms(of: &'static str, weights: Weighed) -> impl IntoView {
+fn Terms(of: &'static str, weights: ManifestHead, began_with: String) -> impl IntoView {
     view! {
         <h3>{of}</h3>
         <dl class="facts stacked">
             <div><dt>"Name"</dt><dd>{format!("{} ({:.1} MB)", weights.name, weights.bytes as f64 / 1e6)}</dd></div>
             <div><dt>"Trained on"</dt><dd>{weights.trained_on}</dd></div>
-            {(!weights.began_with.is_empty()).then(|| view! { <div><dt>"Began with"</dt><dd>{weights.began_with}</dd></div> })}
+            {(!began_with.is_empty()).then(|| view! { <div><dt>"Began with"</dt><dd>{began_with}</dd></div> })}
             <div><dt>"Licence"</dt><dd>{weights.licence}</dd></div>
         </dl>
     }
@@ -223,7 +214,7 @@ fn Sizes(bytes: [u64; 2], small: bool) -> impl IntoView {
 }
 
 #[component]
-fn Measurements(measured: Vec<Measured>) -> impl IntoView {
+fn Measurements(measured: Vec<AgeMeasured>) -> impl IntoView {
     view! {
         {(!measured.is_empty()).then(|| view! {
             <div class="scroll-x">
@@ -254,9 +245,9 @@ fn Measurements(measured: Vec<Measured>) -> impl IntoView {
 /// All that this page shows of the weights.
 #[derive(Clone)]
 struct Manifests {
-    ages: Weighed,
-    errors: Errors,
-    detector: Weighed,
+    ages: ManifestHead,
+    facts: AgeFacts,
+    detector: ManifestHead,
     /// The size of the default and of the small weights in bytes, and whether the small ones are in use.
     choice: Option<([u64; 2], bool)>,
 }
@@ -266,18 +257,18 @@ async fn manifests(wanted: Wanted) -> Option<Manifests> {
     let of = |name: &str| format!("/weights/{name}/manifest.json");
     let name = wanted.of(&index);
     let own = fetched(&of(&name)).await?;
-    let ages: Weighed = read(&own)?;
+    let ages: ManifestHead = read(&own)?;
     let choice = match index.small.as_ref().filter(|small| **small == name || index.default == name) {
         Some(small) => {
             let is_small = *small == name;
             let other = if is_small { &index.default } else { small };
-            let other: Weighed = read(&fetched(&of(other)).await?)?;
+            let other: ManifestHead = read(&fetched(&of(other)).await?)?;
             Some((if is_small { [other.bytes, ages.bytes] } else { [ages.bytes, other.bytes] }, is_small))
         }
         None => None,
     };
     let detector = read(&fetched(&of(&index.detector)).await?)?;
-    Some(Manifests { ages, errors: read(&own)?, detector, choice })
+    Some(Manifests { ages, facts: read(&own)?, detector, choice })
 }
 
 /// A JSON file of the site.

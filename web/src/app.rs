@@ -9,7 +9,7 @@ use crate::boards::{LeaderboardPage, OrganisePage, SubmissionsPage};
 use crate::browser::property;
 use crate::engine::WorkerHandle;
 use crate::estimate::{EstimatePage, Workplace};
-use crate::settings::Settings;
+use crate::settings::AddressSettings;
 use crate::weights::Means;
 
 /// Takes over from the static page in `index.html`.
@@ -48,12 +48,13 @@ fn App() -> impl IntoView {
     }
 }
 
-fn settings() -> Settings {
+fn settings() -> AddressSettings {
     let search = location().search().unwrap_or_default();
     let query = web_sys::UrlSearchParams::new_with_str(&search).ok();
     let get = |name| query.as_ref().and_then(|query| query.get(name));
-    let settings = Settings::read(get("device").as_deref(), get("weights").as_deref(), get("threads").as_deref());
-    Settings { weights: settings.weights.on(means()), ..settings }
+    let settings =
+        AddressSettings::read(get("device").as_deref(), get("weights").as_deref(), get("threads").as_deref());
+    AddressSettings { weights: settings.weights.on(means()), ..settings }
 }
 
 /// Only Chromium's browsers tell any of it.

@@ -5,7 +5,7 @@ use crate::weights::Wanted;
 
 /// The visitor's wishes, read once when the page opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct AddressSettings {
     /// Which device may compute.
     pub device: DeviceChoice,
     /// Which weights of the age network.
@@ -16,7 +16,7 @@ pub struct Settings {
     pub complaint: Option<String>,
 }
 
-impl Settings {
+impl AddressSettings {
     /// Reads the values of `device`, `weights` and `threads`, each as it stands in the address after percent-decoding.
     pub fn read(device: Option<&str>, weights: Option<&str>, threads: Option<&str>) -> Self {
         let mut complaint = None;
@@ -53,27 +53,27 @@ mod tests {
 
     #[test]
     fn nothing_asked_means_automatic() {
-        let settings = Settings::read(None, Some(""), None);
+        let settings = AddressSettings::read(None, Some(""), None);
         assert_eq!(
             settings,
-            Settings { device: DeviceChoice::Auto, weights: Wanted::Any, alone: false, complaint: None }
+            AddressSettings { device: DeviceChoice::Auto, weights: Wanted::Any, alone: false, complaint: None }
         );
     }
 
     #[test]
     fn all_wishes_are_read() {
-        let settings = Settings::read(Some("webgpu"), Some("golden-tiny"), Some("1"));
+        let settings = AddressSettings::read(Some("webgpu"), Some("golden-tiny"), Some("1"));
         assert_eq!(settings.device, DeviceChoice::WebGpu);
         assert_eq!(settings.weights, Wanted::Named("golden-tiny".into()));
         assert!(settings.alone);
-        assert!(matches!(Settings::read(Some("cpu"), None, None).device, DeviceChoice::Cpu { .. }));
+        assert!(matches!(AddressSettings::read(Some("cpu"), None, None).device, DeviceChoice::Cpu { .. }));
     }
 
     #[test]
     fn what_is_not_understood_is_said() {
-        assert!(Settings::read(Some("tpu"), None, None).complaint.is_some_and(|c| c.contains("tpu")));
-        assert!(Settings::read(None, None, Some("x")).complaint.is_some_and(|c| c.contains("threads=x")));
-        let settings = Settings::read(None, Some("../secrets"), None);
+        assert!(AddressSettings::read(Some("tpu"), None, None).complaint.is_some_and(|c| c.contains("tpu")));
+        assert!(AddressSettings::read(None, None, Some("x")).complaint.is_some_and(|c| c.contains("threads=x")));
+        let settings = AddressSettings::read(None, Some("../secrets"), None);
         assert!(settings.weights == Wanted::Any && settings.complaint.is_some_and(|c| c.contains("../secrets")));
     }
 }

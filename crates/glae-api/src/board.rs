@@ -26,7 +26,7 @@ pub struct Board {
     /// The pictures behind it.
     pub dataset: Dataset,
     /// Where the truth comes from.
-    pub truth: Truth,
+    pub truth: TruthAccess,
     /// What the ranking goes by.
     pub primary: Column,
     /// The columns of the table, in order; `primary` is among them.
@@ -68,8 +68,9 @@ pub struct Dataset {
 /// Where the truth of a board comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = Truth))]
 #[serde(rename_all = "lowercase")]
-pub enum Truth {
+pub enum TruthAccess {
     /// Everybody may read it: `BOARD.truth.csv` beside the board's file, `GET boards/{id}/truth`.
     Public,
     /// Only the server has it.
@@ -207,7 +208,7 @@ pub struct BoardSummary {
     /// See [`Board::measures`].
     pub measures: String,
     /// See [`Board::truth`].
-    pub truth: Truth,
+    pub truth: TruthAccess,
     /// See [`Board::primary`].
     pub primary: Column,
     /// Number of public rows.

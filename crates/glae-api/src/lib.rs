@@ -12,7 +12,7 @@ pub mod stranger;
 pub mod submission;
 pub mod team;
 
-pub use board::{Board, BoardPage, BoardSummary, COMPARED, Column, Dataset, Truth};
+pub use board::{Board, BoardPage, BoardSummary, COMPARED, Column, Dataset, TruthAccess};
 pub use contest::{
     Admission, Contest, ContestPage, Entry, EntryState, FinalChoice, NewEntry, Phase, Standing, TruthVersion,
 };

@@ -32,7 +32,7 @@ pub struct Image {
 
 /// What was found.
 #[derive(Clone, Debug, Default)]
-pub struct Found {
+pub struct FoundImages {
     /// Files that are images or should be by their name; those of a folder in the order of their ids.
     pub images: Vec<Image>,
     /// Files of the folders that are none.
@@ -55,8 +55,8 @@ enum Reason {
 ///
 /// # Errors
 /// A folder cannot be read or has no image, or two images have one id.
-pub fn find(given: &[PathBuf]) -> Result<Found> {
-    let mut found = Found::default();
+pub fn find(given: &[PathBuf]) -> Result<FoundImages> {
+    let mut found = FoundImages::default();
     for path in given {
         if path.is_dir() {
             let before = found.images.len();
@@ -80,7 +80,7 @@ pub fn find(given: &[PathBuf]) -> Result<Found> {
     Ok(found)
 }
 
-impl Found {
+impl FoundImages {
     fn folder(&mut self, root: &Path) -> Result<()> {
         let mut images = BTreeMap::new();
         let mut open = vec![(root.to_owned(), DEPTH)];

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::photos::{self, Unusable};
-use super::tables::{Landmarks, Truth};
+use super::tables::{LabelledFile, Landmarks};
 
 /// How images become crops.
 #[derive(Clone, Debug)]
@@ -113,7 +113,12 @@ impl Crops {
 ///
 /// # Errors
 /// No image at all can be used, or the unusable share is above `max_bad_share`.
-pub fn load(folder: &Path, truth: &[Truth], crops: &Crops, max_bad_share: f64) -> Result<(Set, Vec<UnusableImage>)> {
+pub fn load(
+    folder: &Path,
+    truth: &[LabelledFile],
+    crops: &Crops,
+    max_bad_share: f64,
+) -> Result<(Set, Vec<UnusableImage>)> {
     load_wide(folder, truth, crops, 0, max_bad_share)
 }
 
@@ -123,7 +128,7 @@ pub fn load(folder: &Path, truth: &[Truth], crops: &Crops, max_bad_share: f64) -
 /// As for [`load`].
 pub fn load_wide(
     folder: &Path,
-    truth: &[Truth],
+    truth: &[LabelledFile],
     crops: &Crops,
     margin: u32,
     max_bad_share: f64,
@@ -143,7 +148,7 @@ pub type Usable<T> = (Vec<String>, Vec<f32>, Vec<T>, Vec<UnusableImage>);
 /// No image at all can be used, or the unusable share is above `max_bad_share`.
 pub fn usable<T>(
     folder: &Path,
-    truth: &[Truth],
+    truth: &[LabelledFile],
     read: Vec<Result<T, Unusable>>,
     max_bad_share: f64,
 ) -> Result<Usable<T>> {
@@ -188,8 +193,8 @@ mod tests {
         let whole = std::fs::read(folder.path().join("good.png")).unwrap();
         std::fs::write(folder.path().join("cut.png"), &whole[..whole.len() / 2]).unwrap();
         std::fs::write(folder.path().join("text.jpg"), "not an image").unwrap();
-        let truth: Vec<Truth> = ["good.png", "cut.png", "text.jpg", "missing.jpg"]
-            .map(|id| Truth { id: id.to_owned(), age: 30.0 })
+        let truth: Vec<LabelledFile> = ["good.png", "cut.png", "text.jpg", "missing.jpg"]
+            .map(|id| LabelledFile { id: id.to_owned(), age: 30.0 })
             .to_vec();
         let crops = Crops { input: Input::paper(32), landmarks: Landmarks::new(), allow_cut_off: false };
         let (set, problems) = load(folder.path(), &truth, &crops, 0.75).unwrap();

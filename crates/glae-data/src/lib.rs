@@ -17,5 +17,5 @@ mod training_set;
 pub use groups::{Group, Judged, Labelled, read_groups};
 pub use images::{Crops, Set, UnusableImage, Usable, load, load_wide, usable};
 pub use soft::{Faces, Soft, SoftFaces, SoftLabels};
-pub use tables::{Landmarks, POINTS, Truth, moved, read_cells, read_landmarks, read_table, read_truth};
+pub use tables::{LabelledFile, Landmarks, POINTS, moved, read_cells, read_landmarks, read_table, read_truth};
 pub use training_set::TrainingSet;

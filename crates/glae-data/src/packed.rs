@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::images::Crops;
 use super::photos::Unusable;
-use super::tables::Truth;
+use super::tables::LabelledFile;
 use crate::files::write_atomically_with;
 
 /// First and last bytes of a file; the number is the format's.
@@ -282,8 +282,8 @@ impl Packed {
     ///
     /// # Errors
     /// An image is not in the file.
-    pub fn places(&self, truth: &[Truth]) -> Result<Vec<Result<usize, Unusable>>> {
-        let place = |row: &Truth| {
+    pub fn places(&self, truth: &[LabelledFile]) -> Result<Vec<Result<usize, Unusable>>> {
+        let place = |row: &LabelledFile| {
             let place = self.places.get(&row.id).cloned();
             place.with_context(|| format!("{} lacks {}, which the run names: {REMEDY}", self.path.display(), row.id))
         };

@@ -11,7 +11,7 @@ use glae_model::{AGES, Precision, StateDict};
 use serde::{Deserialize, Serialize};
 
 use crate::images::{Crops, Set, load, load_wide};
-use crate::tables::{Landmarks, Truth, moved, read_cells, read_landmarks};
+use crate::tables::{LabelledFile, Landmarks, moved, read_cells, read_landmarks};
 use crate::training_set::TrainingSet;
 
 /// Age distributions of other networks ("soft labels"), as targets beside the ages. They are made by `trainer teach`, or by
@@ -281,8 +281,8 @@ pub struct SoftFaces {
 }
 
 /// Names and soft ages.
-fn truth(rows: &Named<'_>) -> Vec<Truth> {
-    rows.iter().map(|(file, row)| Truth { id: (*file).clone(), age: row.age() }).collect()
+fn truth(rows: &Named<'_>) -> Vec<LabelledFile> {
+    rows.iter().map(|(file, row)| LabelledFile { id: (*file).clone(), age: row.age() }).collect()
 }
 
 /// Rows by name.

@@ -8,7 +8,7 @@ use glae_metrics::{Cells, Problems};
 
 /// One row of a truth file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Truth {
+pub struct LabelledFile {
     /// File name of the image, relative to the image folder.
     pub id: String,
     /// Age in years.
@@ -23,9 +23,9 @@ pub type Landmarks = HashMap<String, [[f32; 2]; 5]>;
 ///
 /// # Errors
 /// The file is unreadable, or everything that is wrong with it: with line numbers.
-pub fn read_truth(path: &Path) -> Result<Vec<Truth>> {
+pub fn read_truth(path: &Path) -> Result<Vec<LabelledFile>> {
     let truth = read_table(path, glae_metrics::Truth::parse)?;
-    Ok(truth.rows().map(|row| Truth { id: row.id.to_owned(), age: row.age as f32 }).collect())
+    Ok(truth.rows().map(|row| LabelledFile { id: row.id.to_owned(), age: row.age as f32 }).collect())
 }
 
 /// Columns of a table of landmarks beside `file`: eyes, nose and corners of the mouth, in pixels of the file.
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn columns_come_in_any_order() {
         let rows = read_truth(file("age,file\n30,a.jpg\n4.5,b.jpg\n").path()).unwrap();
-        assert_eq!(rows[1], Truth { id: "b.jpg".into(), age: 4.5 });
+        assert_eq!(rows[1], LabelledFile { id: "b.jpg".into(), age: 4.5 });
     }
 
     #[test]
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn tables_come_as_spreadsheets_leave_them() {
-        let expected = [Truth { id: "a.jpg".into(), age: 30.0 }, Truth { id: "b.jpg".into(), age: 4.5 }];
+        let expected = [LabelledFile { id: "a.jpg".into(), age: 30.0 }, LabelledFile { id: "b.jpg".into(), age: 4.5 }];
         for text in
             ["sep=;\r\nFile;Age\r\na.jpg;30\r\nb.jpg;4.5\r\n", "\u{feff}id\tage\t\na.jpg\t30\u{a0}\t\nb.jpg\t4.5\t\n"]
         {

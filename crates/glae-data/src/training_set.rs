@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::images::{Set, usable};
 use super::packed::Packed;
-use super::tables::Truth;
+use super::tables::LabelledFile;
 
 /// Names, ages and pictures; the lists run in parallel.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl TrainingSet {
     ///
     /// # Errors
     /// The file lacks an image, no image can be used, or the unusable share is above `max_bad_share`.
-    pub fn packed(file: &Arc<Packed>, images: &Path, truth: &[Truth], max_bad_share: f64) -> Result<Self> {
+    pub fn packed(file: &Arc<Packed>, images: &Path, truth: &[LabelledFile], max_bad_share: f64) -> Result<Self> {
         let (ids, ages, places, _) = usable(images, truth, file.places(truth)?, max_bad_share)?;
         Ok(Self { ids, ages, targets: None, pictures: Pictures::Packed(Arc::clone(file), places) })
     }

@@ -115,7 +115,7 @@ fn light(crop: &RgbImage) -> (f32, f32) {
 mod tests {
     use super::*;
     use glae_face::Rgb;
-    use glae_model::{Answer, Route};
+    use glae_model::{Answer, Route, Routing};
 
     /// A distribution of two ages, each with half, `deviation` years from 40.
     fn estimate(deviation: usize, apart: f32) -> Estimate {
@@ -125,6 +125,7 @@ mod tests {
         let answer = |years| Answer { years, distribution: distribution.clone() };
         Estimate {
             years: 40.0,
+            rule: Routing::Mixture { power: 0.0 },
             route: Route::Both,
             vanilla_share: 0.5,
             kl_vanilla: 0.01,

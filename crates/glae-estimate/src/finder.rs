@@ -3,7 +3,7 @@
 use glae_face::RgbImage;
 use glae_face::detector::decode::Face;
 use glae_face::detector::turn::Turn;
-use glae_face::detector::{DetectError, Detector, Level, Settings};
+use glae_face::detector::{DetectError, Detector, DetectorSettings, Level};
 use serde::{Deserialize, Serialize};
 
 use crate::host::Host;
@@ -27,12 +27,12 @@ const SURE: f32 = 0.9;
 #[derive(Debug)]
 pub struct Finder {
     detector: Detector,
-    settings: Settings,
+    settings: DetectorSettings,
 }
 
 /// The faces of a photograph, and how they were found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Found {
+pub struct FoundFaces {
     /// From left to right, in pixels of the photograph as it is.
     pub faces: Vec<Face>,
     /// Index of the face that the photograph is of.
@@ -58,7 +58,7 @@ pub struct Searched {
 
 impl Finder {
     /// `settings` are those of the detector's manifest.
-    pub fn new(detector: Detector, settings: Settings) -> Self {
+    pub fn new(detector: Detector, settings: DetectorSettings) -> Self {
         Self { detector, settings }
     }
 
@@ -79,7 +79,7 @@ impl Finder {
     ///
     /// # Errors
     /// The device failed.
-    pub async fn search(&self, photo: &RgbImage, host: &impl Host) -> Result<Found, DetectError> {
+    pub async fn search(&self, photo: &RgbImage, host: &impl Host) -> Result<FoundFaces, DetectError> {
         let begin = host.now();
         let heard = self.detector.first_look(photo, self.settings, Turn::None).await?;
         let first_look = host.now() - begin;
@@ -87,7 +87,7 @@ impl Finder {
         // Faces that are small where they were found hardly tell which way is up: those are looked at closer first.
         let is_small = main_face(&faces, size(photo)).is_some_and(|main| is_small(&faces[main], self.scale(photo)));
         let found = match is_small {
-            true => Found { faces, ..Found::default() },
+            true => FoundFaces { faces, ..FoundFaces::default() },
             false => self.turned(photo, faces).await?,
         };
         let mut found = self.closer(photo, found, host).await?;
@@ -105,13 +105,13 @@ impl Finder {
     }
 
     /// Turns the photograph where there is no face, or where the main one is not sure or looks as if it were turned.
-    async fn turned(&self, photo: &RgbImage, faces: Vec<Face>) -> Result<Found, DetectError> {
+    async fn turned(&self, photo: &RgbImage, faces: Vec<Face>) -> Result<FoundFaces, DetectError> {
         let main = main_face(&faces, size(photo)).map(|main| faces[main]);
         let upended = match &main {
             Some(main) => self.is_upright(photo, main).await? == Some(false),
             None => false,
         };
-        let mut best = Found { faces, upended, ..Found::default() };
+        let mut best = FoundFaces { faces, upended, ..FoundFaces::default() };
         let mut least = match main {
             Some(main) if upended => main.score,
             Some(main) if main.score >= SURE => return Ok(best),
@@ -122,7 +122,7 @@ impl Finder {
             let faces = self.detector.detect_turned(photo, self.settings, turn).await?;
             let Some(main) = main_face(&faces, size(photo)).map(|main| faces[main]) else { continue };
             if main.score > least && self.is_upright(photo, &main).await? == Some(true) {
-                best = Found { faces, turn, ..Found::default() };
+                best = FoundFaces { faces, turn, ..FoundFaces::default() };
                 least = main.score;
             }
         }
@@ -130,7 +130,12 @@ impl Finder {
     }
 
     /// Looks at tiles of the photograph for as long as faces are small where they were found, or none is.
-    async fn closer(&self, photo: &RgbImage, mut found: Found, host: &impl Host) -> Result<Found, DetectError> {
+    async fn closer(
+        &self,
+        photo: &RgbImage,
+        mut found: FoundFaces,
+        host: &impl Host,
+    ) -> Result<FoundFaces, DetectError> {
         let (side, mut scale) = (self.settings.longest_side, self.scale(photo));
         for look in 1..=CLOSER {
             let longest = side << look;

@@ -12,7 +12,7 @@ use glae_model::{Estimate, EstimateError, Estimator};
 use serde::{Deserialize, Serialize};
 
 use crate::caution::caution;
-use crate::finder::{Finder, Found, main_face};
+use crate::finder::{Finder, FoundFaces, main_face};
 use crate::host::Host;
 
 /// Faces that go through the age network together, each with its mirror image. More would need more memory than a phone
@@ -114,7 +114,7 @@ impl Pipeline {
     pub fn new(finder: Finder, estimator: Estimator) -> Result<Self, WholeSquares> {
         match estimator.manifest().input.crop {
             Crop::Landmarks(template) => Ok(Self { finder, estimator, template }),
-            Crop::Square => Err(WholeSquares { name: estimator.manifest().name.clone() }),
+            Crop::Square => Err(WholeSquares { name: estimator.manifest().head.name.clone() }),
         }
     }
 
@@ -152,13 +152,19 @@ impl Pipeline {
         let begin = host.now();
         let faces = self.finder.faces(picture).await?;
         let main = main_face(&faces, [picture.width(), picture.height()]);
-        self.judge(picture, Found { faces, main, ..Found::default() }, begin, host).await
+        self.judge(picture, FoundFaces { faces, main, ..FoundFaces::default() }, begin, host).await
     }
 
     /// The ages of faces that were found since `begin`.
-    async fn judge(&self, picture: &RgbImage, found: Found, begin: f64, host: &impl Host) -> Result<Look, LookError> {
+    async fn judge(
+        &self,
+        picture: &RgbImage,
+        found: FoundFaces,
+        begin: f64,
+        host: &impl Host,
+    ) -> Result<Look, LookError> {
         let detected = host.now();
-        let Found { faces, main, turn, upended, stopped, first_look } = found;
+        let FoundFaces { faces, main, turn, upended, stopped, first_look } = found;
         let mut seen = Vec::with_capacity(faces.len());
         let mut crops = Vec::new();
         for face in faces {

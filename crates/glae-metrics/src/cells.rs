@@ -1,7 +1,7 @@
 use std::ops::ControlFlow;
 
 use crate::fields::split;
-use crate::lines::{Limits, Lines};
+use crate::lines::{Lines, ParserLimits};
 use crate::problems::{ProblemKind, Problems, quoted};
 use crate::text::names_separator;
 
@@ -46,7 +46,7 @@ impl Cells {
     /// Everything that is wrong with it: no text, a column that is missing, rows that have other columns than the header.
     pub fn parse(bytes: &[u8], columns: &[&[&str]]) -> Result<Self, Problems> {
         let (mut cells, mut problems) = (Self::default(), Problems::default());
-        let (mut lines, mut separator, mut room) = (Lines::new(Limits::default()), None, String::new());
+        let (mut lines, mut separator, mut room) = (Lines::new(ParserLimits::default()), None, String::new());
         let mut each = |number: u64, line: &str, problems: &mut Problems| {
             let blank = line.bytes().all(|byte| byte == b' ' || byte == b'\t');
             match separator {

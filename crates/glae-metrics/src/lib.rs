@@ -38,7 +38,7 @@ pub use calibration::Calibration;
 pub use cells::{CellRow, Cells};
 pub use compare::{Comparison, Difference, compare};
 pub use errors::epsilon_error;
-pub use parser::{Limits, Parser};
+pub use parser::{Parser, ParserLimits};
 pub use predictions::{Predictions, Route};
 pub use problems::{Heading, ProblemGroup, ProblemKind, Problems};
 pub use report::Report;

@@ -5,7 +5,7 @@ use crate::text::other_than_text;
 
 /// How much a reader takes in before it stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct ParserLimits {
     /// Number of rows, the header not counted.
     pub rows: usize,
     /// Number of bytes of a line.
@@ -14,7 +14,7 @@ pub struct Limits {
     pub bytes: u64,
 }
 
-impl Default for Limits {
+impl Default for ParserLimits {
     /// 2,000,000 rows, 64 KiB per line, 1 GiB in all.
     fn default() -> Self {
         Self { rows: 2_000_000, line_bytes: 64 << 10, bytes: 1 << 30 }
@@ -24,7 +24,7 @@ impl Default for Limits {
 /// Cuts a stream of chunks into lines. However the bytes are cut into chunks, the lines and the problems are the same.
 #[derive(Debug)]
 pub(crate) struct Lines {
-    limits: Limits,
+    limits: ParserLimits,
     /// The beginning of a line whose end has not come yet: at most one byte more than a line may have.
     begun: Vec<u8>,
     number: u64,
@@ -32,7 +32,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: ParserLimits) -> Self {
         Self { limits, begun: Vec::new(), number: 0, left: limits.bytes.min(u64::from(u32::MAX)) }
     }
 
@@ -125,7 +125,7 @@ impl Lines {
 mod tests {
     use super::*;
 
-    fn read(chunks: &[&[u8]], limits: Limits) -> (Vec<(u64, String)>, Problems) {
+    fn read(chunks: &[&[u8]], limits: ParserLimits) -> (Vec<(u64, String)>, Problems) {
         let (mut lines, mut problems, mut read) = (Lines::new(limits), Problems::default(), Vec::new());
         let mut each = |number: u64, line: &str, _: &mut Problems| {
             read.push((number, line.to_owned()));
@@ -140,14 +140,14 @@ mod tests {
 
     #[test]
     fn line_breaks_of_both_kinds_and_a_byte_order_mark() {
-        let (lines, problems) = read(&[b"\xef", b"\xbb\xbfa\r", b"\nb\n\nc"], Limits::default());
+        let (lines, problems) = read(&[b"\xef", b"\xbb\xbfa\r", b"\nb\n\nc"], ParserLimits::default());
         assert_eq!(lines, [(1, "a"), (2, "b"), (3, ""), (4, "c")].map(|(n, l)| (n, l.to_owned())));
         assert!(problems.is_empty());
     }
 
     #[test]
     fn a_line_that_is_too_long_ends_the_reading_without_being_kept() {
-        let limits = Limits { line_bytes: 4, ..Limits::default() };
+        let limits = ParserLimits { line_bytes: 4, ..ParserLimits::default() };
         for chunks in [&[&b"abcd\nabcdefgh\nx\n"[..]][..], &[b"abcd\nab", b"cdef", b"gh\nx\n"], &[b"abcd\nabcde"]] {
             let (lines, problems) = read(chunks, limits);
             assert_eq!(lines.len(), 1);
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_long_line_takes_no_more_memory_than_a_line_may_have() {
-        let mut lines = Lines::new(Limits { line_bytes: 100, ..Limits::default() });
+        let mut lines = Lines::new(ParserLimits { line_bytes: 100, ..ParserLimits::default() });
         let mut problems = Problems::default();
         assert!(lines.push(&[b'x'; 1 << 20], &mut problems, |_, _, _| ControlFlow::Continue(())).is_break());
         assert!(lines.begun.capacity() < 1000);
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn bytes_beyond_the_limit_are_not_read() {
-        let limits = Limits { bytes: 4, ..Limits::default() };
+        let limits = ParserLimits { bytes: 4, ..ParserLimits::default() };
         for chunks in [&[&b"a\nb\nc\n"[..]][..], &[b"a\nb", b"\n", b"c\n"]] {
             let (lines, problems) = read(chunks, limits);
             assert_eq!(lines.len(), 2);
@@ -176,10 +176,10 @@ mod tests {
 
     #[test]
     fn what_is_not_utf_8_is_named_by_line() {
-        let (lines, problems) = read(&[b"id,age\nab\xff,3\nc,4\n"], Limits::default());
+        let (lines, problems) = read(&[b"id,age\nab\xff,3\nc,4\n"], ParserLimits::default());
         assert_eq!(lines.len(), 2);
         assert_eq!(problems.groups[0].first, ["line 2 is not UTF-8 at its byte 3"]);
-        let (_, problems) = read(&[b"PK\x03\x04\x14\0"], Limits::default());
+        let (_, problems) = read(&[b"PK\x03\x04\x14\0"], ParserLimits::default());
         assert!(problems.groups[0].first[0].contains("Excel"));
     }
 }

@@ -1,4 +1,4 @@
-pub use crate::lines::Limits;
+pub use crate::lines::ParserLimits;
 
 use crate::join::Join;
 use crate::number::{Refusal, share, years};
@@ -10,7 +10,7 @@ use crate::truth::Truth;
 
 /// Reads predictions from a stream of chunks: CSV or JSON lines, told apart by the first character.
 ///
-/// Memory is bounded by [`Limits`], whatever is pushed. However the bytes are cut into chunks, the result is the same.
+/// Memory is bounded by [`ParserLimits`], whatever is pushed. However the bytes are cut into chunks, the result is the same.
 ///
 /// ```
 /// use glae_metrics::{Limits, Parser};
@@ -27,7 +27,7 @@ pub struct Parser {
 
 impl Parser {
     /// A parser that has read nothing yet.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: ParserLimits) -> Self {
         Self { table: Table::new(PredictionRows::default(), limits) }
     }
 

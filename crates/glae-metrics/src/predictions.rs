@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::MAX_AGE;
 use crate::ids::Ids;
 use crate::join::Join;
-use crate::lines::Limits;
+use crate::lines::ParserLimits;
 use crate::parser::Parser;
 use crate::problems::Problems;
 use crate::score::Unpredicted;
@@ -53,12 +53,12 @@ pub struct Predictions {
 }
 
 impl Predictions {
-    /// Reads a whole file with the default [`Limits`]. Whether its ids fit a truth is for [`crate::score`] to say.
+    /// Reads a whole file with the default [`ParserLimits`]. Whether its ids fit a truth is for [`crate::score`] to say.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse(bytes: &[u8]) -> Result<Self, Problems> {
-        let mut parser = Parser::new(Limits::default());
+        let mut parser = Parser::new(ParserLimits::default());
         parser.push(bytes)?;
         parser.finish()
     }
@@ -69,7 +69,7 @@ impl Predictions {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse_for(bytes: &[u8], truth: &Truth, unpredicted: Unpredicted) -> Result<Self, Problems> {
-        let mut parser = Parser::new(Limits::default());
+        let mut parser = Parser::new(ParserLimits::default());
         parser.push(bytes)?;
         parser.finish_for(truth, unpredicted)
     }

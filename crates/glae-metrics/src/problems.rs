@@ -77,7 +77,7 @@ kinds! {
     NotFinite, "not finite", "A value is NaN, infinite or too large to be a number. Find out why the model answers so.";
     OutOfRange, "out of range", "An age is outside 0 to 120 years, or a spread is below 0. Write ages in years.";
     Distribution, "distribution", "The columns p_0 to p_100 are not a distribution over ages. Give all 101 in every row or none, each 0 or more, with a sum between 0.98 and 1.02.";
-    Route, "route", "A route is neither `vanilla` nor `balanced`. Fill the column in every row, or leave it out.";
+    Route, "route", "A route is none of `vanilla`, `balanced` and `both`. Fill the column in every row, or leave it out.";
     Sigma, "sigma", "Some rows of the truth have a `sigma` and others have none. Fill the column in every row, or leave it out.";
 }
 

@@ -5,7 +5,7 @@ use memchr::memchr;
 use crate::fields::{name, split};
 use crate::header::Header;
 use crate::json_line::{Value, read_object};
-use crate::lines::{Limits, Lines};
+use crate::lines::{Lines, ParserLimits};
 use crate::problems::{ProblemKind, Problems, quoted};
 use crate::text::names_separator;
 
@@ -38,7 +38,7 @@ pub(crate) struct Table<R> {
 }
 
 impl<R: Rows> Table<R> {
-    pub(crate) fn new(rows: R, limits: Limits) -> Self {
+    pub(crate) fn new(rows: R, limits: ParserLimits) -> Self {
         let reader = LineReader { limit: limits.rows, format: Format::Unknown, room: Default::default() };
         Self { rows, problems: Problems::default(), lines: Lines::new(limits), reader, stopped: false }
     }

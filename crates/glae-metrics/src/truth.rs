@@ -3,7 +3,7 @@ use std::fmt::Write;
 
 use crate::by_age::age_class;
 use crate::ids::{IdIndex, Ids};
-use crate::lines::Limits;
+use crate::lines::ParserLimits;
 use crate::number::{finite, years};
 use crate::parser::{accept, has_control, push_id};
 use crate::predictions::push_field;
@@ -39,13 +39,13 @@ pub struct TruthRow<'a> {
 }
 
 impl Truth {
-    /// Reads a whole file with the default [`Limits`]: `id,age` and optional `sigma`, `group`, `split`; CSV or JSON
+    /// Reads a whole file with the default [`ParserLimits`]: `id,age` and optional `sigma`, `group`, `split`; CSV or JSON
     /// lines. A CSV without `id` may name it `file`, as the trainer's split files do.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse(bytes: &[u8]) -> Result<Self, Problems> {
-        let mut table = Table::new(TruthRows::default(), Limits::default());
+        let mut table = Table::new(TruthRows::default(), ParserLimits::default());
         table.push(bytes);
         table.finish();
         let Table { rows: TruthRows { truth, .. }, problems, .. } = table;

@@ -8,8 +8,8 @@ use crate::config::NetworkConfig;
 use crate::engine::DeviceError;
 use crate::fold::FoldedNet;
 use crate::golden::{self, GoldenError, GoldenOutcome};
-use crate::manifest::{Input, Manifest, verify};
-use crate::routing::{Answer, MirrorPair, Route, Rules, Temperatures};
+use crate::manifest::{AgeManifest, Input, Manifest};
+use crate::routing::{Answer, MirrorPair, Route, Routing, Rules, Temperatures};
 use crate::weights::{StateDict, WeightsError};
 
 /// What the network says of one face.
@@ -17,6 +17,8 @@ use crate::weights::{StateDict, WeightsError};
 pub struct Estimate {
     /// The answer that is shown, in years.
     pub years: f32,
+    /// The rule by which it was made.
+    pub rule: Routing,
     /// The classifiers it is of.
     pub route: Route,
     /// Share of the vanilla classifier in it, 0 to 1.
@@ -61,6 +63,7 @@ impl Estimate {
         let shown = Answer::new(&shown, readout);
         Self {
             years: shown.years,
+            rule: routing,
             route: routing.route(share),
             vanilla_share: share as f32,
             kl_vanilla: vanilla.divergence() as f32,
@@ -218,7 +221,7 @@ fn heads<'a>(crops: usize, logits: impl Fn(usize, usize, bool) -> &'a [f32]) -> 
 /// Weights with their manifest on a device.
 #[derive(Debug)]
 pub struct Estimator {
-    manifest: Manifest,
+    manifest: AgeManifest,
     inference: Inference,
 }
 
@@ -227,22 +230,22 @@ impl Estimator {
     ///
     /// # Errors
     /// Wrong checksum, damaged file, another architecture.
-    pub fn load(manifest: Manifest, weights: &[u8], device: &Device) -> Result<Self, WeightsError> {
-        verify(weights, &manifest.sha256)?;
-        Self::new(manifest, &StateDict::from_safetensors(weights)?, device)
+    pub fn load(manifest: AgeManifest, weights: &[u8], device: &Device) -> Result<Self, WeightsError> {
+        let state = manifest.open(weights)?;
+        Self::new(manifest, &state, device)
     }
 
     /// The same for weights that were checked before.
     ///
     /// # Errors
     /// Another architecture.
-    pub fn new(manifest: Manifest, state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
+    pub fn new(manifest: AgeManifest, state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
         let inference = Inference::new(&manifest.network, state, manifest.input, manifest.rules(), device)?;
         Ok(Self { manifest, inference })
     }
 
     /// What the weights say of themselves.
-    pub fn manifest(&self) -> &Manifest {
+    pub fn manifest(&self) -> &AgeManifest {
         &self.manifest
     }
 
@@ -252,7 +255,7 @@ impl Estimator {
     }
 
     /// Manifest and network.
-    pub fn into_parts(self) -> (Manifest, Inference) {
+    pub fn into_parts(self) -> (AgeManifest, Inference) {
         (self.manifest, self.inference)
     }
 
@@ -269,7 +272,7 @@ impl Estimator {
     /// # Errors
     /// The device fails or computes something else.
     pub async fn golden_check(&self) -> Result<GoldenOutcome, GoldenError> {
-        let Manifest { input, golden, .. } = &self.manifest;
+        let AgeManifest { input, golden, .. } = &self.manifest;
         golden.compare(&self.inference.answers(&golden::picture(input.size, golden.seed)).await?)
     }
 }

@@ -11,7 +11,7 @@ use crate::routing::Answer;
 
 /// A generated input and the answer our native CPU path gave for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Golden {
+pub struct AgeGolden {
     /// Seed of the generated picture.
     pub seed: u32,
     /// What the exported weights' vanilla classifier answers on the CPU. The mirror image is left out: it would go the same
@@ -51,7 +51,7 @@ pub enum GoldenError {
     Failed(#[from] EstimateError),
 }
 
-impl Golden {
+impl AgeGolden {
     /// Compares the vanilla and the balanced classifier's answers with the known ones.
     ///
     /// # Errors
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_wrong_device_is_found_out() {
         let [vanilla, balanced] = answers(30.0);
-        let golden = Golden { seed: 1, vanilla, balanced, tolerance: 1e-3 };
+        let golden = AgeGolden { seed: 1, vanilla, balanced, tolerance: 1e-3 };
         assert!(golden.compare(&answers(30.05)).is_ok());
         assert!(golden.compare(&answers(30.2)).is_err());
         assert!(golden.compare(&answers(f32::NAN)).is_err());

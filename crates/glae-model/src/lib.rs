@@ -51,7 +51,7 @@ pub use config::NetworkConfig;
 #[cfg(feature = "network")]
 pub use estimator::{Estimate, EstimateError, Estimator, Heads, Inference};
 pub use golden::{GoldenError, GoldenOutcome};
-pub use manifest::Manifest;
+pub use manifest::{AgeManifest, Manifest, ManifestHead};
 #[cfg(feature = "network")]
 pub use network::AgeNet;
 pub use routing::{Answer, Readout, Route, Routing, Rules, Temperatures};

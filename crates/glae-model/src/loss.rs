@@ -81,14 +81,14 @@ impl Labels {
 
 /// The parts of the loss; their sum is what is minimised.
 #[derive(Clone, Debug)]
-pub struct Loss {
+pub struct GlaeLoss {
     /// `[GLAE] eq. (7)`: KL + L1 at every pixel of F', averaged. `[1]`
     pub local: Tensor<1>,
     /// `[GLAE] eq. (9)`: KL + L1 of the projected answer. `[1]`
     pub holistic: Tensor<1>,
 }
 
-impl Loss {
+impl GlaeLoss {
     /// Both branches for one batch; `l1` as for [`base`].
     pub fn new(logits: Logits, labels: &Labels, l1: f64) -> Self {
         let [batch, ages, h, w] = logits.local.dims();
@@ -200,9 +200,9 @@ mod tests {
         };
         // Weights 2 and 0: the mean over two rows is the first one's loss.
         let (logits, labels) = rows(&[30.0, 90.0]);
-        let weighted = Loss::new(logits, &labels.weighted(&[2.0, 0.0]), 1.0);
+        let weighted = GlaeLoss::new(logits, &labels.weighted(&[2.0, 0.0]), 1.0);
         let (logits, labels) = rows(&[30.0]);
-        let alone = Loss::new(logits, &labels, 1.0);
+        let alone = GlaeLoss::new(logits, &labels, 1.0);
         assert!((value(weighted.local) - value(alone.local)).abs() < 1e-4);
         assert!((value(weighted.holistic) - value(alone.holistic)).abs() < 1e-4);
     }
@@ -246,7 +246,7 @@ mod tests {
         (map[40 * 2], map[60 * 2 + 1]) = (60.0, 60.0);
         let local: Tensor<4> = Tensor::from_data(TensorData::new(map, [1, AGES, 1, 2]), &device);
         let holistic = Tensor::zeros([1, AGES], &device);
-        let loss = Loss::new(Logits { local: local.clone(), holistic: holistic.clone() }, &labels, 1.0);
+        let loss = GlaeLoss::new(Logits { local: local.clone(), holistic: holistic.clone() }, &labels, 1.0);
         let flat = |age: usize| {
             let mut row = vec![0f32; AGES];
             row[age] = 60.0;

@@ -5,16 +5,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::NetworkConfig;
-use crate::golden::Golden;
+use crate::golden::AgeGolden;
 use crate::routing::{Readout, Routing, Rules, Temperatures};
-use crate::weights::WeightsError;
+use crate::weights::{StateDict, WeightsError};
 
-/// Everything one needs to know to use weights: architecture, input, where they come from, how good they are, and a
-/// known answer. Normalisation and crop stand nowhere else.
+/// What every manifest says of its weights, whichever network they are of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Manifest {
-    /// Version of this format: 1; 2 where there is a mean per channel, a read-out, temperatures, a mixture or an origin; 3
-    /// where weights are i8 or MobileNet is without its last pair.
+pub struct ManifestHead {
+    /// Version of the manifest's format; each network counts its own.
     pub format: u32,
     /// Name of the folder.
     pub name: String,
@@ -24,6 +22,82 @@ pub struct Manifest {
     pub sha256: String,
     /// Its size.
     pub bytes: u64,
+    /// Data the weights were trained on.
+    pub trained_on: String,
+    /// Terms of the weights.
+    pub licence: String,
+}
+
+impl ManifestHead {
+    /// The head for the bytes of a weights file, `weights.safetensors`.
+    pub fn new(format: u32, name: &str, weights: &[u8], trained_on: &str, licence: &str) -> Self {
+        Self {
+            format,
+            name: name.to_owned(),
+            file: "weights.safetensors".to_owned(),
+            sha256: sha256(weights),
+            bytes: weights.len() as u64,
+            trained_on: trained_on.to_owned(),
+            licence: licence.to_owned(),
+        }
+    }
+}
+
+/// What travels with a weights file.
+pub trait Manifest: DeserializeOwned {
+    /// The newest format that is read.
+    const NEWEST: u32;
+
+    /// What every manifest says.
+    fn head(&self) -> &ManifestHead;
+
+    /// Checks that all values are in range and fit each other; part of [`Self::parse`].
+    ///
+    /// # Errors
+    /// The first one that does not.
+    fn check(&self) -> Result<(), WeightsError>;
+
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// Not JSON, a field is missing, a format of the future, or a value out of range.
+    fn parse(json: &str) -> Result<Self, WeightsError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let wrong = |error: serde_json::Error| WeightsError::Manifest(error.to_string());
+        // First of all: a format of the future may lack fields, or have others.
+        let Format { format: found } = serde_json::from_str(json).map_err(wrong)?;
+        if !(1..=Self::NEWEST).contains(&found) {
+            return Err(WeightsError::Format { found, newest: Self::NEWEST });
+        }
+        let manifest: Self = serde_json::from_str(json).map_err(wrong)?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// Reads the weights, if they are those that the manifest speaks of.
+    ///
+    /// # Errors
+    /// Another SHA-256, or a damaged file.
+    fn open(&self, weights: &[u8]) -> Result<StateDict, WeightsError> {
+        let (expected, found) = (&self.head().sha256, sha256(weights));
+        if *expected != found {
+            return Err(WeightsError::Checksum { expected: expected.clone(), found });
+        }
+        StateDict::from_safetensors(weights)
+    }
+}
+
+/// Everything one needs to know to use the age network's weights: architecture, input, where they come from, how good they
+/// are, and a known answer. Normalisation and crop stand nowhere else.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgeManifest {
+    /// Format 1; 2 where there is a mean per channel, a read-out, temperatures, a mixture or an origin; 3 where weights are i8
+    /// or MobileNet is without its last pair.
+    #[serde(flatten)]
+    pub head: ManifestHead,
     /// Architecture.
     pub network: NetworkConfig,
     /// How a photograph becomes an input.
@@ -36,52 +110,18 @@ pub struct Manifest {
     /// What the classifiers' logits are divided by.
     #[serde(default, skip_serializing_if = "is_default")]
     pub temperatures: Temperatures,
-    /// Data the weights were trained on.
-    pub trained_on: String,
     /// Published weights that training began with, and their terms; empty where it began at random.
     #[serde(default, skip_serializing_if = "is_default")]
     pub began_with: String,
-    /// Terms of the weights.
-    pub licence: String,
     /// SHA-256 of the resolved configuration of the run.
     pub config_sha256: String,
     /// Median age of the training set in years: always answering it is the baseline to beat.
     pub training_median: f32,
     /// Measured errors; empty for weights that only serve tests.
     #[serde(default)]
-    pub measured: Vec<Measured>,
+    pub measured: Vec<AgeMeasured>,
     /// A generated input and its known answer.
-    pub golden: Golden,
-}
-
-/// The newest format that is read.
-const NEWEST: u32 = 3;
-
-/// Reads a manifest: of the age network, of the detector.
-///
-/// # Errors
-/// Not JSON, a field is missing, or a format of the future.
-pub fn parse<M: DeserializeOwned>(json: &str, newest: u32) -> Result<M, WeightsError> {
-    #[derive(Deserialize)]
-    struct Head {
-        format: u32,
-    }
-    let wrong = |error: serde_json::Error| WeightsError::Manifest(error.to_string());
-    // First of all: a format of the future may lack fields, or have others.
-    let Head { format: found } = serde_json::from_str(json).map_err(wrong)?;
-    if !(1..=newest).contains(&found) {
-        return Err(WeightsError::Format { found, newest });
-    }
-    serde_json::from_str(json).map_err(wrong)
-}
-
-/// Checks that weights are those a manifest speaks of.
-///
-/// # Errors
-/// Another SHA-256 than `expected`.
-pub fn verify(weights: &[u8], expected: &str) -> Result<(), WeightsError> {
-    let found = sha256(weights);
-    if found == expected { Ok(()) } else { Err(WeightsError::Checksum { expected: expected.to_owned(), found }) }
+    pub golden: AgeGolden,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -115,7 +155,7 @@ pub enum Crop {
 
 /// Errors on one split, in years.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Measured {
+pub struct AgeMeasured {
     /// Name of the split, e.g. "UTKFace test".
     pub split: String,
     /// Who answered: vanilla, balanced, routed, or a baseline.
@@ -128,19 +168,22 @@ pub struct Measured {
     pub cmae: f64,
 }
 
-impl Manifest {
-    /// Reads a manifest.
-    ///
-    /// # Errors
-    /// Not JSON, a field is missing, or a format of the future.
-    pub fn parse(json: &str) -> Result<Self, WeightsError> {
-        let manifest: Self = parse(json, NEWEST)?;
-        if manifest.input.size != manifest.network.input_size {
-            return Err(WeightsError::Manifest("`input.size` and `network.input_size` differ".to_owned()));
-        }
-        Ok(manifest)
+impl Manifest for AgeManifest {
+    const NEWEST: u32 = 3;
+
+    fn head(&self) -> &ManifestHead {
+        &self.head
     }
 
+    fn check(&self) -> Result<(), WeightsError> {
+        if self.input.size == self.network.input_size {
+            return Ok(());
+        }
+        Err(WeightsError::Manifest("`input.size` and `network.input_size` differ".to_owned()))
+    }
+}
+
+impl AgeManifest {
     /// What comes between logits and an age.
     pub fn rules(&self) -> Rules {
         Rules { routing: self.routing, readout: self.readout, temperatures: self.temperatures }

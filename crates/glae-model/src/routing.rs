@@ -1,6 +1,8 @@
 //! From both classifiers' logits to one age: adaptive routing, `[GLAE] eq. (11)`, takes the classifier whose answer the
 //! mirror image disturbs less; a mixture weighs both.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Which classifiers an answer is of.
@@ -143,7 +145,34 @@ impl Answer {
     }
 }
 
+impl fmt::Display for Routing {
+    /// A few words for tables and sentences.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Smaller => f.write_str("smaller divergence"),
+            Self::Bigger => f.write_str("bigger divergence"),
+            Self::Vanilla => f.write_str("vanilla classifier alone"),
+            Self::Balanced => f.write_str("balanced classifier alone"),
+            Self::Symmetric => f.write_str("smaller symmetric divergence"),
+            Self::Mixture { power: 0.0 } => f.write_str("mean of both classifiers"),
+            Self::Mixture { power } => write!(f, "mixture of both classifiers, power {power}"),
+        }
+    }
+}
+
 impl Routing {
+    /// The rules that are compared before weights are exported.
+    pub const CANDIDATES: [Self; 8] = [
+        Self::Vanilla,
+        Self::Balanced,
+        Self::Smaller,
+        Self::Symmetric,
+        Self::Mixture { power: 0.0 },
+        Self::Mixture { power: 0.5 },
+        Self::Mixture { power: 1.0 },
+        Self::Mixture { power: 2.0 },
+    ];
+
     /// Share of the vanilla classifier in the answer: 1 or 0 for rules that pick one, in between for mixtures.
     pub fn vanilla_share(self, vanilla: &MirrorPair, balanced: &MirrorPair) -> f64 {
         let vanilla_wins = match self {
@@ -265,8 +294,10 @@ mod tests {
         // 1 / 0.0001 against 1 / 0.143941.
         assert!((share(1.0, &calm, &shaken) - 0.999_306).abs() < 1e-5);
         assert!((share(0.5, &shaken, &calm) - 0.025_68).abs() < 1e-4);
-        // As in a manifest.
+        // As in a manifest, and in words.
         let rule = Routing::Mixture { power: 0.5 };
+        assert_eq!(rule.to_string(), "mixture of both classifiers, power 0.5");
+        assert_eq!(Routing::Mixture { power: 0.0 }.to_string(), "mean of both classifiers");
         assert_eq!(serde_json::to_string(&rule).unwrap(), r#"{"mixture":{"power":0.5}}"#);
         assert_eq!(serde_json::from_str::<Routing>(r#""smaller""#).unwrap(), Routing::Smaller);
     }

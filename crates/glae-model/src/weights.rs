@@ -130,6 +130,12 @@ impl StateDict {
 
     /// A safetensors file.
     pub fn to_safetensors(&self, precision: Precision) -> Vec<u8> {
+        self.with_counters(precision, &[])
+    }
+
+    /// A safetensors file that also holds integers (u64) by name, which [`counters`] reads.
+    pub fn with_counters(&self, precision: Precision, counters: &[(&str, &[u64])]) -> Vec<u8> {
+        let lengths: Vec<[usize; 1]> = counters.iter().map(|(_, values)| [values.len()]).collect();
         let mut stored: Vec<(String, Dtype, &[usize], Vec<u8>)> = Vec::new();
         for (name, Array { shape, values }) in &self.0 {
             let floats = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
@@ -149,6 +155,10 @@ impl StateDict {
                 stored.push((name.clone(), Dtype::F16, shape, halves.collect()));
             }
         }
+        for ((name, values), shape) in counters.iter().zip(&lengths) {
+            let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            stored.push(((*name).to_owned(), Dtype::U64, shape, bytes));
+        }
         let views = stored.iter().map(|(name, dtype, shape, bytes)| {
             (
                 name,
@@ -158,12 +168,13 @@ impl StateDict {
         safetensors::serialize(views, None).expect("names and shapes always serialise")
     }
 
-    /// Reads a safetensors file of f16 and f32 arrays, and of i8 arrays with their factors ([`Precision::Bytes`]).
+    /// Reads a safetensors file of f16 and f32 arrays, and of i8 arrays with their factors ([`Precision::Bytes`]). Counters are
+    /// passed over.
     ///
     /// # Errors
     /// The file is damaged or holds other types.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
-        let file = SafeTensors::deserialize(bytes).map_err(|error| WeightsError::File(error.to_string()))?;
+        let file = opened(bytes)?;
         let mut arrays = BTreeMap::new();
         let mut rounded = Vec::new();
         for (name, view) in file.iter() {
@@ -174,6 +185,7 @@ impl StateDict {
                     rounded.push(name.to_owned());
                     view.data().iter().map(|b| f32::from(b.cast_signed())).collect()
                 }
+                Dtype::U64 => continue,
                 other => return Err(WeightsError::File(format!("`{name}` has the type {other}, not F16, F32 or I8"))),
             };
             arrays.insert(name.to_owned(), Array { shape: view.shape().to_vec(), values });
@@ -191,6 +203,20 @@ impl StateDict {
         }
         Ok(Self(arrays))
     }
+}
+
+/// The integers of this name in a safetensors file; `None` if it holds none.
+///
+/// # Errors
+/// The file is damaged.
+pub fn counters(bytes: &[u8], name: &str) -> Result<Option<Vec<u64>>, WeightsError> {
+    let file = opened(bytes)?;
+    let view = file.tensor(name).ok().filter(|view| view.dtype() == Dtype::U64);
+    Ok(view.map(|view| view.data().as_chunks::<8>().0.iter().map(|b| u64::from_le_bytes(*b)).collect()))
+}
+
+fn opened(bytes: &[u8]) -> Result<SafeTensors<'_>, WeightsError> {
+    SafeTensors::deserialize(bytes).map_err(|error| WeightsError::File(error.to_string()))
 }
 
 /// BatchNorm's arrays stay in f32: variances span more than f16 holds.
@@ -211,6 +237,16 @@ mod tests {
         let short = StateDict::from_safetensors(&state.to_safetensors(Precision::Half)).unwrap();
         assert_eq!(short.0["a.bn1.weight"], state.0["a.bn1.weight"]);
         assert!((short.0["a.conv.weight"].values[1] - 1.0 / 3.0).abs() < 2e-4);
+    }
+
+    #[test]
+    fn counters_are_integers_beside_the_arrays() {
+        let state = StateDict([("a".to_owned(), Array { shape: vec![1], values: vec![0.5] })].into());
+        // 2^24 + 1 is no f32.
+        let file = state.with_counters(Precision::Full, &[("progress", &[1, 16_777_217])]);
+        assert_eq!(counters(&file, "progress").unwrap(), Some(vec![1, 16_777_217]));
+        assert_eq!(counters(&file, "a").unwrap(), None);
+        assert_eq!(StateDict::from_safetensors(&file).unwrap(), state);
     }
 
     #[test]

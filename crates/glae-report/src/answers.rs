@@ -1,37 +1,10 @@
 //! What a run answers for the images of a split, and what `glae_metrics` says of it. No number is computed here.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use glae_metrics::{
     Band, Bootstrap, Comparison, Options, Predictions, Report, Sample, Truth, Unpredicted, compare, score_part,
 };
-
-/// Which classifier is believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// That of stage 1, always.
-    Vanilla,
-    /// That of stage 2, always.
-    Balanced,
-    /// As the weights' own rule decided: in runs the smaller divergence, `[GLAE] eq. (11)`.
-    Routed,
-    /// The one with the bigger divergence, for `[GLAE] Table IX`.
-    Bigger,
-}
-
-impl Rule {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Vanilla, Self::Balanced, Self::Routed, Self::Bigger];
-
-    /// Its name in files and tables.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Vanilla => "vanilla",
-            Self::Balanced => "balanced",
-            Self::Routed => "routed",
-            Self::Bigger => "bigger",
-        }
-    }
-}
+use glae_model::Routing;
 
 /// A number that a table can hold.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,12 +41,13 @@ pub struct Answers {
     truth: Truth,
     /// Training images at each age from 0.
     counts: Vec<u32>,
-    predictions: [Predictions; 4],
+    predictions: Vec<(Routing, Predictions)>,
 }
 
 impl Answers {
-    /// Predictions in the order of [`Rule::ALL`]; images may lack one, and are then left out of all numbers.
-    pub fn new(truth: Truth, counts: Vec<u32>, predictions: [Predictions; 4]) -> Self {
+    /// Predictions by each rule that is asked for later, one at least; images may lack one, and are then left out of all
+    /// numbers.
+    pub fn new(truth: Truth, counts: Vec<u32>, predictions: Vec<(Routing, Predictions)>) -> Self {
         Self { truth, counts, predictions }
     }
 
@@ -87,22 +61,26 @@ impl Answers {
         &self.counts
     }
 
-    /// The predictions of one way to answer.
-    pub fn predictions(&self, answer: Rule) -> &Predictions {
-        &self.predictions[answer as usize]
+    /// The predictions by one rule.
+    ///
+    /// # Errors
+    /// The rule has none.
+    pub fn predictions(&self, rule: Routing) -> Result<&Predictions> {
+        let own = self.predictions.iter().find(|(own, _)| *own == rule);
+        own.map(|(_, predictions)| predictions).with_context(|| format!("there are no predictions by the rule {rule}"))
     }
 
     /// The number of images without an answer: unreadable ones and those without landmarks.
     pub fn left_out(&self) -> usize {
-        self.truth.len() - self.predictions[0].len()
+        self.truth.len() - self.predictions.first().map_or(0, |(_, predictions)| predictions.len())
     }
 
-    /// All scores of one way to answer, with intervals.
+    /// All scores of one rule, with intervals.
     ///
     /// # Errors
     /// The predictions do not fit the truth.
-    pub fn report(&self, answer: Rule) -> Result<Report> {
-        self.score(self.predictions(answer), |_| true)
+    pub fn report(&self, rule: Routing) -> Result<Report> {
+        self.score(self.predictions(rule)?, |_| true)
     }
 
     /// The scores of answering the same age to every image.
@@ -110,16 +88,16 @@ impl Answers {
     /// # Errors
     /// No image has an answer.
     pub fn constant(&self, years: f32) -> Result<Report> {
-        let predictions = self.predictions(Rule::Vanilla).with_ages(|_| f64::from(years));
+        let predictions = self.predictions(Routing::Vanilla)?.with_ages(|_| f64::from(years));
         self.score(&predictions, |_| true)
     }
 
-    /// The difference between two ways to answer, of this run or of two, on the same images; paired bootstrap.
+    /// The difference between two rules, of this run or of two, on the same images; paired bootstrap.
     ///
     /// # Errors
     /// There is no image that both answer.
-    pub fn compare(&self, answer: Rule, other: &Self, against: Rule) -> Result<Comparison> {
-        let (a, b) = (self.predictions(answer), other.predictions(against));
+    pub fn compare(&self, rule: Routing, other: &Self, against: Routing) -> Result<Comparison> {
+        let (a, b) = (self.predictions(rule)?, other.predictions(against)?);
         Ok(compare(&self.truth, a, b, Bootstrap::default())?)
     }
 
@@ -127,19 +105,19 @@ impl Answers {
     ///
     /// # Errors
     /// The predictions do not fit the truth.
-    pub fn cell(&self, answer: Rule, metric: Metric) -> Result<Option<Cell>> {
+    pub fn cell(&self, rule: Routing, metric: Metric) -> Result<Option<Cell>> {
         let with = |value: f64, interval: Option<[f64; 2]>| Cell { value, interval: interval.unwrap_or([value; 2]) };
         let band = match metric {
             Metric::Mae(band) | Metric::Cmae(band) => band,
             Metric::Aar => {
                 let aar = |drawn: &[Sample]| Report::new(drawn).map_or(0.0, |report| report.aar.score);
-                return Ok(Some(resampled(&self.samples(answer), aar)));
+                return Ok(Some(resampled(&self.samples(rule)?, aar)));
             }
-            Metric::Top1 => return Ok(Some(resampled(&self.likeliest(answer), hits))),
+            Metric::Top1 => return Ok(Some(resampled(&self.likeliest(rule)?, hits))),
         };
         let report = match band {
-            None => Some(self.report(answer)?),
-            Some(band) => self.group(answer, band)?,
+            None => Some(self.report(rule)?),
+            Some(band) => self.group(rule, band)?,
         };
         let cell = |report: Report| {
             let intervals = report.intervals.as_ref();
@@ -152,21 +130,24 @@ impl Answers {
     }
 
     /// The number of images by true (first) and estimated age group.
-    pub fn confusion(&self, answer: Rule) -> [[usize; 3]; 3] {
+    ///
+    /// # Errors
+    /// The rule has no predictions.
+    pub fn confusion(&self, rule: Routing) -> Result<[[usize; 3]; 3]> {
         let mut counts = [[0; 3]; 3];
-        for Sample { age, prediction } in self.samples(answer) {
+        for Sample { age, prediction } in self.samples(rule)? {
             counts[Band::of(age) as usize][Band::of(prediction) as usize] += 1;
         }
-        counts
+        Ok(counts)
     }
 
     /// The scores of one age group alone, with intervals; nothing if none of its images has an answer.
-    fn group(&self, answer: Rule, band: Band) -> Result<Option<Report>> {
+    fn group(&self, rule: Routing, band: Band) -> Result<Option<Report>> {
         let inside = |age| Band::of(age) == band;
-        if !self.samples(answer).iter().any(|sample| inside(sample.age)) {
+        if !self.samples(rule)?.iter().any(|sample| inside(sample.age)) {
             return Ok(None);
         }
-        self.score(self.predictions(answer), |row| inside(self.truth.row(row).age)).map(Some)
+        self.score(self.predictions(rule)?, |row| inside(self.truth.row(row).age)).map(Some)
     }
 
     /// The scores of the rows of the truth that `part` holds.
@@ -179,13 +160,13 @@ impl Answers {
         Ok(score_part(&self.truth, predictions, &options, part)?)
     }
 
-    fn samples(&self, answer: Rule) -> Vec<Sample> {
-        self.joined(answer, |predictions, row| Some(predictions.age(row)))
+    fn samples(&self, rule: Routing) -> Result<Vec<Sample>> {
+        self.joined(rule, |predictions, row| Some(predictions.age(row)))
     }
 
     /// Samples whose prediction is the likeliest class; none without distributions.
-    fn likeliest(&self, answer: Rule) -> Vec<Sample> {
-        self.joined(answer, |predictions, row| {
+    fn likeliest(&self, rule: Routing) -> Result<Vec<Sample>> {
+        self.joined(rule, |predictions, row| {
             let shares = predictions.distribution(row)?;
             let larger = |best: usize, class: usize| if shares[class] > shares[best] { class } else { best };
             Some((0..shares.len()).fold(0, larger) as f64)
@@ -193,11 +174,12 @@ impl Answers {
     }
 
     /// The images that have an answer, in the order of the truth.
-    fn joined(&self, answer: Rule, prediction: impl Fn(&Predictions, usize) -> Option<f64>) -> Vec<Sample> {
-        let predictions = self.predictions(answer);
+    fn joined(&self, rule: Routing, prediction: impl Fn(&Predictions, usize) -> Option<f64>) -> Result<Vec<Sample>> {
+        let predictions = self.predictions(rule)?;
         let rows = self.truth.rows().zip(predictions.rows_of(&self.truth));
-        rows.filter_map(|(truth, row)| Some(Sample { age: truth.age, prediction: prediction(predictions, row?)? }))
-            .collect()
+        Ok(rows
+            .filter_map(|(truth, row)| Some(Sample { age: truth.age, prediction: prediction(predictions, row?)? }))
+            .collect())
     }
 }
 
@@ -220,34 +202,40 @@ mod tests {
         let truth = Truth::parse(b"file,age\na,10\nb,10\n\"c,1\",30\nd,80\ne,40\n").unwrap();
         let vanilla = Predictions::parse(b"id,age\na,11\nb,13\n\"c,1\",35\nd,60\n").unwrap();
         let exact = || Predictions::parse(b"id,age\na,10\nb,10\n\"c,1\",30\nd,80\n").unwrap();
-        Answers::new(truth, vec![0; 50], [vanilla, exact(), exact(), exact()])
+        Answers::new(truth, vec![0; 50], vec![(Routing::Vanilla, vanilla), (Routing::Smaller, exact())])
     }
 
     #[test]
     fn numbers_are_those_of_a_report_and_groups_have_their_own() {
         let answers = answers();
-        let value = |metric| answers.cell(Rule::Vanilla, metric).unwrap().map(|cell| cell.value);
+        let value = |metric| answers.cell(Routing::Vanilla, metric).unwrap().map(|cell| cell.value);
         assert_eq!(answers.left_out(), 1);
         assert_eq!((value(Metric::Mae(None)), value(Metric::Cmae(None))), (Some(7.25), Some(9.0)));
         assert_eq!(value(Metric::Mae(Some(Band::Young))), Some(2.0));
         assert_eq!(value(Metric::Cmae(Some(Band::Old))), Some(20.0));
-        assert_eq!(value(Metric::Aar), Some(answers.report(Rule::Vanilla).unwrap().aar.score));
+        assert_eq!(value(Metric::Aar), Some(answers.report(Routing::Vanilla).unwrap().aar.score));
         // Drawn with itself alone, an image errs the same every time.
-        let [old, young] = [Band::Old, Band::Young].map(|band| answers.cell(Rule::Vanilla, Metric::Mae(Some(band))));
+        let [old, young] = [Band::Old, Band::Young].map(|band| answers.cell(Routing::Vanilla, Metric::Mae(Some(band))));
         assert_eq!(old.unwrap().unwrap().interval, [20.0, 20.0]);
         assert_eq!(young.unwrap().unwrap().interval, [1.0, 3.0]);
-        let perfect = answers.cell(Rule::Routed, Metric::Cmae(None)).unwrap().unwrap();
+        let perfect = answers.cell(Routing::Smaller, Metric::Cmae(None)).unwrap().unwrap();
         assert_eq!((perfect.value, perfect.interval), (0.0, [0.0, 0.0]));
         // Errors of always 20: 10, 10, 10, 60.
         assert_eq!(answers.constant(20.0).unwrap().mae, 22.5);
     }
 
     #[test]
+    fn a_rule_without_predictions_is_named() {
+        let error = answers().report(Routing::Symmetric).unwrap_err().to_string();
+        assert_eq!(error, "there are no predictions by the rule smaller symmetric divergence");
+    }
+
+    #[test]
     fn a_group_without_images_is_absent() {
         let truth = Truth::parse(b"id,age\na,30\nb,90\n").unwrap();
-        let own = || Predictions::parse(b"id,age\na,30\n").unwrap();
-        let answers = Answers::new(truth, Vec::new(), [own(), own(), own(), own()]);
-        let cell = |band| answers.cell(Rule::Routed, Metric::Mae(Some(band))).unwrap();
+        let own = Predictions::parse(b"id,age\na,30\n").unwrap();
+        let answers = Answers::new(truth, Vec::new(), vec![(Routing::Smaller, own)]);
+        let cell = |band| answers.cell(Routing::Smaller, Metric::Mae(Some(band))).unwrap();
         assert_eq!((cell(Band::Young), cell(Band::Old)), (None, None));
         assert!(cell(Band::Middle).is_some());
     }
@@ -255,8 +243,8 @@ mod tests {
     #[test]
     fn groups_are_taken_for_each_other() {
         // 80 was taken for 60: an old face among the middle-aged.
-        assert_eq!(answers().confusion(Rule::Vanilla), [[2, 0, 0], [0, 1, 0], [0, 1, 0]]);
-        assert_eq!(answers().confusion(Rule::Routed), [[2, 0, 0], [0, 1, 0], [0, 0, 1]]);
+        assert_eq!(answers().confusion(Routing::Vanilla).unwrap(), [[2, 0, 0], [0, 1, 0], [0, 1, 0]]);
+        assert_eq!(answers().confusion(Routing::Smaller).unwrap(), [[2, 0, 0], [0, 1, 0], [0, 0, 1]]);
     }
 
     #[test]
@@ -276,9 +264,9 @@ mod tests {
         let head: String = (0..101).map(|class| format!(",p_{class}")).collect();
         let file = format!("id,age{head}\n{}{}", row("a", 3), row("b", 4));
         let truth = Truth::parse(b"id,age\nb,4\na,2\n").unwrap();
-        let own = || Predictions::parse(file.as_bytes()).unwrap();
-        let answers = Answers::new(truth, Vec::new(), [own(), own(), own(), own()]);
-        let cell = answers.cell(Rule::Vanilla, Metric::Top1).unwrap().unwrap();
+        let own = Predictions::parse(file.as_bytes()).unwrap();
+        let answers = Answers::new(truth, Vec::new(), vec![(Routing::Vanilla, own)]);
+        let cell = answers.cell(Routing::Vanilla, Metric::Top1).unwrap().unwrap();
         assert_eq!((cell.value, cell.interval), (0.5, [0.0, 1.0]));
     }
 }

@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 use glae_metrics::{Comparison, Difference};
+use glae_model::Routing;
 
-use crate::answers::{Answers, Rule};
+use crate::answers::Answers;
 use crate::spread::Spread;
 use crate::words::{p_value, signed, signed_interval, years};
 
@@ -55,7 +56,7 @@ impl Claims {
 
 /// Is a run better than the one before it?
 fn step(name: &str, after: &Seeds, before_name: &str, before: &Seeds) -> Result<String> {
-    let compared = pairs(after, before, Rule::Vanilla, Rule::Vanilla)?;
+    let compared = pairs(after, before, Routing::Vanilla, Routing::Vanilla)?;
     let part = |metric: &str, own: fn(&Comparison) -> &Difference| {
         let differences: Vec<&Difference> = compared.iter().map(own).collect();
         let mean = Spread::of(&differences.iter().map(|own| own.difference).collect::<Vec<_>>()).mean;
@@ -69,9 +70,9 @@ fn routing(base: &Seeds, whole: &Seeds) -> Result<Vec<String>> {
         let values = seeds.iter().map(|own| Ok(own.report(answer)?.cmae)).collect::<Result<Vec<_>>>()?;
         Ok(Spread::of(&values).mean)
     };
-    let (routed, baseline) = (cmae(whole, Rule::Routed)?, cmae(base, Rule::Vanilla)?);
+    let (routed, baseline) = (cmae(whole, Routing::Smaller)?, cmae(base, Routing::Vanilla)?);
     let lower = 100.0 * (1.0 - routed / baseline);
-    let compared = pairs(whole, base, Rule::Routed, Rule::Vanilla)?;
+    let compared = pairs(whole, base, Routing::Smaller, Routing::Vanilla)?;
     let sentence = format!(
         "Routed CMAE {} is {:.1} % {} than ℓ_base's {} (aim: {AIM} % lower): {}. Difference {}.",
         years(routed),
@@ -86,12 +87,13 @@ fn routing(base: &Seeds, whole: &Seeds) -> Result<Vec<String>> {
 
 /// Claims about the answers of one run.
 fn inside(whole: &Seeds) -> Result<Vec<String>> {
-    let against = |answer| pairs(whole, whole, Rule::Routed, answer);
-    let vanilla = against(Rule::Vanilla)?;
+    let against = |answer| pairs(whole, whole, Routing::Smaller, answer);
+    let vanilla = against(Routing::Vanilla)?;
     let mae: Vec<&Difference> = vanilla.iter().map(|own| &own.mae).collect();
     let mut said = vec![format!("Routed MAE minus vanilla's: {}.", told(&mae))];
     let mut verdicts = Vec::new();
-    for (name, answer) in [("bigger", Rule::Bigger), ("vanilla", Rule::Vanilla), ("balanced", Rule::Balanced)] {
+    for (name, answer) in [("bigger", Routing::Bigger), ("vanilla", Routing::Vanilla), ("balanced", Routing::Balanced)]
+    {
         let compared = against(answer)?;
         let differences: Vec<&Difference> = compared.iter().map(|own| &own.cmae).collect();
         let mean = Spread::of(&differences.iter().map(|own| own.difference).collect::<Vec<_>>()).mean;
@@ -102,7 +104,7 @@ fn inside(whole: &Seeds) -> Result<Vec<String>> {
 }
 
 /// One comparison for each seed that both have.
-fn pairs(a: &Seeds, b: &Seeds, answer: Rule, against: Rule) -> Result<Vec<Comparison>> {
+fn pairs(a: &Seeds, b: &Seeds, answer: Routing, against: Routing) -> Result<Vec<Comparison>> {
     a.iter().zip(b).map(|(a, b)| a.compare(answer, b, against)).collect()
 }
 
@@ -128,9 +130,9 @@ mod tests {
         let age = |i: u32| [8.0, 30.0, 80.0][i as usize % 3];
         let rows = |error: f64| (0..60).map(|i| format!("{i},{}\n", age(i) + error)).collect::<String>();
         let truth = Truth::parse(format!("id,age\n{}", rows(0.0)).as_bytes()).unwrap();
-        let predictions =
-            errors.map(|error| Predictions::parse(format!("id,age\n{}", rows(error)).as_bytes()).unwrap());
-        Answers::new(truth, vec![1; 100], predictions)
+        let own = |error| Predictions::parse(format!("id,age\n{}", rows(error)).as_bytes()).unwrap();
+        let rules = [Routing::Vanilla, Routing::Balanced, Routing::Smaller, Routing::Bigger];
+        Answers::new(truth, vec![1; 100], rules.into_iter().zip(errors.map(own)).collect())
     }
 
     fn check(claims: Claims, runs: Vec<Vec<Option<Answers>>>) -> Vec<String> {
@@ -139,7 +141,7 @@ mod tests {
 
     #[test]
     fn routing_is_judged_against_the_baseline_and_against_its_own_classifiers() {
-        // vanilla, balanced, routed, bigger.
+        // Vanilla, balanced, smaller, bigger.
         let (base, whole) = (answers([5.0, 9.0, 9.0, 9.0]), answers([4.0, 4.5, 4.2, 4.9]));
         let claims = Claims::Routing { base: 0, whole: 1 };
         let said = check(claims, vec![vec![Some(base.clone())], vec![Some(whole.clone())]]);

@@ -11,7 +11,7 @@ pub mod spread;
 pub mod table;
 pub mod words;
 
-pub use answers::{Answers, Cell, Metric, Rule};
+pub use answers::{Answers, Cell, Metric};
 pub use claims::Claims;
 pub use curves::EpochLine;
 pub use document::Document;

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use glae_chart::{Chart, STYLE, Series, by_age, escape};
 use glae_metrics::{Band, Calibration, Report};
+use glae_model::Routing;
 
-use super::answers::{Answers, Rule};
+use super::answers::Answers;
 use super::charts::{BALANCED, ROUTED, Share, VANILLA, shares};
 use super::curves::{self, EpochLine};
 use super::words::{NONE, interval, p_value, percent, signed, signed_interval, whole, years};
@@ -43,7 +44,7 @@ pub struct Contents<'a> {
 /// The predictions do not fit the truth.
 pub fn page(contents: &Contents) -> Result<String> {
     let Contents { answers, split, .. } = contents;
-    let reports = [Rule::Vanilla, Rule::Balanced, Rule::Routed].map(|answer| answers.report(answer));
+    let reports = [Routing::Vanilla, Routing::Balanced, Routing::Smaller].map(|answer| answers.report(answer));
     let [vanilla, balanced, routed] = reports;
     let reports = Reports { vanilla: vanilla?, balanced: balanced?, routed: routed? };
     let mut html = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
@@ -68,7 +69,7 @@ pub fn page(contents: &Contents) -> Result<String> {
     html += &ages(answers, &reports);
     html += &routing(&reports.routed);
     html += &calibration(&reports);
-    html += &confusion(answers);
+    html += &confusion(answers)?;
     html += &training(contents);
     html += &told(contents);
     let _ = write!(html, "</main>\n<footer>Scores: {}.</footer>\n</body>\n</html>\n", escape(&reports.routed.scorer));
@@ -125,7 +126,7 @@ fn answered(contents: &Contents, reports: &Reports) -> Result<String> {
     let groups = ["all ages"].into_iter().chain(Band::ALL.map(Band::label));
     let groups: String = groups.map(|name| format!("<th scope=\"colgroup\" colspan=\"2\">{name}</th>")).collect();
     let heads = "<th scope=\"col\">MAE</th><th scope=\"col\">CMAE</th>".repeat(4);
-    let compared = contents.answers.compare(Rule::Routed, contents.answers, Rule::Vanilla)?;
+    let compared = contents.answers.compare(Routing::Smaller, contents.answers, Routing::Vanilla)?;
     let difference = |name: &str, own: &glae_metrics::Difference| {
         format!("{name} {} {}, {}", signed(own.difference), signed_interval(own.interval), p_value(own.p))
     };
@@ -231,9 +232,9 @@ fn calibration(reports: &Reports) -> String {
     )
 }
 
-fn confusion(answers: &Answers) -> String {
+fn confusion(answers: &Answers) -> Result<String> {
     let mut rows = String::new();
-    for (band, counts) in Band::ALL.iter().zip(answers.confusion(Rule::Routed)) {
+    for (band, counts) in Band::ALL.iter().zip(answers.confusion(Routing::Smaller)?) {
         let all: usize = counts.iter().sum();
         if all == 0 {
             continue;
@@ -251,13 +252,13 @@ fn confusion(answers: &Answers) -> String {
         rows += "</tr>\n";
     }
     let heads = Band::ALL.map(|band| format!("<th scope=\"col\">answered {}</th>", band.label())).concat();
-    section(
+    Ok(section(
         "Age groups taken for each other",
         "Routed answers by true age group; shares of its images, and their number.",
         &format!(
             "<div class=\"scroll\"><table class=\"confusion\">\n<thead><tr><th scope=\"col\">true age</th>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n"
         ),
-    )
+    ))
 }
 
 fn training(Contents { stages, epochs, .. }: &Contents) -> String {

@@ -27,8 +27,8 @@ impl<'a> Sheet<'a> {
     /// Predictions do not fit their truth.
     pub fn new(table: &'a Table, answers: &[Vec<Option<Answers>>], seeds: Vec<u64>) -> Result<Self> {
         let row = |row: &TableRow| -> Result<Vec<Vec<Option<Cell>>>> {
-            let column = |(answer, metric)| {
-                let one = |own: &Option<Answers>| own.as_ref().map_or(Ok(None), |own| own.cell(answer, metric));
+            let column = |(rule, metric)| {
+                let one = |own: &Option<Answers>| own.as_ref().map_or(Ok(None), |own| own.cell(rule, metric));
                 answers[row.run].iter().map(one).collect()
             };
             row.cells.iter().copied().map(column).collect()

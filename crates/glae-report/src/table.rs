@@ -1,6 +1,8 @@
 //! What a table of the paper is made of.
 
-use crate::answers::{Metric, Rule};
+use glae_model::Routing;
+
+use crate::answers::Metric;
 use crate::claims::Claims;
 
 /// A table of the paper.
@@ -33,15 +35,15 @@ pub struct TableRow {
     pub words: Vec<String>,
     /// Number of the run that answers.
     pub run: usize,
-    /// For each column who answers and what is computed.
-    pub cells: Vec<(Rule, Metric)>,
+    /// For each column by which rule is answered and what is computed.
+    pub cells: Vec<(Routing, Metric)>,
     /// What the paper prints; nothing where it prints nothing, or our copy cannot be read.
     pub paper: Vec<Option<f64>>,
 }
 
 impl TableRow {
     /// A row without words, of which the paper prints these numbers.
-    pub fn new(name: &str, run: usize, cells: &[(Rule, Metric)], paper: &[f64]) -> Self {
+    pub fn new(name: &str, run: usize, cells: &[(Routing, Metric)], paper: &[f64]) -> Self {
         let paper = paper.iter().map(|value| Some(*value)).collect();
         Self { name: name.to_owned(), words: Vec::new(), run, cells: cells.to_vec(), paper }
     }

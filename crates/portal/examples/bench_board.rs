@@ -25,7 +25,7 @@ use portal::{
     api,
     clock::Clock,
     config::{Config, Limits},
-    database::Source,
+    database::DatabaseAddress,
     identity::Opening,
     leftovers,
     state::Portal,
@@ -58,8 +58,8 @@ async fn main() -> Result<()> {
     }
 }
 
-fn sqlite(data: &Path) -> Source {
-    Source::Sqlite(data.join("portal.sqlite"))
+fn sqlite(data: &Path) -> DatabaseAddress {
+    DatabaseAddress::Sqlite(data.join("portal.sqlite"))
 }
 
 async fn measure_all() -> Result<()> {
@@ -71,17 +71,17 @@ async fn measure_all() -> Result<()> {
     let data = folder.path().join("sqlite");
     measure("SQLite", &data, sqlite(&data)).await?;
     if let Some(server) = tokio::task::spawn_blocking(|| postgres::Postgres::start(true)).await? {
-        let database = Source::Postgres(server.fresh_database());
+        let database = DatabaseAddress::Postgres(server.fresh_database());
         measure("PostgreSQL", &folder.path().join("postgres"), database).await?;
     }
     Ok(())
 }
 
-async fn measure(name: &str, data: &Path, database: Source) -> Result<()> {
+async fn measure(name: &str, data: &Path, database: DatabaseAddress) -> Result<()> {
     let mut board = Busy::open(data, database.clone()).await?;
     for size in SIZES {
         board.grow(size).await?;
-        if let Source::Postgres(url) = &database {
+        if let DatabaseAddress::Postgres(url) = &database {
             // What PostgreSQL does by itself within a minute.
             let mut connection = sqlx::AnyConnection::connect(url).await?;
             sqlx::query("VACUUM (ANALYZE)").execute(&mut connection).await?;
@@ -119,7 +119,7 @@ struct Busy {
 }
 
 impl Busy {
-    async fn open(data: &Path, database: Source) -> Result<Self> {
+    async fn open(data: &Path, database: DatabaseAddress) -> Result<Self> {
         let boards = data.join("boards");
         fs::create_dir_all(&boards)?;
         fs::write(

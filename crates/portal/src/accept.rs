@@ -23,7 +23,7 @@ use crate::{
     scoring::Scored,
     seeds,
     state::Portal,
-    submission::{Mark, Submission},
+    submission::{Submission, Unranked},
     token::Caller,
     versions,
 };
@@ -50,7 +50,7 @@ pub struct Attempt {
 
 /// An answer as it was or will be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct StoredResponse {
     /// The HTTP status.
     pub status: u16,
     /// The JSON text.
@@ -62,7 +62,7 @@ impl Attempt {
     ///
     /// # Errors
     /// 429 if the quota is used up; 422 if the key belongs to another request.
-    pub async fn finish(&self, portal: &Portal, scored: Scored) -> ApiResult<Answer> {
+    pub async fn finish(&self, portal: &Portal, scored: Scored) -> ApiResult<StoredResponse> {
         let fingerprint = self.fingerprint(&scored.hash)?;
         if let Some(answer) = self.earlier(portal, &fingerprint).await? {
             portal.metrics.submission(Outcome::Repeated);
@@ -89,7 +89,7 @@ impl Attempt {
                     truth: self.board.fingerprint.clone(),
                     predicted: evaluation.report.predicted as i64,
                     samples: evaluation.report.samples as i64,
-                    mark: if evaluation.equals_truth { Mark::EqualsTruth } else { Mark::None },
+                    mark: if evaluation.equals_truth { Unranked::EqualsTruth } else { Unranked::None },
                     reason: String::new(),
                     sealed: evaluation.sealed,
                     banned: false,
@@ -122,7 +122,7 @@ impl Attempt {
         report: &Report,
         mut submission: Submission,
         fingerprint: &str,
-    ) -> ApiResult<Option<Answer>> {
+    ) -> ApiResult<Option<StoredResponse>> {
         let phase = self.contest.as_ref().map(|contest| contest.phase);
         let report = serde_json::to_string(report)?;
         let mut transaction = portal.database.begin().await?;
@@ -139,7 +139,7 @@ impl Attempt {
         let row = submission.row(&self.board, Some(&self.caller.team), phase);
         let key = series.unwrap_or_else(|| submission.key(&self.board));
         let rank = rankings::place(&portal.database, &self.board, Some(&self.caller.team), key).await?;
-        let answer = Answer { status: 201, body: serde_json::to_string(&Submitted { row, rank, quota })? };
+        let answer = StoredResponse { status: 201, body: serde_json::to_string(&Submitted { row, rank, quota })? };
         if !self.remember(&mut transaction, fingerprint, &answer).await? {
             return Ok(None);
         }
@@ -147,11 +147,11 @@ impl Attempt {
         Ok(Some(answer))
     }
 
-    async fn fail(&self, portal: &Portal, problem: &ApiError, fingerprint: &str) -> ApiResult<Option<Answer>> {
+    async fn fail(&self, portal: &Portal, problem: &ApiError, fingerprint: &str) -> ApiResult<Option<StoredResponse>> {
         let mut transaction = portal.database.begin().await?;
         self.allowance.charge(&mut transaction, Charge::Failure).await?;
         let document = problem.document();
-        let answer = Answer { status: document.status, body: serde_json::to_string(&document)? };
+        let answer = StoredResponse { status: document.status, body: serde_json::to_string(&document)? };
         if !self.remember(&mut transaction, fingerprint, &answer).await? {
             return Ok(None);
         }
@@ -199,7 +199,7 @@ impl Attempt {
         Ok(format!("{} {hash} {}", self.board.board.id, serde_json::to_string(&self.metadata)?))
     }
 
-    async fn earlier(&self, portal: &Portal, fingerprint: &str) -> ApiResult<Option<Answer>> {
+    async fn earlier(&self, portal: &Portal, fingerprint: &str) -> ApiResult<Option<StoredResponse>> {
         let Some(key) = &self.key else { return Ok(None) };
         let row = sqlx::query("SELECT fingerprint, status, body FROM answers WHERE team = $1 AND key = $2")
             .bind(&self.caller.team)
@@ -212,7 +212,7 @@ impl Attempt {
         }
         let status: i64 = row.try_get(1)?;
         self.require_kept(portal, status, row.try_get(2)?).await?;
-        Ok(Some(Answer { status: u16::try_from(status).unwrap_or(500), body: row.try_get(2)? }))
+        Ok(Some(StoredResponse { status: u16::try_from(status).unwrap_or(500), body: row.try_get(2)? }))
     }
 
     /// 410 if the submission of an earlier answer has been withdrawn since: repeating the request does not bring it back.
@@ -228,7 +228,12 @@ impl Attempt {
     }
 
     /// False if another request with the same key was faster.
-    async fn remember(&self, transaction: &mut Transaction, fingerprint: &str, answer: &Answer) -> ApiResult<bool> {
+    async fn remember(
+        &self,
+        transaction: &mut Transaction,
+        fingerprint: &str,
+        answer: &StoredResponse,
+    ) -> ApiResult<bool> {
         let Some(key) = &self.key else { return Ok(true) };
         sqlx::query("DELETE FROM answers WHERE team = $1 AND answered < $2")
             .bind(&self.caller.team)

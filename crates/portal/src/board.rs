@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use glae_api::{Board, BoardSummary, Column, Contest, Origin, ROOT, Row, Truth, Unpredicted};
+use glae_api::{Board, BoardSummary, Column, Contest, Origin, ROOT, Row, TruthAccess, Unpredicted};
 use glae_metrics::{Bootstrap, Options, Predictions, Problems, Report, SCORER, score};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -64,9 +64,9 @@ pub fn load(public: &Path, data: &Path) -> Result<Boards> {
                 );
             }
             let truth = match board.truth {
-                Truth::Yours => None,
-                Truth::Public => Some(folder.join(truth_name(&board.id))),
-                Truth::Hidden => {
+                TruthAccess::Yours => None,
+                TruthAccess::Public => Some(folder.join(truth_name(&board.id))),
+                TruthAccess::Hidden => {
                     let exposed = public.join(truth_name(&board.id));
                     ensure!(
                         !exposed.exists(),
@@ -170,15 +170,15 @@ impl Loaded {
     pub fn kind(&self) -> &'static str {
         match (self.board.truth, &self.truth) {
             (_, Some(_)) if self.contest.is_some() => "contest",
-            (Truth::Public, Some(_)) => "public truth",
-            (Truth::Hidden, Some(_)) => "hidden truth",
+            (TruthAccess::Public, Some(_)) => "public truth",
+            (TruthAccess::Hidden, Some(_)) => "hidden truth",
             _ => "no truth",
         }
     }
 
     /// Whether everybody may read the truth.
     pub fn is_public(&self) -> bool {
-        self.board.truth == Truth::Public && self.truth.is_some()
+        self.board.truth == TruthAccess::Public && self.truth.is_some()
     }
 
     /// The number of test images at each age; empty where that is not public.
@@ -201,7 +201,7 @@ impl Loaded {
     /// # Errors
     /// None in practice: a report is always JSON.
     pub fn disclosed(&self, mut report: Report) -> serde_json::Result<Report> {
-        if self.board.truth != Truth::Hidden {
+        if self.board.truth != TruthAccess::Hidden {
             return Ok(report);
         }
         report.by_age.clear();
@@ -215,7 +215,7 @@ impl Loaded {
     /// If `numbers` is not JSON.
     pub fn rounded<T: Serialize + DeserializeOwned>(&self, numbers: &T) -> serde_json::Result<T> {
         let mut value = serde_json::to_value(numbers)?;
-        if self.board.truth == Truth::Hidden {
+        if self.board.truth == TruthAccess::Hidden {
             round(&mut value);
         }
         serde_json::from_value(value)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 
-use crate::{address::Proxies, clock::Clock, database::Source, store::Location};
+use crate::{address::Proxies, clock::Clock, database::DatabaseAddress, store::Location};
 
 /// Everything that the leaderboard's server needs to know.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct Config {
     /// The folder of public files; its `boards/` are read.
     pub public: PathBuf,
     /// The database.
-    pub database: Source,
+    pub database: DatabaseAddress,
     /// Where predictions are stored.
     pub store: Location,
     /// How many requests, files and bytes are accepted.
@@ -96,7 +96,8 @@ impl Config {
             data.display()
         );
         Ok(Self {
-            database: url.map_or_else(|| Source::Sqlite(data.join("portal.sqlite")), Source::Postgres),
+            database: url
+                .map_or_else(|| DatabaseAddress::Sqlite(data.join("portal.sqlite")), DatabaseAddress::Postgres),
             store: match set("GLAE_STORE") {
                 Some(url) => Location::Url(url),
                 None => Location::Folder(data.join("predictions")),
@@ -122,7 +123,7 @@ mod tests {
         let said = with(&[("DATABASE_URL", "postgres://a/b")]).unwrap_err().to_string();
         assert!(said.contains("GLAE_DATABASE_URL"), "{said}");
         let both = with(&[("DATABASE_URL", "postgres://a/b"), ("GLAE_DATABASE_URL", "postgres://c/d")]).unwrap();
-        assert!(matches!(both.database, Source::Postgres(url) if url == "postgres://c/d"));
-        assert!(matches!(with(&[]).unwrap().database, Source::Sqlite(_)));
+        assert!(matches!(both.database, DatabaseAddress::Postgres(url) if url == "postgres://c/d"));
+        assert!(matches!(with(&[]).unwrap().database, DatabaseAddress::Sqlite(_)));
     }
 }

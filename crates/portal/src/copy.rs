@@ -138,12 +138,12 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::database::{Database, Source};
+    use crate::database::{Database, DatabaseAddress};
 
     #[tokio::test]
     async fn every_table_and_column_is_copied() {
         let folder = tempfile::tempdir().unwrap();
-        let database = Database::make(&Source::Sqlite(folder.path().join("a.sqlite"))).await.unwrap();
+        let database = Database::make(&DatabaseAddress::Sqlite(folder.path().join("a.sqlite"))).await.unwrap();
         let tables = "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'";
         let found: BTreeSet<(String, String)> = sqlx::query(tables)
             .fetch_all(database.read())

@@ -32,7 +32,7 @@ const WRITERS: u32 = 6;
 
 /// Which database.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub enum DatabaseAddress {
     /// A SQLite file.
     Sqlite(PathBuf),
     /// The address of a PostgreSQL database, `postgres://...`.
@@ -87,8 +87,8 @@ impl Database {
     ///
     /// # Errors
     /// If the file or server does not answer, or a later portal wrote it.
-    pub async fn find(source: &Source) -> Result<Option<Self>, DatabaseError> {
-        if let Source::Sqlite(path) = source
+    pub async fn find(source: &DatabaseAddress) -> Result<Option<Self>, DatabaseError> {
+        if let DatabaseAddress::Sqlite(path) = source
             && !std::fs::metadata(path).is_ok_and(|file| file.len() > 0)
         {
             return Ok(None);
@@ -110,8 +110,8 @@ impl Database {
     ///
     /// # Errors
     /// If the file or server does not answer, or refuses.
-    pub async fn make(source: &Source) -> Result<Self, DatabaseError> {
-        if let Source::Sqlite(path) = source
+    pub async fn make(source: &DatabaseAddress) -> Result<Self, DatabaseError> {
+        if let DatabaseAddress::Sqlite(path) = source
             && let Some(folder) = path.parent()
         {
             let refused = |source| DatabaseError::Folder { path: folder.to_path_buf(), source };
@@ -259,16 +259,16 @@ impl Database {
     ///
     /// # Errors
     /// If the file or server does not answer.
-    pub async fn connect(source: &Source) -> Result<Self, DatabaseError> {
+    pub async fn connect(source: &DatabaseAddress) -> Result<Self, DatabaseError> {
         sqlx::any::install_default_drivers();
         let opened = match source {
-            Source::Sqlite(_) => Self::open_sqlite(source).await,
-            Source::Postgres(url) => Self::open_postgres(url).await,
+            DatabaseAddress::Sqlite(_) => Self::open_sqlite(source).await,
+            DatabaseAddress::Postgres(url) => Self::open_postgres(url).await,
         };
         opened.map_err(|error| source.unusable(error))
     }
 
-    async fn open_sqlite(source: &Source) -> Result<Self, sqlx::Error> {
+    async fn open_sqlite(source: &DatabaseAddress) -> Result<Self, sqlx::Error> {
         let url = source.url();
         let write = AnyPoolOptions::new()
             .max_connections(1)
@@ -316,12 +316,12 @@ impl Database {
     }
 }
 
-impl Source {
+impl DatabaseAddress {
     /// What to call it in messages: never with a password.
     pub fn name(&self) -> String {
         match self {
-            Source::Sqlite(path) => path.display().to_string(),
-            Source::Postgres(url) => match url::Url::parse(url) {
+            DatabaseAddress::Sqlite(path) => path.display().to_string(),
+            DatabaseAddress::Postgres(url) => match url::Url::parse(url) {
                 Ok(url) => format!("{}{}", url.host_str().unwrap_or("(local)"), url.path()),
                 Err(_) => "of GLAE_DATABASE_URL (its address cannot be read)".to_owned(),
             },
@@ -334,11 +334,11 @@ impl Source {
 
     fn url(&self) -> String {
         match self {
-            Source::Sqlite(path) => {
+            DatabaseAddress::Sqlite(path) => {
                 let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
                 format!("sqlite://{path}?mode=rwc")
             }
-            Source::Postgres(url) => url.clone(),
+            DatabaseAddress::Postgres(url) => url.clone(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 
 /// A deed to be written down.
 #[derive(Clone, Copy, Debug)]
-pub struct NewDeed<'a> {
+pub struct DeedEntry<'a> {
     /// When, in seconds since 1970.
     pub at: i64,
     /// By whom.
@@ -32,7 +32,7 @@ pub struct NewDeed<'a> {
 ///
 /// # Errors
 /// If the database fails; then the deed is not done either.
-pub async fn write(transaction: &mut Transaction, deed: &NewDeed<'_>) -> ApiResult<()> {
+pub async fn write(transaction: &mut Transaction, deed: &DeedEntry<'_>) -> ApiResult<()> {
     sqlx::query(
         "INSERT INTO deeds (id, at, actor, action, board, subject, reason) VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )

@@ -46,7 +46,7 @@ pub struct Number(pub i64);
 
 /// The kind of problem that the path names.
 #[derive(Debug)]
-pub struct ProblemKind(pub Kind);
+pub struct NamedKind(pub Kind);
 
 /// The submission that the path names, which the request may see: it is published, or its own team's.
 #[derive(Debug)]
@@ -159,7 +159,7 @@ impl FromRequestParts<Portal> for RowId {
     }
 }
 
-impl FromRequestParts<Portal> for ProblemKind {
+impl FromRequestParts<Portal> for NamedKind {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, portal: &Portal) -> ApiResult<Self> {

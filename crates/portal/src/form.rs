@@ -67,7 +67,7 @@ pub struct Form {
 
 /// What a form holds.
 #[derive(Debug)]
-pub struct Parts {
+pub struct FormParts {
     /// The part `metadata`.
     pub metadata: Metadata,
     /// The part `predictions`.
@@ -107,7 +107,7 @@ impl Form {
     ///
     /// # Errors
     /// If a part is missing, there twice or unknown, too large, or of a kind that is not taken.
-    pub async fn read(mut self, limits: &Limits) -> ApiResult<Parts> {
+    pub async fn read(mut self, limits: &Limits) -> ApiResult<FormParts> {
         let (mut metadata, mut predictions) = (None, None);
         while let Some(mut field) = self.next().await.map_err(|error| broken(&error, limits))? {
             match field.name() {
@@ -124,7 +124,7 @@ impl Form {
             }
         }
         let missing = |name| ApiError::malformed(format!("The part `{name}` is missing."));
-        Ok(Parts {
+        Ok(FormParts {
             metadata: metadata.ok_or_else(|| missing("metadata"))?,
             predictions: predictions.ok_or_else(|| missing("predictions"))?,
         })

@@ -18,7 +18,7 @@ enum Command {
     Serve(commands::serve::Serve),
     /// Adds a board, with its truth.
     #[command(subcommand)]
-    Board(commands::board::Board),
+    Board(commands::board::BoardCommand),
     /// Scores a predictions file here, without sending it anywhere.
     Score(commands::score::Score),
     /// Submits a predictions file to a server.
@@ -38,7 +38,7 @@ enum Command {
     /// Runs contests and keeps boards clean: admits, hides, bans, closes, announces.
     Organise(commands::organise::Organise),
     /// Makes a new token for a team; the old one ends.
-    Token(commands::token::NewToken),
+    Token(commands::token::NewTokenCommand),
 }
 
 #[tokio::main]

@@ -7,12 +7,12 @@ use crate::{
     board::Loaded,
     contest::{self, entry},
     database::Transaction,
-    deeds::{self, NewDeed},
+    deeds::{self, DeedEntry},
     frozen, leftovers,
     problem::{ApiError, ApiResult, Kind},
     results, scoring, seeds,
     state::Portal,
-    submission::{Mark, Submission},
+    submission::{Submission, Unranked},
     team, text, tombstones,
 };
 
@@ -24,7 +24,7 @@ const LAST_MOMENT: i64 = 253_402_300_799;
 
 /// Who acts, where, and why.
 #[derive(Debug)]
-pub struct Organiser<'a> {
+pub struct ActingOrganiser<'a> {
     /// Where.
     pub portal: &'a Portal,
     /// Who: the name of an organiser's token, or as the operator calls them.
@@ -33,7 +33,7 @@ pub struct Organiser<'a> {
     pub reason: String,
 }
 
-impl Organiser<'_> {
+impl ActingOrganiser<'_> {
     /// Does it, and writes it down.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl Organiser<'_> {
         let found = Submission::find(&self.portal.database, id).await?;
         let submission = found.ok_or_else(|| ApiError::not_found("submission"))?;
         let (mark, reason, action) = match hidden {
-            true => (Mark::Hidden, self.reason.as_str(), "hide"),
+            true => (Unranked::Hidden, self.reason.as_str(), "hide"),
             false => (self.mark_when_shown(&submission).await?, "", "unhide"),
         };
         let board = self.board(&submission.board)?;
@@ -101,14 +101,14 @@ impl Organiser<'_> {
     }
 
     /// The mark that a submission had before it was hidden: that of its predictions.
-    async fn mark_when_shown(&self, submission: &Submission) -> ApiResult<Mark> {
-        if submission.mark != Mark::Hidden {
+    async fn mark_when_shown(&self, submission: &Submission) -> ApiResult<Unranked> {
+        if submission.mark != Unranked::Hidden {
             return Err(ApiError::new(Kind::NOT_FOUND, format!("The submission {} is not hidden.", submission.id)));
         }
         let predictions = results::stored(self.portal, &submission.predictions).await?;
         let portal = self.portal.clone();
         let equals = self.portal.workers.run(move || scoring::equals_truth(&portal, &predictions)).await?;
-        Ok(if equals { Mark::EqualsTruth } else { Mark::None })
+        Ok(if equals { Unranked::EqualsTruth } else { Unranked::None })
     }
 
     async fn ban(&self, team: &str, banned: bool) -> ApiResult<Done> {
@@ -224,7 +224,7 @@ impl Organiser<'_> {
 
     async fn log(&self, mut transaction: Transaction, action: &str, board: &str, subject: &str) -> ApiResult<Done> {
         let (at, actor, reason) = (self.portal.now(), &self.actor, &self.reason);
-        deeds::write(&mut transaction, &NewDeed { at, actor, action, board, subject, reason }).await?;
+        deeds::write(&mut transaction, &DeedEntry { at, actor, action, board, subject, reason }).await?;
         transaction.commit().await?;
         Ok(Done::default())
     }

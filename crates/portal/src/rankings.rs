@@ -95,27 +95,27 @@ pub fn of_file(board: &Loaded) -> impl Iterator<Item = (f64, &BoardRow)> {
 
 /// A row of a page: one of the board's file, or a submission.
 #[derive(Clone, Debug)]
-pub enum Placed {
+pub enum RankedRow {
     /// From the file.
     File(Box<BoardRow>),
     /// From a team.
     Submitted(Box<Submission>),
 }
 
-impl Placed {
+impl RankedRow {
     /// What it is ranked by on its board, the least first.
     pub fn key(&self, board: &Loaded) -> f64 {
         match self {
-            Placed::File(row) => key(board.board.primary, &row.scores),
-            Placed::Submitted(submission) => submission.key(board),
+            RankedRow::File(row) => key(board.board.primary, &row.scores),
+            RankedRow::Submitted(submission) => submission.key(board),
         }
     }
 
     /// The submission, if it is one.
     pub fn submission(&self) -> Option<&Submission> {
         match self {
-            Placed::File(_) => None,
-            Placed::Submitted(submission) => Some(submission),
+            RankedRow::File(_) => None,
+            RankedRow::Submitted(submission) => Some(submission),
         }
     }
 }
@@ -131,7 +131,7 @@ pub async fn page(
     team: Option<&str>,
     from: u32,
     limit: u32,
-) -> ApiResult<Vec<Placed>> {
+) -> ApiResult<Vec<RankedRow>> {
     let mut file: Vec<(f64, &BoardRow)> = of_file(board).collect();
     file.sort_by(|a, b| a.0.total_cmp(&b.0));
     // Before a page lie at most as many rows of the file as there are: the page's submissions begin no earlier.
@@ -143,14 +143,14 @@ pub async fn page(
     for submission in window {
         let own = submission.key(board);
         while let Some((_, row)) = file.next_if(|(key, _)| *key <= own) {
-            merged.push((place, Placed::File(Box::new(row.clone()))));
+            merged.push((place, RankedRow::File(Box::new(row.clone()))));
             place += 1;
         }
-        merged.push((place, Placed::Submitted(Box::new(submission))));
+        merged.push((place, RankedRow::Submitted(Box::new(submission))));
         place += 1;
     }
     for (_, row) in file {
-        merged.push((place, Placed::File(Box::new(row.clone()))));
+        merged.push((place, RankedRow::File(Box::new(row.clone()))));
         place += 1;
     }
     Ok(merged.into_iter().filter(|(place, _)| (from..from + limit).contains(place)).map(|(_, row)| row).collect())

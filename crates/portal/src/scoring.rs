@@ -94,7 +94,8 @@ pub fn receive(mut file: impl Read + Seek, portal: &Portal, board: &Loaded) -> A
     refuse_other_files(start)?;
 
     let started = Instant::now();
-    let parser_limits = glae_metrics::Limits { rows: limits.rows, bytes: limits.file_bytes, ..Default::default() };
+    let parser_limits =
+        glae_metrics::ParserLimits { rows: limits.rows, bytes: limits.file_bytes, ..Default::default() };
     let mut intake = Intake::new(parser_limits)?;
     let read = match gzip {
         true => intake.read(MultiGzDecoder::new(file)),
@@ -218,7 +219,7 @@ struct Intake {
 }
 
 impl Intake {
-    fn new(limits: glae_metrics::Limits) -> ApiResult<Self> {
+    fn new(limits: glae_metrics::ParserLimits) -> ApiResult<Self> {
         let archive = zstd::Encoder::new(Vec::new(), ZSTD_LEVEL).map_err(ApiError::internal)?;
         Ok(Self { hash: Sha256::new(), archive, parser: Parser::new(limits), stopped: None })
     }

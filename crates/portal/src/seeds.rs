@@ -13,12 +13,12 @@ use crate::{
     board::Loaded,
     database::Transaction,
     problem::ApiResult,
-    submission::{Mark, Submission},
+    submission::{Submission, Unranked},
 };
 
 /// What several seeds have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Series {
+pub struct SeedSeries {
     /// How many, at least 2.
     pub count: u32,
     /// The mean of each number that all of them have.
@@ -27,7 +27,7 @@ pub struct Series {
     pub deviation: Scores,
 }
 
-impl Series {
+impl SeedSeries {
     /// Of the scores of at least two seeds.
     fn of(scores: &[Scores]) -> Self {
         let count = scores.len() as f64;
@@ -68,7 +68,7 @@ pub async fn settle(transaction: &mut Transaction, board: &Loaded, team: &str, s
     let lead = newest.values().min().copied().filter(|_| newest.len() > 1);
     let scores: Vec<Scores> = newest.values().map(|place| all[*place].scores).collect();
     for (place, one) in all.iter_mut().enumerate() {
-        one.seeds = (Some(place) == lead).then(|| Series::of(&scores));
+        one.seeds = (Some(place) == lead).then(|| SeedSeries::of(&scores));
         one.folded = lead.is_some_and(|lead| lead != place) && counts(board, one);
         write(transaction, board, one).await?;
     }
@@ -88,7 +88,7 @@ pub async fn settle_one(transaction: &mut Transaction, board: &Loaded, one: &mut
 }
 
 fn counts(board: &Loaded, one: &Submission) -> bool {
-    one.mark == Mark::None && !one.is_incomplete(board)
+    one.mark == Unranked::None && !one.is_incomplete(board)
 }
 
 async fn write(transaction: &mut Transaction, board: &Loaded, one: &Submission) -> ApiResult<()> {
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn means_and_deviations_of_what_all_seeds_have() {
         let scores = |mae, cmae| Scores { mae: Some(mae), cmae, ..Scores::default() };
-        let series = Series::of(&[scores(4.0, Some(1.0)), scores(5.0, None), scores(6.0, Some(2.0))]);
+        let series = SeedSeries::of(&[scores(4.0, Some(1.0)), scores(5.0, None), scores(6.0, Some(2.0))]);
         assert_eq!((series.count, series.mean.mae, series.deviation.mae), (3, Some(5.0), Some(1.0)));
         assert_eq!((series.mean.cmae, series.deviation.cmae), (None, None));
     }

@@ -9,7 +9,7 @@ use crate::{
     commands::told,
     config::Config,
     contest::{
-        division::Division,
+        division::PrivatePart,
         ladder::{self, Steps},
     },
     database::Database,
@@ -30,11 +30,11 @@ use crate::{
 /// Nothing in it must survive the process or be known to another one: rate limits and places protect this process,
 /// boards are files, and the rest is in the database and the store.
 #[derive(Clone, Debug)]
-pub struct Portal(Arc<Parts>);
+pub struct Portal(Arc<SharedState>);
 
 /// The parts of a [`Portal`].
 #[derive(Debug)]
-pub struct Parts {
+pub struct SharedState {
     /// What the operator chose.
     pub config: Config,
     /// The boards.
@@ -53,7 +53,7 @@ pub struct Parts {
     /// One computation of a result at a time.
     pub computing: Places<String>,
     /// What only the server knows of contests, by the board's id.
-    pub hidden: BTreeMap<String, Hidden>,
+    pub hidden: BTreeMap<String, ContestSecrets>,
     /// Tokens of earlier portals being verified.
     pub old_hashes: OldHashes,
     /// One request of a team with the same Idempotency-Key at a time.
@@ -74,9 +74,9 @@ pub struct Parts {
 
 /// What only the server knows of a contest.
 #[derive(Clone, Debug)]
-pub struct Hidden {
+pub struct ContestSecrets {
     /// Which images decide.
-    pub division: Division,
+    pub division: PrivatePart,
     /// The steps in which numbers are told.
     pub steps: Steps,
 }
@@ -101,13 +101,13 @@ impl Portal {
         let seed = database.seed().await?;
         let hidden = boards.iter().filter_map(|(id, loaded)| {
             let (contest, truth) = (loaded.contest.as_ref()?, loaded.truth.as_ref()?);
-            let division = Division::new(truth, &seed, id, contest.private_share);
+            let division = PrivatePart::new(truth, &seed, id, contest.private_share);
             let steps = ladder::steps(&loaded.board, contest, truth, &division);
-            Some((id.clone(), Hidden { division, steps }))
+            Some((id.clone(), ContestSecrets { division, steps }))
         });
         let hidden = hidden.collect();
         let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
-        let portal = Self(Arc::new(Parts {
+        let portal = Self(Arc::new(SharedState {
             by_address: Buckets::new(config.limits.address_per_minute, minute),
             by_token: Buckets::new(config.limits.token_per_minute, minute),
             new_teams: Buckets::new(config.limits.teams_per_hour, hour),
@@ -164,9 +164,9 @@ impl Portal {
 }
 
 impl Deref for Portal {
-    type Target = Parts;
+    type Target = SharedState;
 
-    fn deref(&self) -> &Parts {
+    fn deref(&self) -> &SharedState {
         &self.0
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     database::{Database, Transaction},
     problem::{ApiError, ApiResult},
     random, rankings,
-    seeds::{self, Series},
+    seeds::{self, SeedSeries},
     text, tombstones,
 };
 
@@ -42,7 +42,7 @@ pub struct Submission {
     /// Images of the test set.
     pub samples: i64,
     /// Why it is not ranked.
-    pub mark: Mark,
+    pub mark: Unranked,
     /// Why the organiser hid it.
     pub reason: String,
     /// In a contest: its numbers on both parts of the test set.
@@ -50,7 +50,7 @@ pub struct Submission {
     /// Whether its team is banned.
     pub banned: bool,
     /// What it and its other seeds have in common, if it stands for several.
-    pub seeds: Option<Series>,
+    pub seeds: Option<SeedSeries>,
     /// Whether another seed of its method stands for it.
     pub folded: bool,
 }
@@ -66,7 +66,7 @@ pub struct Sealed {
 
 /// Why a submission is not ranked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mark {
+pub enum Unranked {
     /// It is ranked.
     #[default]
     None,
@@ -76,21 +76,21 @@ pub enum Mark {
     Hidden,
 }
 
-impl Mark {
+impl Unranked {
     /// As it is stored.
     pub fn name(self) -> &'static str {
         match self {
-            Mark::None => "",
-            Mark::EqualsTruth => "equals-truth",
-            Mark::Hidden => "hidden",
+            Unranked::None => "",
+            Unranked::EqualsTruth => "equals-truth",
+            Unranked::Hidden => "hidden",
         }
     }
 
     fn named(name: &str) -> Self {
         match name {
-            "equals-truth" => Mark::EqualsTruth,
-            "hidden" => Mark::Hidden,
-            _ => Mark::None,
+            "equals-truth" => Unranked::EqualsTruth,
+            "hidden" => Unranked::Hidden,
+            _ => Unranked::None,
         }
     }
 }
@@ -357,7 +357,7 @@ impl Submission {
 
     /// Whether it is public.
     pub fn is_public(&self) -> bool {
-        self.metadata.visibility == Visibility::Public && self.mark != Mark::Hidden && !self.banned
+        self.metadata.visibility == Visibility::Public && self.mark != Unranked::Hidden && !self.banned
     }
 
     /// Whether it lacks images on a board whose ranking does not count them: one image would be enough to be first.
@@ -369,7 +369,7 @@ impl Submission {
     /// What it is ranked by, the least first.
     pub fn key(&self, board: &Loaded) -> f64 {
         match self.mark {
-            Mark::None if !self.folded => rankings::key(board.board.primary, &self.shown(board, Some(Phase::Open))),
+            Unranked::None if !self.folded => rankings::key(board.board.primary, &self.shown(board, Some(Phase::Open))),
             _ => rankings::key(board.board.primary, &Scores::default()),
         }
     }
@@ -384,10 +384,10 @@ impl Submission {
             _ => self.seeds.as_ref().map_or(self.scores, |seeds| seeds.mean),
         };
         match self.mark {
-            Mark::EqualsTruth => Scores::default(),
-            Mark::Hidden => board.board.primary.with(scores, None),
-            Mark::None if self.is_incomplete(board) => board.board.primary.with(scores, None),
-            Mark::None => scores,
+            Unranked::EqualsTruth => Scores::default(),
+            Unranked::Hidden => board.board.primary.with(scores, None),
+            Unranked::None if self.is_incomplete(board) => board.board.primary.with(scores, None),
+            Unranked::None => scores,
         }
     }
 
@@ -441,7 +441,7 @@ impl Submission {
             truth: row.try_get(9)?,
             predicted: row.try_get(10)?,
             samples: row.try_get(11)?,
-            mark: Mark::named(row.try_get(12)?),
+            mark: Unranked::named(row.try_get(12)?),
             reason: row.try_get(13)?,
             sealed: match row.try_get(14)? {
                 "" => None,

@@ -20,7 +20,7 @@ use portal::{
     board::{self, Boards},
     client::{Client, ClientError},
     clock::Clock,
-    database::{Database, Source},
+    database::{Database, DatabaseAddress},
     submission::Submission,
 };
 use support::Postgres;
@@ -286,10 +286,10 @@ impl Run {
         server
     }
 
-    fn source(&self) -> Source {
+    fn source(&self) -> DatabaseAddress {
         match &self.database {
-            Some(url) => Source::Postgres(url.clone()),
-            None => Source::Sqlite(self.path("data").join("portal.sqlite")),
+            Some(url) => DatabaseAddress::Postgres(url.clone()),
+            None => DatabaseAddress::Sqlite(self.path("data").join("portal.sqlite")),
         }
     }
 

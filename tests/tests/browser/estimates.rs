@@ -8,7 +8,7 @@ use tests::{oracle, picture};
 use crate::{
     page::{CPU_LIMIT, Page, Shown, WEBGPU_LIMIT},
     reference,
-    seen::{Sight, TOLERANCE},
+    seen::{Screen, TOLERANCE},
     session::Session,
     watcher::{COUNT_DISPATCHES, when_loading},
 };
@@ -44,7 +44,7 @@ pub(crate) async fn by_two_on_the_cpu(session: &Session) -> Result<()> {
     let mut page = Page::open(session, Some("golden-tiny"), "device=cpu").await?;
     for file in files.iter().cycle() {
         let shown = page.estimate(file, CPU_LIMIT).await?;
-        Sight::read(session).await?.ensure_is(&native.look(file).await?, TOLERANCE)?;
+        Screen::read(session).await?.ensure_is(&native.look(file).await?, TOLERANCE)?;
         if shown.workers == 2 {
             println!("two workers after {:.1} s", begin.elapsed().as_secs_f32());
             break;
@@ -83,7 +83,7 @@ async fn tiny(session: &Session, device: &str, limit: Duration) -> Result<()> {
     let shown = page.estimate(&file, limit).await?;
     // The GPU adds in yet another order.
     let tolerance = if device == "webgpu" { 3.0 * TOLERANCE } else { TOLERANCE };
-    let (pixels, years) = Sight::read(session).await?.ensure_is(&right, tolerance)?;
+    let (pixels, years) = Screen::read(session).await?.ensure_is(&right, tolerance)?;
     println!("{device}: the face is off by {pixels:.4} pixels, its age by {years:.5} years");
     check_device(&page, &shown, device).await
 }

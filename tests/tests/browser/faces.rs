@@ -11,7 +11,7 @@ use crate::{
     looks,
     page::{CPU_LIMIT, Page},
     reference,
-    seen::{Sight, TOLERANCE, TOLERANCE_IN_SQUARE},
+    seen::{Screen, TOLERANCE, TOLERANCE_IN_SQUARE},
     session::Session,
 };
 
@@ -36,11 +36,11 @@ pub(crate) async fn three(session: &Session) -> Result<()> {
     let touched = "button[data-testid=face]:nth-of-type(3)";
     session.driver.find(By::Css(touched)).await?.click().await?;
     page.wait_for(&format!("{touched}[aria-pressed=true]"), CPU_LIMIT).await?;
-    ensure!(Sight::read(session).await?.chosen()? == 2, "touching the third face does not show its details");
+    ensure!(Screen::read(session).await?.chosen()? == 2, "touching the third face does not show its details");
 
     enter(session, "[data-testid=estimate]:nth-of-type(1) .summary button").await?;
     page.wait_for("[data-testid=estimate]:nth-of-type(1).chosen", CPU_LIMIT).await?;
-    let sight = Sight::read(session).await?;
+    let sight = Screen::read(session).await?;
     ensure!(sight.chosen()? == 0, "the keyboard does not reach the first face's details");
     sight.ensure_is(&right, TOLERANCE)?;
     numbers_beside_faces(session).await?;
@@ -106,7 +106,7 @@ pub(crate) async fn on_its_side(session: &Session) -> Result<()> {
             && document.querySelector('[data-testid=faces][aria-busy=false]') !== null",
     )
     .await?;
-    let sight = Sight::read(session).await?;
+    let sight = Screen::read(session).await?;
     let shown = sight.cards[0].shown.clone().context("the turned photograph's face has an age")?;
     ensure!(
         (shown.years - right.years).abs() <= TOLERANCE,

@@ -44,7 +44,7 @@ use session::Session;
 use settings::Settings;
 
 /// The browser and all it needs, started by the first journey.
-struct Stage {
+struct Journeys {
     runtime: Runtime,
     settings: Settings,
     session: OnceCell<Session>,
@@ -136,7 +136,7 @@ fn main() -> Result<()> {
         libtest_mimic::run(&arguments, Vec::new()).exit();
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let stage = Arc::new(Stage { runtime, settings, session: OnceCell::new() });
+    let stage = Arc::new(Journeys { runtime, settings, session: OnceCell::new() });
     let trials = JOURNEYS.iter().map(|(name, journey)| {
         let stage = Arc::clone(&stage);
         Trial::test(*name, move || stage.play(*journey).map_err(|error| Failed::from(format!("{error:#}"))))
@@ -155,7 +155,7 @@ fn main() -> Result<()> {
     conclusion.exit()
 }
 
-impl Stage {
+impl Journeys {
     fn play(&self, journey: Journey) -> Result<()> {
         self.runtime.block_on(async {
             let session = self.session.get_or_try_init(|| Session::start(&self.settings)).await?;

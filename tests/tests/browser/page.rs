@@ -11,7 +11,7 @@ use tests::picture;
 use thirtyfour::prelude::*;
 
 use crate::{
-    seen::{Sight, TOLERANCE},
+    seen::{Screen, TOLERANCE},
     session::Session,
 };
 
@@ -185,19 +185,19 @@ impl<'a> Page<'a> {
     }
 
     /// Gives the page a photograph and waits until all its faces are told of.
-    pub(crate) async fn look_at(&mut self, file: &Path, limit: Duration) -> Result<Sight> {
+    pub(crate) async fn look_at(&mut self, file: &Path, limit: Duration) -> Result<Screen> {
         self.give(file).await?;
         self.sight(limit).await
     }
 
     /// Waits until all faces are told of, and reads everything that is said of them.
-    pub(crate) async fn sight(&mut self, limit: Duration) -> Result<Sight> {
+    pub(crate) async fn sight(&mut self, limit: Duration) -> Result<Screen> {
         // While a newer answer is on its way, what is shown is marked as busy.
         let css = "[data-testid=faces][aria-busy=false], [data-testid=error]";
         let found = self.wait_for(css, limit).await?;
         let is_error = found.attr("data-testid").await?.as_deref() == Some("error");
         ensure!(!is_error, "the page shows an error instead of faces; {}", self.situation().await);
-        let sight = Sight::read(self.session).await?;
+        let sight = Screen::read(self.session).await?;
         // The next answer is told from this one.
         self.last = sight.cards.iter().find_map(|card| card.shown.clone());
         Ok(sight)

@@ -22,7 +22,7 @@ const MOST_PIXELS: f32 = 0.5;
 
 /// All that is shown at one moment.
 #[derive(Debug, Clone)]
-pub(crate) struct Sight {
+pub(crate) struct Screen {
     /// `data-device` of the list.
     pub(crate) device: String,
     /// Time of the detector.
@@ -56,7 +56,7 @@ pub(crate) struct Marked {
     pub(crate) pressed: bool,
 }
 
-impl Sight {
+impl Screen {
     /// Reads everything at one moment: the page may draw it anew between two questions.
     pub(crate) async fn read(session: &Session) -> Result<Self> {
         let script = "

@@ -9,14 +9,15 @@ use burn::tensor::Device;
 use clap::ValueEnum;
 use glae_metrics::{Predictions, Truth, Unpredicted};
 use glae_model::manifest::{Input, sha256};
-use glae_model::{Estimate, Route};
-use glae_report::{Answers, Rule};
+use glae_model::{Estimate, Rules};
+use glae_report::Answers;
 
 use super::predict::table;
+use super::table::definitions::ANSWERED;
 use super::train::crops;
 use crate::checkpoint::{self, Checkpoint};
 use crate::config::RunConfig;
-use crate::evaluation::{estimates, inference};
+use crate::evaluation::{heads, inference};
 use glae_data::files::write_atomically;
 use glae_data::{Set, load, read_table, read_truth};
 
@@ -100,25 +101,27 @@ pub(super) fn answered(
     let sources = sources(run, config, path)?;
     let folder = run.join(FOLDER);
     let stamp = folder.join(format!("{}.json", split.file()));
-    let file = |answer: Rule| folder.join(format!("{}-{}.csv", split.file(), answer.label()));
+    let file = |name: &str| folder.join(format!("{}-{name}.csv", split.file()));
     let known = std::fs::read(&stamp).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    if known.as_ref() != Some(&sources) {
+    // A file is missing where the run answered before its rule was one of these.
+    if known.as_ref() != Some(&sources) || ANSWERED.iter().any(|(name, _)| !file(name).exists()) {
         let checkpoint = Checkpoint::read(run)?;
         let inference = inference(&config.network, checkpoint.answering(), config.input(), device)?;
         let set = kept.set(config, path)?;
         eprintln!("{}: estimating {} {} images", run.display(), set.ids.len(), split.name());
-        let found = estimates(&inference, &set.crops, |_| {})?;
+        let found = heads(&inference, &set.crops)?;
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        for answer in Rule::ALL {
-            let own: Vec<Estimate> = found.iter().map(|estimate| by(answer, estimate)).collect();
-            write_atomically(&file(answer), &table(&set.ids, &own, true)?)?;
+        for (name, routing) in ANSWERED {
+            let rules = Rules { routing, ..Rules::default() };
+            let own: Vec<Estimate> = found.iter().map(|heads| heads.estimate(rules)).collect();
+            write_atomically(&file(name), &table(&set.ids, &own, true)?)?;
         }
         // Last: without it the files count for nothing.
         write_atomically(&stamp, &serde_json::to_vec_pretty(&sources)?)?;
     }
     let parse = |bytes: &[u8]| Predictions::parse_for(bytes, &truth, Unpredicted::Counted);
-    let [a, b, c, d] = Rule::ALL.map(|answer| read_table(&file(answer), parse));
-    let predictions = [a?, b?, c?, d?];
+    let predictions = ANSWERED.into_iter().map(|(name, rule)| Ok((rule, read_table(&file(name), parse)?)));
+    let predictions = predictions.collect::<Result<_>>()?;
     Ok(Answers::new(truth, counts, predictions))
 }
 
@@ -133,45 +136,4 @@ pub(super) fn sources(run: &Path, config: &RunConfig, truth: &Path) -> Result<BT
         sources.insert(name.to_owned(), sha256(&bytes));
     }
     Ok(sources)
-}
-
-/// An estimate by the weights' own rule, as it would have been by another one.
-fn by(answer: Rule, estimate: &Estimate) -> Estimate {
-    let route = match answer {
-        Rule::Vanilla => Route::Vanilla,
-        Rule::Balanced => Route::Balanced,
-        Rule::Routed => return estimate.clone(),
-        // A tie goes to balanced, as by [`glae_model::Routing::Bigger`].
-        Rule::Bigger if estimate.kl_vanilla > estimate.kl_balanced => Route::Vanilla,
-        Rule::Bigger => Route::Balanced,
-    };
-    let own = if route == Route::Vanilla { &estimate.vanilla } else { &estimate.balanced };
-    let vanilla_share = f32::from(u8::from(route == Route::Vanilla));
-    let distribution = own.distribution.clone();
-    Estimate { years: own.years, route, vanilla_share, distribution, ..estimate.clone() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use glae_model::Answer as Said;
-
-    #[test]
-    fn each_way_to_answer_takes_its_classifier() {
-        let said = |years| Said { years, distribution: vec![years] };
-        let estimate = |kl_vanilla: f32, kl_balanced: f32| {
-            let route = if kl_vanilla < kl_balanced { Route::Vanilla } else { Route::Balanced };
-            let (vanilla, balanced) = (said(20.0), said(30.0));
-            let years = if route == Route::Vanilla { vanilla.years } else { balanced.years };
-            let vanilla_share = f32::from(u8::from(route == Route::Vanilla));
-            let distribution = Vec::new();
-            Estimate { years, route, vanilla_share, kl_vanilla, kl_balanced, vanilla, balanced, distribution }
-        };
-        let years = |estimate: &Estimate| Rule::ALL.map(|answer| by(answer, estimate).years);
-        assert_eq!(years(&estimate(0.1, 0.2)), [20.0, 30.0, 20.0, 30.0]);
-        assert_eq!(years(&estimate(0.3, 0.2)), [20.0, 30.0, 30.0, 20.0]);
-        assert_eq!(years(&estimate(0.2, 0.2)), [20.0, 30.0, 30.0, 30.0]);
-        let bigger = by(Rule::Bigger, &estimate(0.1, 0.2));
-        assert_eq!((bigger.route, bigger.distribution), (Route::Balanced, vec![30.0]));
-    }
 }

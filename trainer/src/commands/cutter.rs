@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::evaluate::{crops, refuse_mismatch};
 use super::photographs::each_photograph;
-use crate::detector::exported;
+use crate::exported;
 use glae_data::found::Image;
 use glae_data::photos::{Unusable, together};
 use glae_data::{Crops, Landmarks};
@@ -50,7 +50,7 @@ impl Doubtful {
 
 /// Where the faces of images are known from; one of the three.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Source<'a> {
+pub(super) struct CropSource<'a> {
     /// A table of `trainer prepare`.
     pub(super) landmarks: Option<&'a Path>,
     /// Exported weights of a detector.
@@ -106,13 +106,13 @@ impl Cutter {
     /// # Errors
     /// Which option to give or to leave out, or a file cannot be read.
     pub(super) fn new(
-        source: Source,
+        source: CropSource,
         doubtful: Doubtful,
         allow_cut_off: bool,
         estimator: Estimator,
         device: &Device,
     ) -> Result<Self> {
-        let Source { landmarks, detector, unaligned } = source;
+        let CropSource { landmarks, detector, unaligned } = source;
         let options = [
             ("--landmarks", Some(landmarks.is_some())),
             ("--detector", Some(detector.is_some())),
@@ -123,8 +123,8 @@ impl Cutter {
         refuse_mismatch(manifest, &offered)?;
         let (how, made_with) = match (detector, landmarks) {
             (Some(folder), _) => {
-                let finder = exported::open(folder, device)?;
-                let made_with = format!("{}{}", exported::read(folder)?.0.sha256, doubtful.suffix(Doubtful::Keep));
+                let (manifest, finder) = exported::finder(folder, device)?;
+                let made_with = format!("{}{}", manifest.head.sha256, doubtful.suffix(Doubtful::Keep));
                 (How::Detector(Box::new(Pipeline::new(finder, estimator)?)), made_with)
             }
             (_, Some(path)) => {

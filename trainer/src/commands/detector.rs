@@ -8,20 +8,19 @@ use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, read_sync};
 use glae_estimate::Finder;
 use glae_face::detector::decode::Face;
-use glae_face::detector::manifest::{Found, LONGEST_SIDES, Manifest, Measured};
+use glae_face::detector::manifest::{DetectionRates, DetectorManifest, DetectorMeasured, LONGEST_SIDES};
 use glae_face::detector::network::YuNet;
-use glae_face::detector::{Detector, SECOND, Settings};
-use glae_model::manifest::sha256;
-use glae_model::{Precision, StateDict};
+use glae_face::detector::{Detector, DetectorSettings, SECOND};
+use glae_model::{ManifestHead, Precision, StateDict};
 
 use crate::checkpoint::Checkpoint;
 use crate::detector::evaluation::{compare, detect, missed, searched};
-use crate::detector::exported;
-use crate::detector::labels::{Labelled, Part, Parts, load, read_names};
+use crate::detector::labels::{LabelledPhoto, PhotoUse, PhotoUses, load, read_names};
 use crate::detector::mesh::{chips, everyday};
 use crate::detector::scene::Stock;
 use crate::detector::sight::Decoy;
 use crate::detector::training::Plan;
+use crate::exported;
 
 /// What the first look of the shipped weights was trained on.
 const TRAINED_ON: &str = "1,493 photographs of FairFace, Flickr8k, LFW, COCO, Caltech-101 and a CC0 clothing set, 1,066 without faces, UTKFace chips and drawn faces; labels by YuNet";
@@ -66,7 +65,7 @@ pub enum Command {
         weights: PathBuf,
         /// Photographs to measure on: choose settings on those for tuning, and look at the kept ones seldom.
         #[arg(long, value_enum, default_value = "kept")]
-        part: Part,
+        part: PhotoUse,
         /// Folder of a run whose weights are those of the second look.
         #[arg(long)]
         second: Option<PathBuf>,
@@ -97,10 +96,10 @@ pub enum Command {
         #[arg(long, default_value = "../shared/data")]
         data: PathBuf,
         /// Least score of a face.
-        #[arg(long, value_parser = share, default_value_t = Settings::default().least_score)]
+        #[arg(long, value_parser = share, default_value_t = DetectorSettings::default().least_score)]
         least_score: f32,
         /// Photographs are resized to this longer side.
-        #[arg(long, value_parser = longest_side, default_value_t = Settings::default().longest_side)]
+        #[arg(long, value_parser = longest_side, default_value_t = DetectorSettings::default().longest_side)]
         longest_side: u32,
     },
     /// Turn a public YuNet_n state dict (safetensors, names as published) into weights and manifest.
@@ -135,7 +134,11 @@ pub fn run(command: &Command, device: &Device) -> Result<()> {
             evaluate(&state, data, *part, &scores, settings, *search, device)
         }
         Command::Export { run, second, out, data, least_score, longest_side } => {
-            let settings = Settings { least_score: *least_score, longest_side: *longest_side, ..Settings::default() };
+            let settings = DetectorSettings {
+                least_score: *least_score,
+                longest_side: *longest_side,
+                ..DetectorSettings::default()
+            };
             export(run, second.as_deref(), out, data, settings)
         }
         Command::Import { file, out } => import(file, out),
@@ -200,32 +203,37 @@ fn train(
 
 /// Everything that training may see.
 fn stock(data: &Path) -> Result<Stock> {
-    let parts = Parts::shipped();
-    let training = |file: &str| parts.of(file) == Part::Training;
+    let parts = PhotoUses::shipped();
+    let training = |file: &str| parts.of(file) == PhotoUse::Training;
     let mut photos = everyday(data, "fairface", training)?;
     photos.extend(everyday(data, "natural", training)?);
     Ok(Stock { photos, backgrounds: negatives(data, training)?, chips: chips(data, |_| true)?, decoys: Vec::new() })
 }
 
 /// What a first look takes for faces in photographs without one.
-fn decoys(backgrounds: &[Labelled], state: &StateDict, device: &Device) -> Result<Vec<Decoy>> {
+fn decoys(backgrounds: &[LabelledPhoto], state: &StateDict, device: &Device) -> Result<Vec<Decoy>> {
     let detector = Detector::new(state, device)?;
-    let settings = Settings { least_score: LEAST_DECOY, longest_side: 320, second_look: false, ..Settings::default() };
+    let settings = DetectorSettings {
+        least_score: LEAST_DECOY,
+        longest_side: 320,
+        second_look: false,
+        ..DetectorSettings::default()
+    };
     let answers = detect(&detector, backgrounds, settings)?;
     let of_photo =
         |(background, faces): (usize, Vec<Face>)| faces.into_iter().map(move |face| Decoy { background, face });
     Ok(answers.into_iter().enumerate().flat_map(of_photo).collect())
 }
 
-fn negatives(data: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<Labelled>> {
+fn negatives(data: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<LabelledPhoto>> {
     let mut names = read_names(&data.join("natural/negatives.txt"))?;
     names.retain(|file| wanted(file));
     load(&data.join("natural/images"), names.into_iter().map(|file| (file, Vec::new())).collect())
 }
 
 /// Photographs to measure on.
-fn sets(data: &Path, part: Part) -> Result<Vec<(&'static str, Vec<Labelled>)>> {
-    let parts = Parts::shipped();
+fn sets(data: &Path, part: PhotoUse) -> Result<Vec<(&'static str, Vec<LabelledPhoto>)>> {
+    let parts = PhotoUses::shipped();
     let wanted = |file: &str| parts.of(file) == part;
     let mut sets = Vec::new();
     for set in ["fairface", "natural"] {
@@ -238,15 +246,15 @@ fn sets(data: &Path, part: Part) -> Result<Vec<(&'static str, Vec<Labelled>)>> {
 fn evaluate(
     state: &StateDict,
     data: &Path,
-    part: Part,
+    part: PhotoUse,
     scores: &[f32],
-    settings: Settings,
+    settings: DetectorSettings,
     search: bool,
     device: &Device,
 ) -> Result<()> {
     println!("photographs resized to a longer side of {} pixels", settings.longest_side);
     let mut sets = sets(data, part)?;
-    if part == Part::Kept {
+    if part == PhotoUse::Kept {
         // Training saw most of them; a false face is no less false there.
         sets.push(("all negatives", negatives(data, |_| true)?));
     }
@@ -257,7 +265,7 @@ fn evaluate(
 }
 
 /// The weights of a run or an export; with those of another one for the second look.
-fn both(folder: &Path, second: Option<&Path>) -> Result<(StateDict, Settings)> {
+fn both(folder: &Path, second: Option<&Path>) -> Result<(StateDict, DetectorSettings)> {
     let (mut state, settings) = weights(folder)?;
     if let Some(second) = second {
         state.put(SECOND, &weights(second)?.0);
@@ -266,16 +274,16 @@ fn both(folder: &Path, second: Option<&Path>) -> Result<(StateDict, Settings)> {
 }
 
 /// The weights of a run or of an export, and how they look at photographs.
-pub(super) fn weights(folder: &Path) -> Result<(StateDict, Settings)> {
+pub(super) fn weights(folder: &Path) -> Result<(StateDict, DetectorSettings)> {
     if folder.join(crate::checkpoint::FILE).exists() {
-        return Ok((Checkpoint::read(folder)?.network, Settings::default()));
+        return Ok((Checkpoint::read(folder)?.network, DetectorSettings::default()));
     }
-    let (manifest, state) = exported::read(folder)?;
+    let (manifest, state): (DetectorManifest, _) = exported::read(folder)?;
     Ok((state, manifest.settings))
 }
 
-fn line(Measured { set, found }: &Measured) -> String {
-    let Found { photos, main, recall, precision, false_alarms, .. } = *found;
+fn line(DetectorMeasured { set, found }: &DetectorMeasured) -> String {
+    let DetectionRates { photos, main, recall, precision, false_alarms, .. } = *found;
     let alarms = format!("false alarms {false_alarms:.3} per photo ({photos} photos)");
     // In photographs without faces these shares say nothing.
     if main == 0.0 && recall == 0.0 {
@@ -297,13 +305,13 @@ fn line(Measured { set, found }: &Measured) -> String {
 /// Measures on every set, with every least score, and names the main faces that the last one misses.
 fn measure(
     state: &StateDict,
-    sets: &[(&str, Vec<Labelled>)],
+    sets: &[(&str, Vec<LabelledPhoto>)],
     scores: &[f32],
-    settings: Settings,
+    settings: DetectorSettings,
     search: bool,
     device: &Device,
-) -> Result<Vec<Measured>> {
-    let looks = |least_score| Settings { least_score, ..settings };
+) -> Result<Vec<DetectorMeasured>> {
+    let looks = |least_score| DetectorSettings { least_score, ..settings };
     let finder = Finder::new(Detector::new(state, device)?, looks(scores.iter().copied().fold(1.0, f32::min)));
     let mut measured = Vec::new();
     for (set, photos) in sets {
@@ -312,7 +320,8 @@ fn measure(
             false => detect(finder.detector(), photos, looks(DOUBTFUL))?,
         };
         for score in scores {
-            measured.push(Measured { set: format!("{set} >= {score}"), found: compare(photos, &answers, *score) });
+            measured
+                .push(DetectorMeasured { set: format!("{set} >= {score}"), found: compare(photos, &answers, *score) });
         }
         for (file, face) in scores.last().map(|score| missed(photos, &answers, *score)).into_iter().flatten() {
             let [left, right, ..] = face.points;
@@ -323,14 +332,14 @@ fn measure(
     Ok(measured)
 }
 
-fn export(run: &Path, second: Option<&Path>, out: &Path, data: &Path, settings: Settings) -> Result<()> {
+fn export(run: &Path, second: Option<&Path>, out: &Path, data: &Path, settings: DetectorSettings) -> Result<()> {
     let bytes = both(run, second)?.0.to_safetensors(Precision::Half);
     // What is measured is what is shipped: the weights after their way through f16.
     let state = StateDict::from_safetensors(&bytes)?;
     let measured =
-        measure(&state, &sets(data, Part::Kept)?, &[settings.least_score], settings, false, &crate::device::cpu())?;
+        measure(&state, &sets(data, PhotoUse::Kept)?, &[settings.least_score], settings, false, &crate::device::cpu())?;
     measured.iter().for_each(|measured| println!("{}", line(measured)));
-    let origin = Origin {
+    let origin = WeightsOrigin {
         trained_on: format!("{TRAINED_ON}{}", if state.part(SECOND).0.is_empty() { "" } else { SECOND_TRAINED_ON }),
         licence: "Non-commercial research only, as the data they were trained on",
     };
@@ -346,35 +355,37 @@ fn import(file: &Path, out: &Path) -> Result<()> {
         .with_context(|| format!("{} is not YuNet_n", file.display()))?;
     let bytes = StateDict::of(&net).to_safetensors(Precision::Full);
     let trained_on = "imported; see where the file came from".to_owned();
-    let origin = Origin { trained_on, licence: "as the imported file's" };
-    ship(out, &bytes, Settings::default(), &origin, Vec::new())
+    let origin = WeightsOrigin { trained_on, licence: "as the imported file's" };
+    ship(out, &bytes, DetectorSettings::default(), &origin, Vec::new())
 }
 
 /// Where weights are from.
-struct Origin {
+struct WeightsOrigin {
     trained_on: String,
     licence: &'static str,
 }
 
 /// Writes weights and manifest. The known answers are those of the weights as they are written, on the CPU.
-fn ship(out: &Path, bytes: &[u8], settings: Settings, origin: &Origin, measured: Vec<Measured>) -> Result<()> {
+fn ship(
+    out: &Path,
+    bytes: &[u8],
+    settings: DetectorSettings,
+    origin: &WeightsOrigin,
+    measured: Vec<DetectorMeasured>,
+) -> Result<()> {
     let device = crate::device::cpu();
     let state = StateDict::from_safetensors(bytes)?;
     let detector = Detector::new(&state, &device)?;
-    let manifest = Manifest {
-        format: if state.part(SECOND).0.is_empty() { 1 } else { 2 },
-        name: out.file_name().context("--out needs a name")?.to_string_lossy().into_owned(),
-        file: "weights.safetensors".to_owned(),
-        sha256: sha256(bytes),
-        bytes: bytes.len() as u64,
+    let format = if state.part(SECOND).0.is_empty() { 1 } else { 2 };
+    let name = out.file_name().context("--out needs a name")?.to_string_lossy();
+    let manifest = DetectorManifest {
+        head: ManifestHead::new(format, &name, bytes, &origin.trained_on, origin.licence),
         settings,
-        trained_on: origin.trained_on.clone(),
-        licence: origin.licence.to_owned(),
         measured,
         golden: read_sync(detector.golden())?,
     };
     exported::write(out, &manifest, bytes)?;
-    println!("{}: {} bytes of weights, {}", out.display(), manifest.bytes, manifest.sha256);
+    println!("{}: {} bytes of weights, {}", out.display(), manifest.head.bytes, manifest.head.sha256);
     Ok(())
 }
 
@@ -403,9 +414,9 @@ mod tests {
         std::fs::write(&file, state.to_safetensors(Precision::Full)).unwrap();
         let out = folder.path().join("detector-imported");
         import(&file, &out).unwrap();
-        let (manifest, read) = exported::read(&out).unwrap();
-        assert_eq!(manifest.name, "detector-imported");
-        exported::open(&out, &device).unwrap();
+        let (manifest, read): (DetectorManifest, _) = exported::read(&out).unwrap();
+        assert_eq!(manifest.head.name, "detector-imported");
+        exported::finder(&out, &device).unwrap();
         let again = read.load_into(YuNet::new(&device)).unwrap();
         let input = burn::tensor::Tensor::<4>::ones([1, 3, 32, 32], &device);
         let answers = |net: &YuNet| net.forward(input.clone()).into_data().try_to_vec::<f32>().unwrap();

@@ -4,17 +4,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
-use glae_model::Manifest;
+use glae_model::AgeManifest;
 use glae_model::manifest::Crop;
 use indicatif::ProgressBar;
 
-use super::cutter::{Cut, Cutter, Doubtful, Source};
+use super::cutter::{CropSource, Cut, Cutter, Doubtful};
 use super::doubted::Doubted;
-use crate::evaluation::{Scores, estimates, load_estimator};
+use crate::evaluation::{WaysScored, estimates};
+use crate::exported;
 use glae_data::files::write_atomically;
 use glae_data::found::Image;
 use glae_data::photos::Unusable;
-use glae_data::{Crops, Landmarks, Truth, read_landmarks, read_truth, usable};
+use glae_data::{Crops, LabelledFile, Landmarks, read_landmarks, read_truth, usable};
 
 /// `trainer evaluate`.
 #[derive(Debug, clap::Args)]
@@ -52,13 +53,13 @@ pub struct Arguments {
 /// # Errors
 /// Weights or truth cannot be read, or more images cannot be used than the arguments allow.
 pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
-    let estimator = load_estimator(&arguments.weights, device)?;
+    let estimator = exported::estimator(&arguments.weights, device)?;
     let truth = read_truth(&arguments.truth)?;
-    let (name, median) = (estimator.manifest().name.clone(), estimator.manifest().training_median);
+    let (name, median) = (estimator.manifest().head.name.clone(), estimator.manifest().training_median);
     let Arguments { landmarks, detector, doubtful, .. } = arguments;
-    let source = Source { landmarks: landmarks.as_deref(), detector: detector.as_deref(), unaligned: None };
+    let source = CropSource { landmarks: landmarks.as_deref(), detector: detector.as_deref(), unaligned: None };
     let cutter = Cutter::new(source, *doubtful, false, estimator, device)?;
-    let image = |row: &Truth| Image { id: row.id.clone(), path: arguments.images.join(&row.id), refused: None };
+    let image = |row: &LabelledFile| Image { id: row.id.clone(), path: arguments.images.join(&row.id), refused: None };
     let images: Vec<Image> = truth.iter().map(image).collect();
     let mut cuts = Vec::with_capacity(images.len());
     cutter.each(&images.iter().collect::<Vec<_>>(), |_, cut| {
@@ -74,7 +75,7 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     let bar = ProgressBar::new(crops.len() as u64);
     let answers = estimates(cutter.inference(), &crops, |done| bar.inc(done as u64))?;
     bar.finish_and_clear();
-    let scores = Scores::new(&answers, &ages, median)?;
+    let scores = WaysScored::new(&answers, &ages, median)?;
     println!("{name}: {scores}");
     if arguments.detector.is_some() {
         let mut doubted = Doubted::default();
@@ -102,7 +103,7 @@ pub(super) fn left_out(count: usize, all: usize) -> Option<String> {
 ///
 /// # Errors
 /// Landmarks are needed and not given, or the other way round.
-pub(super) fn crops(manifest: &Manifest, landmarks: Option<&Path>) -> Result<Crops> {
+pub(super) fn crops(manifest: &AgeManifest, landmarks: Option<&Path>) -> Result<Crops> {
     refuse_mismatch(manifest, &[("--landmarks", landmarks.is_some())])?;
     let landmarks = landmarks.map_or_else(|| Ok(Landmarks::new()), read_landmarks)?;
     Ok(Crops { input: manifest.input, landmarks, allow_cut_off: false })
@@ -112,20 +113,20 @@ pub(super) fn crops(manifest: &Manifest, landmarks: Option<&Path>) -> Result<Cro
 ///
 /// # Errors
 /// Which option to give or to leave out.
-pub(super) fn refuse_mismatch(manifest: &Manifest, options: &[(&str, bool)]) -> Result<()> {
+pub(super) fn refuse_mismatch(manifest: &AgeManifest, options: &[(&str, bool)]) -> Result<()> {
     let given: Vec<&str> = options.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
     let offered: Vec<&str> = options.iter().map(|(name, _)| *name).collect();
     match manifest.input.crop {
         Crop::Square => ensure!(
             given.is_empty(),
             "{} looks at the whole square of an image: leave out {}",
-            manifest.name,
+            manifest.head.name,
             given.join(" and ")
         ),
         Crop::Landmarks(_) => ensure!(
             given.len() == 1,
             "{} looks at faces aligned by five points: give {}{}",
-            manifest.name,
+            manifest.head.name,
             if offered.len() > 1 { "exactly one of " } else { "" },
             offered.join(", ")
         ),
@@ -137,6 +138,7 @@ pub(super) fn refuse_mismatch(manifest: &Manifest, options: &[(&str, bool)]) -> 
 #[cfg(test)]
 pub(super) mod tiny {
     use super::*;
+    use glae_model::Manifest;
 
     /// A template with the five points well inside the crop.
     pub(in crate::commands) const TEMPLATE: [[f32; 2]; 5] =
@@ -148,9 +150,10 @@ pub(super) mod tiny {
         let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("Cargo runs the tests");
         let shipped = Path::new(&package).join("../public/weights/golden-tiny");
         std::fs::create_dir_all(folder).unwrap();
-        let mut manifest = Manifest::parse(&std::fs::read_to_string(shipped.join("manifest.json")).unwrap()).unwrap();
+        let mut manifest =
+            AgeManifest::parse(&std::fs::read_to_string(shipped.join("manifest.json")).unwrap()).unwrap();
         manifest.input.crop = crop;
-        std::fs::copy(shipped.join(&manifest.file), folder.join(&manifest.file)).unwrap();
+        std::fs::copy(shipped.join(&manifest.head.file), folder.join(&manifest.head.file)).unwrap();
         std::fs::write(folder.join("manifest.json"), serde_json::to_string(&manifest).unwrap()).unwrap();
     }
 }
@@ -191,7 +194,7 @@ mod tests {
         let error = run(&arguments, &device).unwrap_err().to_string();
         assert!(error.contains("1 of 2 images") && error.contains("b.png: it has no row"), "{error}");
         run(&Arguments { max_bad_share: 0.5, ..arguments }, &device).unwrap();
-        let scores: Scores =
+        let scores: WaysScored =
             serde_json::from_slice(&std::fs::read(folder.path().join("scores.json")).unwrap()).unwrap();
         assert_eq!(scores.routed.samples, 1);
         assert_eq!(left_out(0, 2), None);

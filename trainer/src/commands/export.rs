@@ -5,20 +5,21 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::read_sync;
 use glae_face::similarity::Similarity;
-use glae_model::golden::{Golden, picture};
+use glae_model::golden::{AgeGolden, picture};
 use glae_model::manifest::{Crop, Input, sha256};
 
-use glae_model::{Inference, Manifest, Precision, Rules, StateDict};
+use glae_model::{AgeManifest, Inference, ManifestHead, Precision, Rules, StateDict};
 
 use crate::checkpoint::Checkpoint;
 use crate::commands::evaluate::left_out;
 use crate::commands::train::{CONFIG, crops, start_weights};
 use crate::config::RunConfig;
-use crate::evaluation::{Scores, estimates, heads, median};
+use crate::evaluation::{WaysScored, estimates, heads, median};
+use crate::exported;
 use crate::onnx::age::{PAIR, age};
 use crate::rules;
 use glae_data::files::write_atomically;
-use glae_data::{Crops, Landmarks, SoftLabels, Truth, load, read_landmarks, read_truth};
+use glae_data::{Crops, LabelledFile, Landmarks, SoftLabels, load, read_landmarks, read_truth};
 
 const GOLDEN_SEED: u32 = 1;
 /// Far above what f32 arithmetic in another order changes, far below what a broken shader does.
@@ -115,7 +116,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     for (name, truth) in splits.into_iter().filter_map(|(name, truth)| Some((name, truth?))) {
         let truth = read_truth(truth)?;
         let (set, problems) = load(&config.data.images, &truth, &crops, tolerated)?;
-        let scores = Scores::new(&estimates(&inference, &set.crops, |_| {})?, &set.ages, training_median)?;
+        let scores = WaysScored::new(&estimates(&inference, &set.crops, |_| {})?, &set.ages, training_median)?;
         println!("{name}: {scores}");
         if let Some(sentence) = left_out(problems.len(), truth.len()) {
             println!("{sentence}");
@@ -125,45 +126,38 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
     let soft = config.data.soft.as_ref().map(SoftLabels::read).transpose()?;
     if let Some(faces) = soft.map_or(Ok(None), |soft| soft.held_out(config.input(), config.data.max_bad_share))? {
-        let scores = Scores::new(&estimates(&inference, &faces.crops, |_| {})?, &faces.ages, training_median)?;
+        let scores = WaysScored::new(&estimates(&inference, &faces.crops, |_| {})?, &faces.ages, training_median)?;
         let (count, years) = (faces.ids.len(), scores.routed.mae);
         println!("{count} held-out faces without ages: {years:.2} years from their soft ages on average");
     }
 
-    let name = arguments.out.file_name().context("--out needs a name")?.to_string_lossy().into_owned();
+    let name = arguments.out.file_name().context("--out needs a name")?.to_string_lossy();
     let new = rules != Rules::default() || config.mean != Input::paper(1).mean || !arguments.began_with.is_empty();
-    let manifest = Manifest {
-        format: if arguments.bytes || config.network.pairs.is_some() {
-            3
-        } else if new {
-            2
-        } else {
-            1
-        },
-        name,
-        file: "weights.safetensors".to_owned(),
-        sha256: sha256(&bytes),
-        bytes: bytes.len() as u64,
+    let format = if arguments.bytes || config.network.pairs.is_some() {
+        3
+    } else if new {
+        2
+    } else {
+        1
+    };
+    let manifest = AgeManifest {
+        head: ManifestHead::new(format, &name, &bytes, &config.data.description, &config.data.licence),
         network: config.network.clone(),
         input,
         routing: rules.routing,
         readout: rules.readout,
         temperatures: rules.temperatures,
         began_with: arguments.began_with.clone(),
-        trained_on: config.data.description.clone(),
-        licence: config.data.licence.clone(),
         config_sha256: sha256(config.to_toml()?.as_bytes()),
         training_median,
         measured,
         golden: golden(&inference, config.network.input_size)?,
     };
-    std::fs::create_dir_all(&arguments.out).with_context(|| format!("cannot create {}", arguments.out.display()))?;
-    write_atomically(&arguments.out.join(&manifest.file), &bytes)?;
-    write_atomically(&arguments.out.join("manifest.json"), &serde_json::to_vec_pretty(&manifest)?)?;
+    exported::write(&arguments.out, &manifest, &bytes)?;
     if arguments.onnx {
         write_atomically(&arguments.out.join(ONNX), &age(&manifest.network, &state, PAIR)?)?;
     }
-    println!("{}: {} bytes of weights, {}", arguments.out.display(), manifest.bytes, manifest.sha256);
+    println!("{}: {} bytes of weights, {}", arguments.out.display(), manifest.head.bytes, manifest.head.sha256);
     Ok(())
 }
 
@@ -172,7 +166,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 ///
 /// # Errors
 /// The crop needs no landmarks, or no training image has both kinds.
-fn detected(trained: &Crops, landmarks: Landmarks, truth: &[Truth]) -> Result<Crops> {
+fn detected(trained: &Crops, landmarks: Landmarks, truth: &[LabelledFile]) -> Result<Crops> {
     let Crop::Landmarks(template) = trained.input.crop else {
         bail!("--landmarks is for runs on straightened faces: this one looks at squares");
     };
@@ -207,10 +201,10 @@ fn mixed(start: &StateDict, end: &StateDict, share: f32) -> Result<StateDict> {
 }
 
 /// A generated picture, and what the network answers to it.
-pub(super) fn golden(inference: &Inference, size: usize) -> Result<Golden> {
+pub(super) fn golden(inference: &Inference, size: usize) -> Result<AgeGolden> {
     let picture = picture(size, GOLDEN_SEED);
     let [vanilla, balanced] = read_sync(inference.answers(&picture))?;
-    Ok(Golden { seed: GOLDEN_SEED, vanilla, balanced, tolerance: GOLDEN_TOLERANCE })
+    Ok(AgeGolden { seed: GOLDEN_SEED, vanilla, balanced, tolerance: GOLDEN_TOLERANCE })
 }
 
 #[cfg(test)]
@@ -218,7 +212,7 @@ mod tests {
     use super::*;
     use crate::checkpoint::Progress;
     use glae_data::faces;
-    use glae_model::AgeNet;
+    use glae_model::{AgeNet, Manifest};
     use std::path::Path;
 
     /// A finished run, if of an untrained network, on drawn faces; the landmarks file lacks one of the 20 for validation.
@@ -276,10 +270,10 @@ mod tests {
         let arguments = finished(folder.path(), crop);
         run(&arguments).unwrap();
         let json = std::fs::read_to_string(arguments.out.join("manifest.json")).unwrap();
-        let manifest = Manifest::parse(&json).unwrap();
+        let manifest = AgeManifest::parse(&json).unwrap();
         assert!(matches!(manifest.input.crop, Crop::Landmarks(_)));
         // The weights are in it, in f32; what it computes is tested where it is written.
-        assert!(std::fs::metadata(arguments.out.join(ONNX)).unwrap().len() > manifest.bytes);
+        assert!(std::fs::metadata(arguments.out.join(ONNX)).unwrap().len() > manifest.head.bytes);
         assert!(manifest.measured.iter().all(|measured| measured.samples == 19), "{:?}", manifest.measured);
     }
 
@@ -293,7 +287,7 @@ mod tests {
         let mut own = trained;
         own[2] = place([0.5, 0.6]);
         let landmarks = |points: [[f32; 2]; 5]| Landmarks::from([("a".to_owned(), points)]);
-        let truth = [Truth { id: "a".to_owned(), age: 30.0 }, Truth { id: "b".to_owned(), age: 30.0 }];
+        let truth = [LabelledFile { id: "a".to_owned(), age: 30.0 }, LabelledFile { id: "b".to_owned(), age: 30.0 }];
         let crops =
             detected(&Crops { input, landmarks: landmarks(trained), allow_cut_off: false }, landmarks(own), &truth)
                 .unwrap();

@@ -5,10 +5,11 @@ use burn::tensor::Device;
 use clap::ValueEnum;
 use glae_chart::{Series, by_age};
 use glae_metrics::Report;
+use glae_model::Routing;
 use glae_report::charts::{BALANCED, OTHER, ROUTED, VANILLA, shares};
 use glae_report::page::{errors, shared};
 use glae_report::words::{percent, whole, years};
-use glae_report::{Answers, Document, Rule};
+use glae_report::{Answers, Document};
 
 use super::table::definitions::{BASE, WHOLE};
 use super::table::document;
@@ -40,18 +41,18 @@ pub enum FigureNumber {
 }
 
 /// Who is drawn in Fig. 1: name, number of the series, recipe, and who answers.
-fn compared() -> [(&'static str, usize, Recipe, Rule); 4] {
+fn compared() -> [(&'static str, usize, Recipe, Routing); 4] {
     let own = |loss: &str| [format!("loss={loss}")];
     [
-        ("DEX", VANILLA, Recipe::with("figure-1-dex".to_owned(), BASE, &own("dex")), Rule::Vanilla),
+        ("DEX", VANILLA, Recipe::with("figure-1-dex".to_owned(), BASE, &own("dex")), Routing::Vanilla),
         (
             "mean-variance",
             BALANCED,
             Recipe::with("figure-1-mean-variance".to_owned(), BASE, &own("mean-variance")),
-            Rule::Vanilla,
+            Routing::Vanilla,
         ),
-        ("ℓ_base", OTHER, Recipe::plain("ladder-base", BASE), Rule::Vanilla),
-        ("GLAE", ROUTED, Recipe::plain("ladder-fr-pa", WHOLE), Rule::Routed),
+        ("ℓ_base", OTHER, Recipe::plain("ladder-base", BASE), Routing::Vanilla),
+        ("GLAE", ROUTED, Recipe::plain("ladder-fr-pa", WHOLE), Routing::Smaller),
     ]
 }
 
@@ -121,7 +122,7 @@ fn one(answers: &[Vec<Option<Answers>>], plan: &[Vec<Planned>], sources: &Source
 /// `[GLAE] Fig. 4`.
 fn four(answers: &[Vec<Option<Answers>>], plan: &[Vec<Planned>]) -> Result<Figure> {
     let any = answers.iter().flatten().flatten().next().context("this run is not finished: nothing to draw")?;
-    let rows = shared(&any.report(Rule::Routed)?);
+    let rows = shared(&any.report(Routing::Smaller)?);
     let title = "Fig. 4: which classifier answered, by age group";
     let svg = shares(WIDTH, &rows).to_svg(title);
     let mut csv = "ages,images,vanilla,balanced\n".to_owned();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use glae_data::files::write_atomically;
-use glae_data::{Crops, POINTS, SoftLabels, Truth, read_truth};
+use glae_data::{Crops, LabelledFile, POINTS, SoftLabels, read_truth};
 use glae_face::RgbImage;
 use glae_model::Precision;
 use glae_model::manifest::Crop;
@@ -138,7 +138,7 @@ fn files(
     config: &RunConfig,
     soft: Option<&SoftLabels>,
     folders: &[Folder<'_>],
-    [train, val]: [&Vec<Truth>; 2],
+    [train, val]: [&Vec<LabelledFile>; 2],
 ) -> Result<Vec<(String, Vec<u8>)>> {
     let mut files = vec![("train.sh".to_owned(), SCRIPT.as_bytes().to_vec())];
     for (name, rows) in [("train.csv", train), ("val.csv", val)] {

@@ -6,12 +6,13 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use glae_face::RgbImage;
 use glae_face::detector::trust::Doubt;
-use glae_model::{Estimate, Inference};
+use glae_model::{Estimate, Inference, Routing};
 
-use super::cutter::{Cut, Cutter, Doubtful, Main, Source};
+use super::cutter::{CropSource, Cut, Cutter, Doubtful, Main};
 use super::row_file::{RowFile, progress};
-use crate::evaluation::{estimates, load_estimator};
-use glae_data::found::{Found, Image, find};
+use crate::evaluation::estimates;
+use crate::exported;
+use glae_data::found::{FoundImages, Image, find};
 
 /// Rows are written after so many images.
 const BLOCK: usize = 64;
@@ -69,7 +70,7 @@ pub struct Arguments {
 /// and `skip_bad` is not set, or has no face and `strict` is: all such images are named, and the rows of the others are kept
 /// for `resume`.
 pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
-    let Found { images, passed } = find(&arguments.images)?;
+    let FoundImages { images, passed } = find(&arguments.images)?;
     eprint!("{passed}");
     let mut left = LeftOut::new(&images);
     // Before the expensive part.
@@ -77,9 +78,10 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
         bail!("{}, nothing was written:\n{}\n{SKIP}", left.cannot(), left.unusable.join("\n"));
     }
     let Arguments { landmarks, detector, unaligned, doubtful, .. } = arguments;
-    let source = Source { landmarks: landmarks.as_deref(), detector: detector.as_deref(), unaligned: Some(*unaligned) };
-    let estimator = load_estimator(&arguments.weights, device)?;
-    let made_with = estimator.manifest().sha256.clone();
+    let source =
+        CropSource { landmarks: landmarks.as_deref(), detector: detector.as_deref(), unaligned: Some(*unaligned) };
+    let estimator = exported::estimator(&arguments.weights, device)?;
+    let (made_with, rule) = (estimator.manifest().head.sha256.clone(), estimator.manifest().routing);
     let cutter = Cutter::new(source, *doubtful, arguments.allow_truncated, estimator, device)?;
     let columns = Columns { distribution: arguments.distribution, doubt: detector.is_some() };
     let made_with = format!("{made_with} {} {}", cutter.made_with, arguments.allow_truncated);
@@ -99,11 +101,11 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     })?;
     bar.finish_and_clear();
     rows.write()?;
-    finish(arguments, rows.table, &left)
+    finish(arguments, rows.table, rule, &left)
 }
 
 /// Puts the table into its place unless images are missing that must not be.
-fn finish(arguments: &Arguments, table: RowFile, left: &LeftOut) -> Result<()> {
+fn finish(arguments: &Arguments, table: RowFile, rule: Routing, left: &LeftOut) -> Result<()> {
     let rows = table.rows();
     if rows == 0 {
         table.discard();
@@ -129,7 +131,7 @@ fn finish(arguments: &Arguments, table: RowFile, left: &LeftOut) -> Result<()> {
     }
     table.finish()?;
     left.faceless.iter().chain(&left.unusable).for_each(|line| eprintln!("left out: {line}"));
-    println!("{rows} predictions in {}", arguments.out.display());
+    println!("{rows} predictions in {}; routing rule: {rule}", arguments.out.display());
     for (count, what) in [(left.faceless.len(), "have no face"), (left.unusable.len(), "cannot be read")] {
         if count > 0 {
             println!("{count} of {} images {what} and have no prediction", left.all);

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::{Device, read_sync};
 use glae_estimate::Alone;
 use glae_face::detector::decode::Face;
+use glae_face::detector::manifest::DetectorManifest;
 use glae_face::detector::trust::refusal;
 use glae_model::manifest::sha256;
 use serde::{Deserialize, Serialize};
@@ -18,10 +19,10 @@ use super::photographs::each_photograph;
 use super::row_file::{RowFile, progress};
 use super::train::{crops, settings};
 use crate::config::RunConfig;
-use crate::detector::exported;
 use crate::detector::labels::COLUMNS;
+use crate::exported;
 use glae_data::files::write_atomically;
-use glae_data::found::{self, Found, Image};
+use glae_data::found::{self, FoundImages, Image};
 use glae_data::packed::{self, PackSettings};
 use glae_data::read_truth;
 
@@ -92,13 +93,12 @@ pub fn run(arguments: &Arguments, device: &Device) -> Result<()> {
 /// # Errors
 /// Weights or folder cannot be read, the device fails, the table cannot be written, or there is no face at all.
 fn find(detector: &Path, images: &Path, out: &Path, arguments: &Arguments, device: &Device) -> Result<()> {
-    let (manifest, _) = exported::read(detector)?;
-    let finder = exported::open(detector, device)?;
-    let Found { images: files, passed } = found::find(&[images.to_owned()])?;
+    let (DetectorManifest { head, .. }, finder) = exported::finder(detector, device)?;
+    let FoundImages { images: files, passed } = found::find(&[images.to_owned()])?;
     eprint!("{passed}");
     // As `data::read_landmarks` and `detector::labels::read_faces` read them.
     let header: Vec<String> = ["file"].iter().chain(&COLUMNS).map(ToString::to_string).collect();
-    let made_with = format!("{}{}", manifest.sha256, arguments.doubtful.suffix(Doubtful::Keep));
+    let made_with = format!("{}{}", head.sha256, arguments.doubtful.suffix(Doubtful::Keep));
     let mut table = RowFile::open(out, &header, &made_with, arguments.resume)?;
     let refused = |file: &Image| file.refused.as_ref().map(|reason| format!("{}: {reason}", file.id));
     let mut without: Vec<String> = files.iter().filter_map(refused).collect();
@@ -137,8 +137,8 @@ fn find(detector: &Path, images: &Path, out: &Path, arguments: &Arguments, devic
     table.finish()?;
     let written = std::fs::read(out).with_context(|| format!("cannot read {}", out.display()))?;
     let account = Account {
-        detector: manifest.name,
-        weights: manifest.sha256,
+        detector: head.name,
+        weights: head.sha256,
         landmarks: sha256(&written),
         faces: rows,
         left_out: without.len(),
@@ -217,8 +217,8 @@ fn row(name: &str, face: &Face) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detector::exported::seeded;
     use crate::detector::labels::read_faces;
+    use crate::exported::seeded;
     use glae_data::read_landmarks;
 
     #[test]
@@ -265,7 +265,7 @@ mod tests {
         let faces = read_faces(&out).unwrap();
         assert_eq!(faces[0].1[0].points, landmarks["with, and a comma.png"]);
 
-        let weights = exported::read(&detector).unwrap().0.sha256;
+        let weights = exported::read::<DetectorManifest>(&detector).unwrap().0.head.sha256;
         let written = sha256(&std::fs::read(&out).unwrap());
         assert_eq!(detector_of(&out, Some(&written)), Some(weights));
         assert_eq!(detector_of(&out, Some("of another table")), None);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::train::{CONFIG, RunData, prepare, stop_on_interrupt, train};
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
-use crate::evaluation::Scores;
+use crate::evaluation::WaysScored;
 use glae_data::files::write_atomically;
 
 /// Name of the summary in the folder of all runs.
@@ -74,7 +74,7 @@ pub(super) fn run(config: &RunConfig, folder: &Path, count: u64, devices: &[Devi
 }
 
 impl Summary {
-    fn new(seeds: Vec<u64>, scores: &[Scores]) -> Self {
+    fn new(seeds: Vec<u64>, scores: &[WaysScored]) -> Self {
         let mut rows = Vec::new();
         let answers = scores.first().map_or_else(Vec::new, |scores| scores.rows().map(|(name, _)| name).to_vec());
         for (index, answer) in answers.into_iter().enumerate() {
@@ -113,6 +113,7 @@ impl fmt::Display for Summary {
 mod tests {
     use super::*;
     use glae_metrics::Sample;
+    use glae_model::Routing;
 
     #[test]
     fn mean_and_deviation_worked_by_hand() {
@@ -129,13 +130,15 @@ mod tests {
             let sample = |age: f64| Sample { age, prediction: age + off };
             Report::new(&[sample(5.0), sample(30.0)]).unwrap()
         };
-        let scores = |off: f64| Scores {
+        let scores = |off: f64| WaysScored {
             vanilla: report(off),
             balanced: report(2.0 * off),
             routed: report(off),
             median: report(10.0),
             training_median: 30.0,
+            rule: Routing::Smaller,
             routed_to_vanilla: 0.5,
+            vanilla_share: 0.5,
         };
         let summary = Summary::new(vec![1, 2], &[scores(1.0), scores(3.0)]);
         // Four ways to answer; all ages, and the two groups that have images.

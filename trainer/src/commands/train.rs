@@ -16,12 +16,12 @@ use super::seeds;
 use crate::checkpoint::Checkpoint;
 use crate::config::RunConfig;
 use crate::device::numbered;
-use crate::evaluation::{Scores, estimates, inference, median};
+use crate::evaluation::{WaysScored, estimates, inference, median};
 use crate::training::origin::RunOrigin;
 use crate::training::{Run, RunEnd};
 use glae_data::packed::{PackSettings, Packed};
 use glae_data::{
-    Crops, Landmarks, Set, SoftFaces, SoftLabels, TrainingSet, Truth, load, load_wide, moved, read_landmarks,
+    Crops, LabelledFile, Landmarks, Set, SoftFaces, SoftLabels, TrainingSet, load, load_wide, moved, read_landmarks,
     read_truth,
 };
 
@@ -161,7 +161,7 @@ pub(super) fn start(
     folder: &Path,
     checkpoint: Option<Checkpoint>,
     device: &Device,
-) -> Result<Option<Scores>> {
+) -> Result<Option<WaysScored>> {
     begin(config, folder, checkpoint, std::slice::from_ref(device))
 }
 
@@ -170,7 +170,7 @@ fn begin(
     folder: &Path,
     checkpoint: Option<Checkpoint>,
     devices: &[Device],
-) -> Result<Option<Scores>> {
+) -> Result<Option<WaysScored>> {
     if checkpoint.is_none() {
         prepare(config, folder)?;
     }
@@ -208,7 +208,7 @@ impl RunData {
             Some(path) => {
                 let file = Arc::new(Packed::open(path)?);
                 file.check(&settings(config)?, &data.images)?;
-                let part = |truth: &[Truth]| TrainingSet::packed(&file, &data.images, truth, data.max_bad_share);
+                let part = |truth: &[LabelledFile]| TrainingSet::packed(&file, &data.images, truth, data.max_bad_share);
                 (part(&learnt)?, part(&chosen)?.without_margin(config.margin())?)
             }
             None => {
@@ -286,7 +286,7 @@ pub(super) fn train(
     RunData { train, faces, start, val, origin }: &RunData,
     devices: &[Device],
     stop: &AtomicBool,
-) -> Result<Option<Scores>> {
+) -> Result<Option<WaysScored>> {
     eprintln!("run in {}", folder.display());
     origin.keep(folder)?;
     let (faces, start) = (faces.as_ref(), start.as_ref());
@@ -300,7 +300,7 @@ pub(super) fn train(
     };
     let inference = inference(&config.network, checkpoint.answering(), config.input(), &devices[0])?;
     let answers = estimates(&inference, &val.crops, |_| {})?;
-    let scores = Scores::new(&answers, &val.ages, median(&train.ages))?;
+    let scores = WaysScored::new(&answers, &val.ages, median(&train.ages))?;
     println!("validation: {scores}");
     println!("export with: trainer export {} --out public/weights/{}", folder.display(), config.name);
     Ok(Some(scores))

@@ -4,10 +4,10 @@ use anyhow::Result;
 use burn::tensor::read_sync;
 use glae_estimate::{Alone, Finder};
 use glae_face::detector::decode::Face;
-use glae_face::detector::manifest::Found;
-use glae_face::detector::{Detector, Settings};
+use glae_face::detector::manifest::DetectionRates;
+use glae_face::detector::{Detector, DetectorSettings};
 
-use super::labels::Labelled;
+use super::labels::LabelledPhoto;
 
 /// An answer counts as a face if the boxes overlap by at least this.
 const SAME: f32 = 0.5;
@@ -25,7 +25,7 @@ const PROFILE: f64 = 0.3;
 ///
 /// # Errors
 /// The device fails.
-pub fn detect(detector: &Detector, photos: &[Labelled], settings: Settings) -> Result<Vec<Vec<Face>>> {
+pub fn detect(detector: &Detector, photos: &[LabelledPhoto], settings: DetectorSettings) -> Result<Vec<Vec<Face>>> {
     photos.iter().map(|labelled| Ok(read_sync(detector.detect(&labelled.photo, settings))?)).collect()
 }
 
@@ -33,12 +33,12 @@ pub fn detect(detector: &Detector, photos: &[Labelled], settings: Settings) -> R
 ///
 /// # Errors
 /// The device fails.
-pub fn searched(finder: &Finder, photos: &[Labelled]) -> Result<Vec<Vec<Face>>> {
+pub fn searched(finder: &Finder, photos: &[LabelledPhoto]) -> Result<Vec<Vec<Face>>> {
     photos.iter().map(|labelled| Ok(read_sync(finder.search(&labelled.photo, &Alone))?.faces)).collect()
 }
 
 /// Compares answers (of any score; those below `least_score` are left out) with labels.
-pub fn compare(photos: &[Labelled], answers: &[Vec<Face>], least_score: f32) -> Found {
+pub fn compare(photos: &[LabelledPhoto], answers: &[Vec<Face>], least_score: f32) -> DetectionRates {
     let (mut main, mut hits, mut labels, mut right, mut wrong) = (0, 0, 0, 0, 0);
     let (mut frontal, mut profiles) = (Vec::new(), Vec::new());
     for (labelled, answers) in photos.iter().zip(answers) {
@@ -68,7 +68,7 @@ pub fn compare(photos: &[Labelled], answers: &[Vec<Face>], least_score: f32) -> 
     }
     let share = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
     let mean = |errors: &[f64]| errors.iter().fold(0.0, |sum, error| sum + error) / errors.len().max(1) as f64;
-    Found {
+    DetectionRates {
         photos: photos.len(),
         main: share(main, photos.len()),
         landmark_error: mean(&frontal),
@@ -83,7 +83,7 @@ pub fn compare(photos: &[Labelled], answers: &[Vec<Face>], least_score: f32) -> 
 }
 
 /// The photographs whose main face is not among the answers, and that face.
-pub fn missed<'a>(photos: &'a [Labelled], answers: &[Vec<Face>], least_score: f32) -> Vec<(&'a str, &'a Face)> {
+pub fn missed<'a>(photos: &'a [LabelledPhoto], answers: &[Vec<Face>], least_score: f32) -> Vec<(&'a str, &'a Face)> {
     let pairs = photos.iter().zip(answers).filter_map(|(labelled, answers)| {
         let label = labelled.faces.first()?;
         let answers: Vec<&Face> = answers.iter().filter(|face| face.score >= least_score).collect();
@@ -132,8 +132,8 @@ mod tests {
         Face { x, y: 0.0, width: side, height: side, points, score }
     }
 
-    fn labelled(faces: Vec<Face>) -> Labelled {
-        Labelled { file: "a".into(), photo: RgbImage::new(1, 1), faces }
+    fn labelled(faces: Vec<Face>) -> LabelledPhoto {
+        LabelledPhoto { file: "a".into(), photo: RgbImage::new(1, 1), faces }
     }
 
     #[test]

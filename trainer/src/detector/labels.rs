@@ -13,7 +13,7 @@ use glae_data::read_cells;
 
 /// A photograph and all its faces, the main one first.
 #[derive(Clone, Debug)]
-pub struct Labelled {
+pub struct LabelledPhoto {
     /// File name.
     pub file: String,
     /// Upright pixels.
@@ -81,7 +81,7 @@ pub fn read_names(path: &Path) -> Result<Vec<String>> {
 
 /// What a photograph serves for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Part {
+pub enum PhotoUse {
     /// Weights learn from it.
     Training,
     /// Settings are chosen on it: a tenth of what is not kept.
@@ -92,9 +92,9 @@ pub enum Part {
 
 /// Which photographs serve for what.
 #[derive(Clone, Debug)]
-pub struct Parts(BTreeSet<String>);
+pub struct PhotoUses(BTreeSet<String>);
 
-impl Parts {
+impl PhotoUses {
     /// The lists that come with the project.
     pub fn shipped() -> Self {
         let lists = [
@@ -106,13 +106,13 @@ impl Parts {
     }
 
     /// The part of a photograph; of those that are not kept its name decides.
-    pub fn of(&self, file: &str) -> Part {
+    pub fn of(&self, file: &str) -> PhotoUse {
         // The lists hold the names whose SHA-256 begin with the smallest bytes.
         let tenth = || Sha256::digest(file)[31] < 26;
         match self.0.contains(file) {
-            true => Part::Kept,
-            false if tenth() => Part::Tuning,
-            false => Part::Training,
+            true => PhotoUse::Kept,
+            false if tenth() => PhotoUse::Tuning,
+            false => PhotoUse::Training,
         }
     }
 }
@@ -121,14 +121,14 @@ impl Parts {
 ///
 /// # Errors
 /// One cannot be read.
-pub fn load(folder: &Path, photos: Vec<(String, Vec<Face>)>) -> Result<Vec<Labelled>> {
+pub fn load(folder: &Path, photos: Vec<(String, Vec<Face>)>) -> Result<Vec<LabelledPhoto>> {
     photos
         .into_par_iter()
         .map(|(file, faces)| {
             let path = folder.join(&file);
             let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
             let photo = glae_face::photo::decode(&bytes).with_context(|| format!("cannot use {}", path.display()))?;
-            Ok(Labelled { file, photo, faces })
+            Ok(LabelledPhoto { file, photo, faces })
         })
         .collect()
 }
@@ -156,10 +156,10 @@ mod tests {
 
     #[test]
     fn the_test_set_has_its_promised_size_and_a_tenth_of_the_rest_chooses_settings() {
-        let parts = Parts::shipped();
+        let parts = PhotoUses::shipped();
         assert_eq!(parts.0.len(), 120 + 150 + 150);
-        assert!(parts.0.iter().all(|file| parts.of(file) == Part::Kept));
-        let tuning = (0..2000).filter(|index| parts.of(&format!("{index}.jpg")) == Part::Tuning).count();
+        assert!(parts.0.iter().all(|file| parts.of(file) == PhotoUse::Kept));
+        let tuning = (0..2000).filter(|index| parts.of(&format!("{index}.jpg")) == PhotoUse::Tuning).count();
         assert!((150..250).contains(&tuning), "{tuning}");
     }
 }

@@ -17,7 +17,7 @@ const BOX_WEIGHT: f64 = 5.0;
 
 /// The four parts, each per answering prior, and how many there are.
 #[derive(Debug)]
-pub struct Loss {
+pub struct DetectorLoss {
     /// Cross entropy of the class with the overlap as target.
     pub class: Tensor<1>,
     /// Cross entropy of the objectness of all priors.
@@ -30,7 +30,7 @@ pub struct Loss {
     pub positives: usize,
 }
 
-impl Loss {
+impl DetectorLoss {
     /// # Shapes
     /// - `answers`: `[batch, priors, 16]` for inputs of `width` x `height` pixels
     /// - `faces`: one list per image, in its pixels; a point that is NaN costs nothing
@@ -204,7 +204,7 @@ mod tests {
                 TensorData::new(answers, [1, priors.len(), OUTPUTS]),
                 &device.clone().autodiff(),
             );
-            Loss::new(answers, &priors, &[vec![face]], 0.1, &device.clone().autodiff())
+            DetectorLoss::new(answers, &priors, &[vec![face]], 0.1, &device.clone().autodiff())
         };
         let first = loss(right.clone(), face);
         assert!(first.positives > 0);

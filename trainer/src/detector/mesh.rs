@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use glae_face::detector::decode::Face;
 
-use super::labels::{Labelled, load, read_faces};
+use super::labels::{LabelledPhoto, load, read_faces};
 use glae_data::read_cells;
 
 /// With fewer pixels between its eyes the mesh is sure of almost no face; there YuNet's points stay.
@@ -27,7 +27,7 @@ const ROUNDED: f32 = 0.02;
 ///
 /// # Errors
 /// A table or a photograph cannot be read.
-pub fn everyday(data: &Path, set: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<Labelled>> {
+pub fn everyday(data: &Path, set: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<LabelledPhoto>> {
     let table = if set == "fairface" { "landmarks-fairface-all.csv" } else { "landmarks-natural.csv" };
     let path = data.join("teacher").join(table);
     let mut photos = read_faces(&path)?;
@@ -46,7 +46,7 @@ pub fn everyday(data: &Path, set: &str, wanted: impl Fn(&str) -> bool) -> Result
 ///
 /// # Errors
 /// A table or a chip cannot be read, or the tables speak of other chips.
-pub fn chips(data: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<Labelled>> {
+pub fn chips(data: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<LabelledPhoto>> {
     let mut chips = read_faces(&data.join("utkface/landmarks-train.csv"))?;
     chips.retain(|(file, _)| wanted(file));
     let path = data.join("teacher/landmarks-utkface.csv");
@@ -77,8 +77,8 @@ fn in_place_of_mesh(face: &Face) -> [[f32; 2]; 5] {
 }
 
 /// Points outside of the photograph are guesses.
-fn inside(mut photos: Vec<Labelled>) -> Vec<Labelled> {
-    for Labelled { photo, faces, .. } in &mut photos {
+fn inside(mut photos: Vec<LabelledPhoto>) -> Vec<LabelledPhoto> {
+    for LabelledPhoto { photo, faces, .. } in &mut photos {
         let size = [photo.width() as f32, photo.height() as f32];
         for point in faces.iter_mut().flat_map(|face| &mut face.points) {
             if !(0..2).all(|axis| (0.0..=size[axis]).contains(&point[axis])) {

@@ -3,7 +3,6 @@
 pub mod assign;
 pub mod drawn;
 pub mod evaluation;
-pub mod exported;
 pub mod labels;
 pub mod loss;
 pub mod mesh;

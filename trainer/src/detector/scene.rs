@@ -11,7 +11,7 @@ use image::{DynamicImage, Rgb};
 use rand::Rng;
 
 use super::drawn::Drawing;
-use super::labels::Labelled;
+use super::labels::LabelledPhoto;
 use super::sight::Decoy;
 
 /// Faces narrower than this in the scene are not asked for: the finest priors are 8 pixels apart.
@@ -22,7 +22,7 @@ const MOST_GROWTH: f32 = 2.5;
 
 /// Which look learns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Look {
+pub enum WhichLook {
     /// At whole photographs.
     #[default]
     First,
@@ -34,11 +34,11 @@ pub enum Look {
 #[derive(Debug)]
 pub struct Stock {
     /// Photographs with all their faces.
-    pub photos: Vec<Labelled>,
+    pub photos: Vec<LabelledPhoto>,
     /// Photographs without a face.
-    pub backgrounds: Vec<Labelled>,
+    pub backgrounds: Vec<LabelledPhoto>,
     /// Close-ups with one face each, to be blended into backgrounds.
-    pub chips: Vec<Labelled>,
+    pub chips: Vec<LabelledPhoto>,
     /// What a first look wrongly takes for faces: a second look learns to tell.
     pub decoys: Vec<Decoy>,
 }
@@ -54,10 +54,10 @@ pub struct Scene {
 
 impl Stock {
     /// Draws a scene for `look` of `side` x `side` pixels.
-    pub fn scene(&self, look: Look, side: u32, random: &mut impl Rng) -> Scene {
+    pub fn scene(&self, look: WhichLook, side: u32, random: &mut impl Rng) -> Scene {
         let mut scene = match look {
-            Look::First => self.wide(side, random),
-            Look::Second => self.sight(random),
+            WhichLook::First => self.wide(side, random),
+            WhichLook::Second => self.sight(random),
         };
         if random.random_bool(0.5) {
             mirror(&mut scene);
@@ -178,7 +178,7 @@ fn cut(photo: &RgbImage, faces: &[Face], side: u32, random: &mut impl Rng) -> Sc
 }
 
 /// A chip that fills the scene: photographs with many small faces teach little about points, and chips are many.
-fn close_up(chip: &Labelled, side: u32, random: &mut impl Rng) -> Scene {
+fn close_up(chip: &LabelledPhoto, side: u32, random: &mut impl Rng) -> Scene {
     let (width, height) = (chip.photo.width() as f32, chip.photo.height() as f32);
     let target = side as f32;
     let place = [0.5; 2].map(|middle: f32| (middle + random.random_range(-0.1..0.1)) * target);
@@ -301,8 +301,8 @@ mod tests {
         Face { x: 30.0, y: 25.0, width: 40.0, height: 50.0, points, score: 0.9 }
     }
 
-    fn labelled(colour: u8, faces: Vec<Face>) -> Labelled {
-        Labelled { file: "a".into(), photo: RgbImage::from_pixel(100, 100, Rgb([colour; 3])), faces }
+    fn labelled(colour: u8, faces: Vec<Face>) -> LabelledPhoto {
+        LabelledPhoto { file: "a".into(), photo: RgbImage::from_pixel(100, 100, Rgb([colour; 3])), faces }
     }
 
     #[test]
@@ -363,7 +363,7 @@ mod tests {
             chips: Vec::new(),
             decoys: Vec::new(),
         };
-        let draw = |seed| stock.scene(Look::First, 64, &mut ChaCha8Rng::seed_from_u64(seed));
+        let draw = |seed| stock.scene(WhichLook::First, 64, &mut ChaCha8Rng::seed_from_u64(seed));
         assert_eq!((draw(3).image, draw(3).faces), (draw(3).image, draw(3).faces));
         assert_ne!(draw(3).image, draw(4).image);
     }

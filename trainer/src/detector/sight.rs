@@ -7,7 +7,7 @@ use glae_face::similarity::Similarity;
 use rand::Rng;
 
 use super::drawn::Drawing;
-use super::labels::Labelled;
+use super::labels::LabelledPhoto;
 use super::scene::{Scene, Stock, about, seen};
 
 /// What the first look took for a face.
@@ -26,7 +26,7 @@ impl Stock {
         if kind < 0.45 && !self.chips.is_empty() {
             self.chip(&self.chips[random.random_range(0..self.chips.len())], random)
         } else if kind < 0.75 || self.backgrounds.is_empty() {
-            let Labelled { photo, faces, .. } = &self.photos[random.random_range(0..self.photos.len())];
+            let LabelledPhoto { photo, faces, .. } = &self.photos[random.random_range(0..self.photos.len())];
             let face = faces[random.random_range(0..faces.len())];
             cut(photo, faces, &found(&face, random), random)
         } else if kind < 0.8 {
@@ -42,7 +42,7 @@ impl Stock {
     }
 
     /// A chip's face. Chips end close to the face: beyond their edge mostly lies something else.
-    fn chip(&self, chip: &Labelled, random: &mut impl Rng) -> Scene {
+    fn chip(&self, chip: &LabelledPhoto, random: &mut impl Rng) -> Scene {
         let transform = found(&chip.faces[0], random);
         let mut scene = cut(&chip.photo, &chip.faces, &transform, random);
         if self.backgrounds.is_empty() || random.random_bool(0.3) {
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn what_the_first_look_took_for_a_face_is_none() {
-        let labelled = |faces| Labelled { file: "a".into(), photo: RgbImage::new(230, 200), faces };
+        let labelled = |faces| LabelledPhoto { file: "a".into(), photo: RgbImage::new(230, 200), faces };
         let stock = Stock {
             photos: vec![labelled(vec![face()])],
             backgrounds: vec![labelled(Vec::new())],

@@ -15,8 +15,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::loss::Loss;
-use super::scene::{Look, Stock};
+use super::loss::DetectorLoss;
+use super::scene::{Stock, WhichLook};
 use crate::adamw::AdamW;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::device::seeded;
@@ -37,7 +37,7 @@ pub struct Plan {
     pub batch: usize,
     /// Which look learns: each face at its second look is cut out upright in 128 x 128 pixels.
     #[arg(long, value_enum, default_value_t)]
-    pub look: Look,
+    pub look: WhichLook,
     /// Side of a scene in pixels, a multiple of 32; a second look's are always 128.
     #[arg(long, default_value_t = 256)]
     pub side: u32,
@@ -57,7 +57,7 @@ pub struct Plan {
 }
 
 /// Scenes of one step, ready for the device.
-struct Batch {
+struct SceneBatch {
     planes: Vec<f32>,
     faces: Vec<Vec<Face>>,
 }
@@ -112,10 +112,10 @@ impl Plan {
             });
             let (mut sum, mut since) = ([0f64; 4], std::time::Instant::now());
             for step in first..self.steps() {
-                let batch: Batch = receiver.recv()?;
+                let batch: SceneBatch = receiver.recv()?;
                 let input = TensorData::new(batch.planes, [self.batch, 3, side, side]);
                 let answers = net.forward_with(Tensor::from_data(input, &training), &Quick);
-                let loss = Loss::new(answers, &priors, &batch.faces, self.point_weight, &training);
+                let loss = DetectorLoss::new(answers, &priors, &batch.faces, self.point_weight, &training);
                 let parts = [&loss.class, &loss.objectness, &loss.boxes, &loss.points]
                     .map(|part| f64::from(part.clone().into_scalar::<f32>()));
                 ensure!(
@@ -148,10 +148,10 @@ impl Plan {
     }
 
     fn side(&self) -> u32 {
-        if self.look == Look::Second { second::SIDE as u32 } else { self.side }
+        if self.look == WhichLook::Second { second::SIDE as u32 } else { self.side }
     }
 
-    fn batch(&self, stock: &Stock, step: usize) -> Batch {
+    fn batch(&self, stock: &Stock, step: usize) -> SceneBatch {
         let scenes: Vec<_> = (0..self.batch)
             .into_par_iter()
             .map(|index| {
@@ -162,14 +162,14 @@ impl Plan {
             })
             .collect();
         let (planes, faces): (Vec<_>, Vec<_>) = scenes.into_iter().unzip();
-        Batch { planes: planes.concat(), faces }
+        SceneBatch { planes: planes.concat(), faces }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detector::labels::Labelled;
+    use crate::detector::labels::LabelledPhoto;
     use glae_face::RgbImage;
 
     #[test]
@@ -186,13 +186,13 @@ mod tests {
         for (x, y) in (20..60).flat_map(|x| (16..64).map(move |y| (x, y))) {
             photo.put_pixel(x, y, image::Rgb([220, 180, 160]));
         }
-        let photos = vec![Labelled { file: "a".into(), photo, faces: vec![face] }];
+        let photos = vec![LabelledPhoto { file: "a".into(), photo, faces: vec![face] }];
         let stock = Stock { photos, backgrounds: Vec::new(), chips: Vec::new(), decoys: Vec::new() };
         let device = crate::device::cpu();
         let plan = Plan {
             scenes: 12,
             batch: 2,
-            look: Look::First,
+            look: WhichLook::First,
             side: 64,
             learning_rate: 0.01,
             weight_decay: 5e-4,

@@ -9,7 +9,7 @@ use glae_model::Estimate;
 
 /// How far a file has got.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Progress {
+pub enum FileState {
     /// Its turn has not come.
     #[default]
     Waiting,
@@ -21,7 +21,7 @@ pub enum Progress {
     Refused(String),
 }
 
-impl Progress {
+impl FileState {
     /// Whether there is nothing left to do.
     pub fn is_done(&self) -> bool {
         matches!(self, Self::Seen(_) | Self::Refused(_))
@@ -99,10 +99,10 @@ fn letter(rest: &mut &str) -> Option<String> {
 
 /// The predictions file that the leaderboard takes: one row for each photograph whose main face has an age; `doubt` says why
 /// that is not to be trusted, if so. With `all` one row for each photograph; in those without an age, `doubt` says why.
-pub fn csv<'a>(rows: impl Iterator<Item = (&'a str, &'a Progress)>, all: bool) -> String {
+pub fn csv<'a>(rows: impl Iterator<Item = (&'a str, &'a FileState)>, all: bool) -> String {
     let mut table = "id,age,route,faces,doubt\n".to_owned();
     for (name, progress) in rows {
-        let faces = if let Progress::Seen(look) = progress { look.seen.len() } else { 0 };
+        let faces = if let FileState::Seen(look) = progress { look.seen.len() } else { 0 };
         let id = quoted(name);
         if let Some(estimate) = progress.estimate() {
             let (years, route) = (estimate.years, estimate.route.as_str());
@@ -128,7 +128,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use glae_face::detector::decode::Face;
-    use glae_model::{Answer, Route};
+    use glae_model::{Answer, Route, Routing};
 
     fn seen(width: f32, years: Option<f32>) -> Seen {
         let face = Face { x: 0.0, y: 0.0, width, height: width, points: [[0.0; 2]; 5], score: 0.9 };
@@ -136,6 +136,7 @@ mod tests {
         let estimate = years.map(|years| {
             Box::new(Estimate {
                 years,
+                rule: Routing::Smaller,
                 route: Route::Balanced,
                 vanilla_share: 0.0,
                 kl_vanilla: 0.2,
@@ -149,8 +150,8 @@ mod tests {
         Seen { face: Some(face), doubt, estimate }
     }
 
-    fn look(main: usize, seen: Vec<Seen>) -> Progress {
-        Progress::Seen(Box::new(Look { seen, main: Some(main), ..Look::default() }))
+    fn look(main: usize, seen: Vec<Seen>) -> FileState {
+        FileState::Seen(Box::new(Look { seen, main: Some(main), ..Look::default() }))
     }
 
     #[test]
@@ -158,15 +159,15 @@ mod tests {
         let faces = || vec![seen(50.0, Some(30.0)), seen(90.0, None), seen(70.0, Some(61.5))];
         assert_eq!(look(2, faces()).estimate().unwrap().years, 61.5);
         assert_eq!((look(1, faces()).estimate(), look(1, faces()).without()), (None, Some("turned")));
-        assert_eq!(Progress::Seen(Box::default()).main(), None);
+        assert_eq!(FileState::Seen(Box::default()).main(), None);
     }
 
     #[test]
     fn the_leaderboard_reads_the_file() {
         let rows = [
             ("b, c.jpg", look(0, vec![seen(50.0, Some(30.25))])),
-            ("none.jpg", Progress::Seen(Box::default())),
-            ("bad.jpg", Progress::Refused("damaged".into())),
+            ("none.jpg", FileState::Seen(Box::default())),
+            ("bad.jpg", FileState::Refused("damaged".into())),
             ("profile.jpg", look(0, vec![seen(90.0, None), seen(40.0, Some(20.0))])),
             ("a.jpg", look(0, vec![seen(50.0, Some(7.0)), seen(40.0, None)])),
         ];

@@ -8,7 +8,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
 
 use super::files::Named;
-use super::list::{Progress, by_number, csv, unique};
+use super::list::{FileState, by_number, csv, unique};
 use crate::engine::WorkerHandle;
 use crate::estimate::viewer::too_large;
 use crate::estimate::wording::EngineState;
@@ -23,7 +23,7 @@ pub struct ListedFile {
     /// Its name; no other row has it.
     pub name: Arc<str>,
     /// How far it has got.
-    pub progress: ArcRwSignal<Progress>,
+    pub progress: ArcRwSignal<FileState>,
 }
 
 /// Handle to the queue; copies are cheap and all mean the same one.
@@ -112,8 +112,8 @@ impl FileList {
             self.engine.cancel(request);
         }
         self.rows.with_untracked(|rows| {
-            for row in rows.iter().filter(|row| row.progress.with_untracked(|p| *p == Progress::Reading)) {
-                row.progress.set(Progress::Waiting);
+            for row in rows.iter().filter(|row| row.progress.with_untracked(|p| *p == FileState::Reading)) {
+                row.progress.set(FileState::Waiting);
             }
         });
         self.running.set(false);
@@ -150,16 +150,16 @@ impl FileList {
         };
         let Some(file) = self.file(row.index) else { return };
         if let Some(sentence) = too_large(&file) {
-            return self.finish(run, &row, Progress::Refused(sentence));
+            return self.finish(run, &row, FileState::Refused(sentence));
         }
-        row.progress.set(Progress::Reading);
+        row.progress.set(FileState::Reading);
         spawn_local(async move {
             let bytes = JsFuture::from(file.array_buffer()).await;
             if self.inner.with_value(|inner| inner.run) != run {
                 return;
             }
             let Ok(bytes) = bytes else {
-                return self.finish(run, &row, Progress::Refused("This file cannot be read any more.".into()));
+                return self.finish(run, &row, FileState::Refused("This file cannot be read any more.".into()));
             };
             let build = |request| Request::Compute { request, work: Work::Read };
             let request = self.engine.ask(build, Some(bytes), move |reply, _| match reply {
@@ -167,16 +167,16 @@ impl FileList {
                     if making.decoder == Decoder::Browser && self.inner.with_value(|inner| inner.run) == run {
                         self.by_browser.update(|count| *count += 1);
                     }
-                    self.finish(run, &row, Progress::Seen(Box::new(look)));
+                    self.finish(run, &row, FileState::Seen(Box::new(look)));
                 }
-                Reply::Refused { sentence, .. } => self.finish(run, &row, Progress::Refused(sentence)),
+                Reply::Refused { sentence, .. } => self.finish(run, &row, FileState::Refused(sentence)),
                 _ => {}
             });
             self.inner.update_value(|inner| inner.awaited = Some(request));
         });
     }
 
-    fn finish(self, run: u32, row: &ListedFile, progress: Progress) {
+    fn finish(self, run: u32, row: &ListedFile, progress: FileState) {
         if self.inner.with_value(|inner| inner.run) != run {
             return;
         }

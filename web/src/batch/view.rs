@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::list::Progress;
+use super::list::FileState;
 use super::queue::{FileList, ListedFile};
 use crate::download::save;
 use crate::estimate::Workplace;
@@ -75,11 +75,11 @@ fn FileRow(row: ListedFile) -> impl IntoView {
     let ListedFile { index, name, progress } = row;
     let for_years = progress.clone();
     let cells = move || match progress.get() {
-        Progress::Waiting => view! { <td colspan="4" class="muted">"waiting"</td> }.into_any(),
-        Progress::Reading => view! { <td colspan="4" class="muted">"reading"</td> }.into_any(),
-        Progress::Refused(sentence) => view! { <td colspan="4" class="wrong">{sentence}</td> }.into_any(),
+        FileState::Waiting => view! { <td colspan="4" class="muted">"waiting"</td> }.into_any(),
+        FileState::Reading => view! { <td colspan="4" class="muted">"reading"</td> }.into_any(),
+        FileState::Refused(sentence) => view! { <td colspan="4" class="wrong">{sentence}</td> }.into_any(),
         progress => {
-            let faces = if let Progress::Seen(look) = &progress { look.seen.len() } else { 0 };
+            let faces = if let FileState::Seen(look) = &progress { look.seen.len() } else { 0 };
             match progress.estimate() {
                 Some(estimate) => view! {
                     <td>{wording::years(estimate.years)}</td>

@@ -21,7 +21,7 @@ const LONGEST_SIDE: f64 = 448.0;
 
 /// Where the camera stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum CameraState {
     /// Not in use, and released.
     Off,
     /// The visitor is being asked.
@@ -35,7 +35,7 @@ pub enum Phase {
 pub struct Camera {
     engine: WorkerHandle,
     /// Where it stands.
-    pub phase: RwSignal<Phase>,
+    pub phase: RwSignal<CameraState>,
     /// Faces in the newest picture, from left to right as they stand in it.
     pub tracks: RwSignal<Vec<Track>>,
     /// How fast answers come; `None` before the first.
@@ -64,7 +64,7 @@ impl Camera {
     pub fn new(engine: WorkerHandle) -> Self {
         let camera = Self {
             engine,
-            phase: RwSignal::new(Phase::Off),
+            phase: RwSignal::new(CameraState::Off),
             tracks: RwSignal::new(Vec::new()),
             rate: RwSignal::new(None),
             size: RwSignal::new(None),
@@ -74,7 +74,9 @@ impl Camera {
         // A worker that takes over from a broken one knows nothing of the picture it was asked about.
         Effect::new(move |_| {
             let _ = engine.generation.get();
-            if camera.phase.get_untracked() == Phase::On && camera.inner.with_value(|inner| inner.awaited.is_some()) {
+            if camera.phase.get_untracked() == CameraState::On
+                && camera.inner.with_value(|inner| inner.awaited.is_some())
+            {
                 camera.inner.update_value(|inner| inner.awaited = None);
                 camera.next_picture();
             }
@@ -89,7 +91,7 @@ impl Camera {
 
     /// Asks the visitor for the camera.
     pub fn start(self) {
-        if self.phase.get_untracked() != Phase::Off {
+        if self.phase.get_untracked() != CameraState::Off {
             return;
         }
         self.engine.refusal.set(None);
@@ -98,14 +100,14 @@ impl Camera {
             self.engine.refusal.set(Some(refusal::unavailable(window().is_secure_context()).into()));
             return;
         };
-        self.phase.set(Phase::Asking);
+        self.phase.set(CameraState::Asking);
         let start = self.inner.try_update_value(|inner| {
             inner.start += 1;
             inner.start
         });
         spawn_local(async move {
             let stream = open(&devices).await;
-            let current = self.phase.get_untracked() == Phase::Asking
+            let current = self.phase.get_untracked() == CameraState::Asking
                 && self.inner.with_value(|inner| Some(inner.start) == start);
             match stream {
                 Ok(stream) if current => self.take(stream),
@@ -113,7 +115,7 @@ impl Camera {
                 Ok(stream) => release(&stream),
                 Err(error) if current => {
                     let name = property(&error, "name").as_string().unwrap_or_default();
-                    self.phase.set(Phase::Off);
+                    self.phase.set(CameraState::Off);
                     self.engine.refusal.set(Some(refusal::sentence(&name, &reason(&error))));
                 }
                 Err(_) => {}
@@ -137,8 +139,8 @@ impl Camera {
         if let Some(request) = awaited.flatten() {
             self.engine.cancel(request);
         }
-        if self.phase.get_untracked() != Phase::Off {
-            self.phase.set(Phase::Off);
+        if self.phase.get_untracked() != CameraState::Off {
+            self.phase.set(CameraState::Off);
         }
         self.tracks.set(Vec::new());
         self.rate.set(None);
@@ -152,7 +154,7 @@ impl Camera {
         if let Some(track) = track {
             // Not when we stop it, only when it ends by itself.
             let ended = Closure::once_into_js(move || {
-                if self.phase.get_untracked() == Phase::On {
+                if self.phase.get_untracked() == CameraState::On {
                     self.stop();
                     self.engine.refusal.set(Some(refusal::LOST.into()));
                 }
@@ -160,7 +162,7 @@ impl Camera {
             track.set_onended(Some(ended.unchecked_ref()));
         }
         self.inner.update_value(|inner| inner.stream = Some(stream));
-        self.phase.set(Phase::On);
+        self.phase.set(CameraState::On);
     }
 
     /// Shows the pictures in this element, and begins to look at them.
@@ -180,7 +182,8 @@ impl Camera {
     /// Looks at the picture that is shown with the next frame of the screen.
     fn next_picture(self) {
         request_animation_frame(move || {
-            if self.phase.try_get_untracked() != Some(Phase::On) || self.inner.with_value(|i| i.awaited.is_some()) {
+            if self.phase.try_get_untracked() != Some(CameraState::On) || self.inner.with_value(|i| i.awaited.is_some())
+            {
                 return;
             }
             match self.picture() {

@@ -9,6 +9,6 @@ pub mod tracks;
 mod view;
 
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
-pub use live::{Camera, Phase};
+pub use live::{Camera, CameraState};
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 pub(crate) use view::CameraView;

@@ -107,7 +107,7 @@ impl Age {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glae_model::{Answer, Estimate};
+    use glae_model::{Answer, Estimate, Routing};
 
     fn seen(x: f32, years: f32) -> Seen {
         let face = Face { x, y: 0.0, width: 40.0, height: 50.0, points: [[x, 0.0]; 5], score: 0.9 };
@@ -116,6 +116,7 @@ mod tests {
         let answer = Answer { years, distribution: distribution.clone() };
         let estimate = Estimate {
             years,
+            rule: Routing::Vanilla,
             route: Route::Vanilla,
             vanilla_share: 1.0,
             kl_vanilla: 0.1,

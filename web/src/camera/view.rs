@@ -4,7 +4,7 @@ use leptos::ev;
 use leptos::html::Video;
 use leptos::prelude::*;
 
-use super::live::{Camera, Phase};
+use super::live::{Camera, CameraState};
 use super::rate::Rate;
 use super::tracks::Track;
 use crate::estimate::curve;
@@ -19,7 +19,7 @@ pub(crate) fn CameraView(
 ) -> impl IntoView {
     let video = NodeRef::<Video>::new();
     Effect::new(move |_| {
-        if let (Phase::On, Some(video)) = (camera.phase.get(), video.get()) {
+        if let (CameraState::On, Some(video)) = (camera.phase.get(), video.get()) {
             camera.show_in(video);
         }
     });
@@ -58,7 +58,7 @@ pub(crate) fn CameraView(
                     data-milliseconds=move || camera.rate.get().map(|rate| format!("{:.1}", rate.compute_ms))
                 >
                     {move || match (camera.phase.get(), camera.rate.get()) {
-                        (Phase::Asking, _) => "The browser asks whether this page may use the camera.".to_owned(),
+                        (CameraState::Asking, _) => "The browser asks whether this page may use the camera.".to_owned(),
                         (_, None) => "Waiting for the first answer.".to_owned(),
                         (_, Some(rate)) => speed(rate),
                     }}

@@ -8,10 +8,10 @@ use wasm_bindgen::JsValue;
 use super::recovery::{Recovery, after_breaking, patience};
 use crate::estimate::wording::EngineState;
 use crate::inference::protocol::{DeviceChoice, DeviceKind, DeviceReport, Measured, Reply, Request};
-use crate::settings::Settings;
+use crate::settings::AddressSettings;
 use crate::storage;
 use crate::weights::Wanted;
-use crate::worker::bridge::{Bridge, Life, Limits, Received};
+use crate::worker::bridge::{Bridge, BridgeLimits, Life, Received};
 use crate::worker::port::WorkerPort;
 
 /// Built beside the page; see `inference_loader.js`.
@@ -47,7 +47,7 @@ pub struct WorkerHandle {
 }
 
 struct Inner {
-    settings: Settings,
+    settings: AddressSettings,
     choice: DeviceChoice,
     bridge: Bridge<WorkerPort<Request, Reply>>,
     /// Looks whether the worker lives, from the first one on.
@@ -56,7 +56,7 @@ struct Inner {
 
 impl WorkerHandle {
     /// An engine at rest.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: AddressSettings) -> Self {
         Self {
             stage: RwSignal::new(EngineState::Asleep),
             device: RwSignal::new(None),
@@ -147,7 +147,7 @@ impl WorkerHandle {
         let life = self.inner.try_update_value(|Inner { bridge, choice, .. }| {
             let silent = patience(choice, bridge.is_listening(), ready, device, bridge.is_awaited());
             // A visitor at rest may give the next photograph at any time, and the networks take seconds to load.
-            bridge.tick(TICK, Limits { silent, idle: None })
+            bridge.tick(TICK, BridgeLimits { silent, idle: None })
         });
         if let Some(Life::Silent(seconds)) = life {
             self.broken(&format!("it did not answer for {seconds} seconds"));

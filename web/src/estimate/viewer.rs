@@ -32,7 +32,7 @@ const HEAD_BYTES: f64 = 256.0 * 1024.0;
 
 /// The photograph on screen.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Photo {
+pub struct ShownPhoto {
     /// Counts photographs.
     id: u32,
     /// Address for an `img`: of the file, as the browser turns it, until the worker has decoded it, or none where the file has
@@ -58,7 +58,7 @@ pub struct Shown {
 pub struct Viewer {
     engine: WorkerHandle,
     /// The photograph on screen.
-    pub photo: RwSignal<Option<Photo>>,
+    pub photo: RwSignal<Option<ShownPhoto>>,
     /// The square chosen by hand; without one the faces are found.
     pub square: RwSignal<Option<Square>>,
     /// The newest answer about this photograph.
@@ -118,7 +118,7 @@ impl Viewer {
             inner.last_id
         });
         let id = id.unwrap_or_default();
-        self.photo.set(Some(Photo { id, preview: None, size: None }));
+        self.photo.set(Some(ShownPhoto { id, preview: None, size: None }));
         self.send();
         spawn_local(self.show_file(id, file));
     }
@@ -133,7 +133,7 @@ impl Viewer {
             return;
         }
         let Ok(address) = Url::create_object_url_with_blob(&file) else { return };
-        let waits = |photo: &Photo| photo.id == id && photo.preview.is_none();
+        let waits = |photo: &ShownPhoto| photo.id == id && photo.preview.is_none();
         if self.photo.with_untracked(|photo| photo.as_ref().is_some_and(waits)) {
             self.photo.update(|photo| photo.iter_mut().for_each(|photo| photo.preview = Some(address.clone())));
         } else {

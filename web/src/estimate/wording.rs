@@ -4,7 +4,7 @@ use glae_estimate::{Searched, Seen};
 use glae_face::detector::decode::Face;
 use glae_face::detector::trust::{Doubt, LEAST_EYES, LEAST_WIDTH};
 use glae_face::detector::turn::Turn;
-use glae_model::{Estimate, Route};
+use glae_model::{Estimate, Route, Routing};
 
 use crate::inference::protocol::{Decoder, DeviceKind, DeviceReport, Measured};
 
@@ -234,36 +234,40 @@ pub fn face(index: usize, several: bool, seen: &Seen) -> String {
     }
 }
 
-/// Why this answer is shown, in one or two sentences.
+/// Why this answer is shown, by the rule that made it, in one or two sentences.
 pub fn why_routed(estimate: &Estimate) -> String {
-    let &Estimate { route, kl_vanilla, kl_balanced, .. } = estimate;
+    let &Estimate { rule, route, kl_vanilla, kl_balanced, .. } = estimate;
+    let who = classifiers(route);
     let (vanilla, balanced) = nats(kl_vanilla, kl_balanced);
-    // The paper's rule, a tie going to balanced.
-    let calmer = if kl_vanilla < kl_balanced { Route::Vanilla } else { Route::Balanced };
-    let (chosen, other) = match route {
-        Route::Vanilla => (vanilla, balanced),
-        Route::Balanced => (balanced, vanilla),
-        Route::Both => return why_mixed(estimate, calmer),
-    };
-    if chosen == other {
-        return format!(
+    let alike = vanilla == balanced;
+    let (chosen, other) = if route == Route::Vanilla { (vanilla, balanced) } else { (balanced, vanilla) };
+    match rule {
+        Routing::Smaller | Routing::Bigger if alike => format!(
             "The mirror image disturbed both classifiers alike ({chosen} nats), so the balanced one, which decides ties, is shown."
-        );
+        ),
+        Routing::Smaller => {
+            format!("The mirror image disturbed {who} less ({chosen} against {other} nats), so its answer is shown.")
+        }
+        Routing::Bigger => format!(
+            "The mirror image disturbed {who} more ({chosen} against {other} nats), and these weights show that answer."
+        ),
+        Routing::Vanilla | Routing::Balanced => format!("These weights always show the answer of {who}."),
+        Routing::Symmetric => format!(
+            "Image and mirror image, compared in both directions, differ less for {who}, so its answer is shown; the numbers \
+             above compare in one direction."
+        ),
+        Routing::Mixture { .. } => why_mixed(estimate),
     }
-    // Only weights whose manifest asks for another rule than the paper's come here.
-    if calmer != route {
-        return format!("These weights' own rule picked {} ({chosen} against {other} nats).", classifiers(route));
-    }
-    format!(
-        "The mirror image disturbed {} less ({chosen} against {other} nats), so its answer is shown.",
-        classifiers(route)
-    )
 }
 
-/// The weights of a mixture, and what the paper's rule would have shown.
-fn why_mixed(estimate: &Estimate, calmer: Route) -> String {
+/// The weights of a mixture, and what the paper's rule, by which a tie goes to balanced, would have shown.
+fn why_mixed(estimate: &Estimate) -> String {
     let vanilla = (100.0 * estimate.vanilla_share).round();
-    let alone = if calmer == Route::Vanilla { &estimate.vanilla } else { &estimate.balanced };
+    let (calmer, alone) = if estimate.kl_vanilla < estimate.kl_balanced {
+        (Route::Vanilla, &estimate.vanilla)
+    } else {
+        (Route::Balanced, &estimate.balanced)
+    };
     format!(
         "Shown is a mixture of both distributions: {vanilla:.0} % vanilla, {:.0} % balanced. The rule of the paper, which takes \
          the classifier that the mirror image disturbs less, would have shown {} years, of {}.",
@@ -276,7 +280,8 @@ fn why_mixed(estimate: &Estimate, calmer: Route) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glae_model::Answer;
+    use glae_model::Rules;
+    use glae_model::routing::MirrorPair;
 
     #[test]
     fn a_sentence_has_one_full_stop() {
@@ -287,31 +292,30 @@ mod tests {
     }
 
     #[test]
-    fn the_routing_sentence_names_the_calmer_classifier_first() {
-        let answer = |years| Answer { years, distribution: Vec::new() };
-        let estimate = |route, kl_vanilla, kl_balanced| Estimate {
-            years: 30.0,
-            route,
-            vanilla_share: 0.25,
-            kl_vanilla,
-            kl_balanced,
-            vanilla: answer(29.0),
-            balanced: answer(33.0),
-            distribution: Vec::new(),
-        };
-        let why = |route, kl_vanilla, kl_balanced| why_routed(&estimate(route, kl_vanilla, kl_balanced));
+    fn the_routing_sentence_is_true_for_each_rule() {
+        // Two ages each; only of the balanced classifier do image and mirror image differ, by 0.144 nats.
+        let pair = |mirror: [f64; 2]| MirrorPair { image: vec![0.5, 0.5], mirror: mirror.to_vec() };
+        let (calm, shaken) = (pair([0.5, 0.5]), pair([0.25, 0.75]));
+        let why = |routing| why_routed(&Estimate::new(&calm, &shaken, Rules { routing, ..Rules::default() }));
         assert_eq!(
-            why(Route::Balanced, 0.034, 0.012),
-            "The mirror image disturbed the balanced classifier less (0.012 against 0.034 nats), so its answer is shown."
+            why(Routing::Smaller),
+            "The mirror image disturbed the vanilla classifier less (0.000 against 0.144 nats), so its answer is shown."
         );
-        assert!(why(Route::Vanilla, 0.2, 0.3).contains("vanilla classifier less (0.200 against 0.300 nats)"));
-        assert!(why(Route::Vanilla, 0.3, 0.2).contains("own rule picked the vanilla classifier (0.300"));
-        assert!(why(Route::Balanced, 0.1, 0.1).contains("alike (0.100 nats)"));
-        let mixed = why(Route::Both, 0.2, 0.3);
+        assert_eq!(
+            why(Routing::Bigger),
+            "The mirror image disturbed the balanced classifier more (0.144 against 0.000 nats), and these weights show that answer."
+        );
+        assert_eq!(why(Routing::Vanilla), "These weights always show the answer of the vanilla classifier.");
+        assert_eq!(why(Routing::Balanced), "These weights always show the answer of the balanced classifier.");
+        assert!(why(Routing::Symmetric).contains("differ less for the vanilla classifier"));
+        let mixed = why(Routing::Mixture { power: 0.0 });
         assert!(
-            mixed.contains("25 % vanilla, 75 % balanced") && mixed.contains("29.0 years, of the vanilla"),
+            mixed.contains("50 % vanilla, 50 % balanced") && mixed.contains("0.5 years, of the vanilla"),
             "{mixed}"
         );
+        let tie = |routing| why_routed(&Estimate::new(&calm, &calm, Rules { routing, ..Rules::default() }));
+        assert!(tie(Routing::Smaller).contains("alike (0.000 nats), so the balanced one"));
+        assert!(!tie(Routing::Vanilla).contains("ties"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::viewer::Viewer;
 use crate::batch::FileList;
 use crate::batch::files::Given;
 use crate::browser::property;
-use crate::camera::{Camera, Phase};
+use crate::camera::{Camera, CameraState};
 use crate::engine::WorkerHandle;
 
 /// Names the step of the browser's history in which a photograph of the list is open; its value is the row's place.
@@ -150,7 +150,7 @@ impl Workplace {
     /// What is seen. A photograph lies on top of the list that it was picked from.
     pub(crate) fn showing(self) -> Memo<Showing> {
         Memo::new(move |_| {
-            if self.camera.phase.get() != Phase::Off {
+            if self.camera.phase.get() != CameraState::Off {
                 Showing::Camera
             } else if self.viewer.photo.with(Option::is_some) {
                 Showing::Photo

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use futures_channel::oneshot;
 use glae_model::engine::DeviceError;
-use glae_model::{EstimateError, Estimator, Manifest, StateDict};
+use glae_model::{AgeManifest, EstimateError, Estimator, StateDict};
 use js_sys::{ArrayBuffer, Float32Array, Uint8Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
@@ -32,7 +32,7 @@ const SECONDS: u32 = 60;
 #[derive(Serialize, Deserialize)]
 enum Request {
     /// Load and check the network; its weights lie beside the message.
-    Load { request: u32, manifest: Box<Manifest> },
+    Load { request: u32, manifest: Box<AgeManifest> },
     /// Compute the logits of normalised images, f32, which lie beside the message.
     Compute { request: u32 },
 }
@@ -89,7 +89,7 @@ impl Helper {
     ///
     /// # Errors
     /// The browser refuses, or the helper failed.
-    pub(super) async fn start(manifest: &Manifest, weights: &[u8]) -> Result<Self, String> {
+    pub(super) async fn start(manifest: &AgeManifest, weights: &[u8]) -> Result<Self, String> {
         let helper = Self::default();
         let number = helper.0.borrow_mut().close();
         let bridge = Rc::downgrade(&helper.0);
@@ -174,7 +174,7 @@ pub(super) fn serve() {
     });
 }
 
-async fn load(manifest: Manifest, weights: &JsValue) -> Result<Estimator, String> {
+async fn load(manifest: AgeManifest, weights: &JsValue) -> Result<Estimator, String> {
     // The estimator has checked the hash.
     let state = StateDict::from_safetensors(&Uint8Array::new(weights).to_vec()).map_err(|error| error.to_string())?;
     let estimator = Estimator::new(manifest, &state, &device::cpu()).map_err(|error| error.to_string())?;

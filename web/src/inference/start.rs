@@ -4,10 +4,10 @@ use burn::tensor::Device;
 use futures_util::future::{join, try_join};
 use glae_estimate::{Finder, Pipeline, WholeSquares};
 use glae_face::detector::Detector;
-use glae_face::detector::manifest::Manifest as DetectorManifest;
+use glae_face::detector::manifest::DetectorManifest;
 use glae_model::fold::rehearse;
 use glae_model::manifest::Crop;
-use glae_model::{Estimator, Manifest, StateDict, WeightsError};
+use glae_model::{AgeManifest, Estimator, StateDict, WeightsError};
 
 use super::device::{self, Without};
 use super::protocol::{DeviceChoice, DeviceKind, DeviceReport, Measured, Reply};
@@ -41,9 +41,9 @@ struct Proven {
 }
 
 /// What becomes a [`Pipeline`] on a device.
-struct Parts {
+struct Loaded {
     finder: FinderWeights,
-    manifest: Manifest,
+    manifest: AgeManifest,
     /// The age network's file.
     bytes: Vec<u8>,
 }
@@ -71,7 +71,7 @@ pub(super) async fn start(choice: DeviceChoice, wanted: Wanted, measured: Option
     let ((finder, finder_source), (manifest, source)) = found?;
     // Weights that learned from other crops than this page makes would answer, and be wrong.
     if manifest.input.crop == Crop::Square {
-        return Err(sentence(&WholeSquares { name: manifest.name }.to_string()));
+        return Err(sentence(&WholeSquares { name: manifest.head.name }.to_string()));
     }
     let begin = async {
         let state = StateDict::from_safetensors(&finder_source.checked().await?).map_err(damaged)?;
@@ -92,7 +92,7 @@ pub(super) async fn start(choice: DeviceChoice, wanted: Wanted, measured: Option
         Ok((finder, proven))
     };
     let ((finder, web_gpu), bytes) = try_join(begin, source.checked()).await?;
-    let parts = Parts { finder, manifest, bytes };
+    let parts = Loaded { finder, manifest, bytes };
     let loaded = match web_gpu {
         Ok(proven) => or_break(seconds, parts.load(proven)).await.map_err(unusable),
         Err(because) => Err(because),
@@ -180,7 +180,7 @@ impl FinderWeights {
     }
 }
 
-impl Parts {
+impl Loaded {
     fn started(self, (pipeline, device): (Pipeline, DeviceReport)) -> Started {
         Started { pipeline, device, weights: self.bytes }
     }

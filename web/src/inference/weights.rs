@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use futures_util::future::try_join;
-use glae_face::detector::manifest::Manifest as DetectorManifest;
-use glae_model::Manifest;
+use glae_face::detector::manifest::DetectorManifest;
 use glae_model::manifest::sha256;
+use glae_model::{AgeManifest, Manifest, ManifestHead};
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -22,25 +22,25 @@ use crate::worker::host::post;
 const RETRY: &str = "Check the connection and reload the page.";
 
 /// The weights of one network that have been found and not fetched yet.
-pub(crate) struct Source {
+pub(crate) struct WeightsSource {
     name: String,
     url: String,
     sha256: String,
     total: u64,
     /// Names of all weights on this site.
     names: Vec<String>,
-    progress: Rc<Progress>,
+    progress: Rc<Received>,
 }
 
 /// How far all weights together have arrived.
 #[derive(Default)]
-struct Progress {
+struct Received {
     received: Cell<u64>,
     /// Bytes of what is being fetched; what was kept since the last visit does not count.
     total: Cell<u64>,
 }
 
-impl Progress {
+impl Received {
     fn add(&self, received: u64, total: u64) {
         self.received.update(|sum| sum + received);
         self.total.update(|sum| sum + total);
@@ -52,7 +52,9 @@ impl Progress {
 ///
 /// # Errors
 /// A sentence and the remedy.
-pub(crate) async fn find(wanted: Wanted) -> Result<((DetectorManifest, Source), (Manifest, Source)), String> {
+pub(crate) async fn find(
+    wanted: Wanted,
+) -> Result<((DetectorManifest, WeightsSource), (AgeManifest, WeightsSource)), String> {
     let index = text("/weights/index.json").await?;
     let index = js_sys::JSON::parse(&index).map_err(|error| reason(&error));
     let index: Index = index
@@ -63,31 +65,28 @@ pub(crate) async fn find(wanted: Wanted) -> Result<((DetectorManifest, Source), 
         return Err(format!("This site has no weights called “{name}”. Use one of: {}.", index.weights.join(", ")));
     }
     let names = [index.weights.as_slice(), std::slice::from_ref(&index.detector)].concat();
-    let progress = Rc::<Progress>::default();
-    let source = |name: &str, file: &str, sha256: &str, total| Source {
+    let progress = Rc::<Received>::default();
+    let source = |name: &str, head: &ManifestHead| WeightsSource {
         name: name.to_owned(),
         // The hash in the address keeps any cache on the way from answering with older weights.
-        url: format!("/weights/{name}/{file}?sha256={sha256}"),
-        sha256: sha256.to_owned(),
-        total,
+        url: format!("/weights/{name}/{}?sha256={}", head.file, head.sha256),
+        sha256: head.sha256.clone(),
+        total: head.bytes,
         names: names.clone(),
         progress: Rc::clone(&progress),
     };
-    let (of_finder, of_network) = (manifest_of(&index.detector), manifest_of(&name));
-    let (of_finder, of_network) = try_join(text(&of_finder), text(&of_network)).await?;
-    let finder =
-        DetectorManifest::parse(&of_finder).map_err(|error| format!("{} {RETRY}", sentence(&error.to_string())))?;
-    let manifest = Manifest::parse(&of_network).map_err(|error| format!("{} {RETRY}", sentence(&error.to_string())))?;
-    let of_finder = source(&index.detector, &finder.file, &finder.sha256, finder.bytes);
-    let of_network = source(&name, &manifest.file, &manifest.sha256, manifest.bytes);
-    Ok(((finder, of_finder), (manifest, of_network)))
+    let (finder, manifest): (DetectorManifest, AgeManifest) =
+        try_join(manifest(&index.detector), manifest(&name)).await?;
+    let sources = (source(&index.detector, &finder.head), source(&name, &manifest.head));
+    Ok(((finder, sources.0), (manifest, sources.1)))
 }
 
-fn manifest_of(name: &str) -> String {
-    format!("/weights/{name}/manifest.json")
+async fn manifest<M: Manifest>(name: &str) -> Result<M, String> {
+    let text = text(&format!("/weights/{name}/manifest.json")).await?;
+    M::parse(&text).map_err(|error| format!("{} {RETRY}", sentence(&error.to_string())))
 }
 
-impl Source {
+impl WeightsSource {
     /// The weights, proven to be the manifest's, and kept for the next visit.
     ///
     /// # Errors

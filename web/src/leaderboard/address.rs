@@ -15,7 +15,7 @@ pub enum Source {
 
 /// A document of the API that a static copy has as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Document<'a> {
+pub enum ApiDocument<'a> {
     /// The list of boards.
     Boards,
     /// A board with some of its rows: from which place, the first being 0, and how many. A static copy has all of them.
@@ -32,7 +32,7 @@ pub enum Document<'a> {
     Citation(&'a str, i64),
 }
 
-impl Document<'_> {
+impl ApiDocument<'_> {
     /// Its address.
     pub fn at(self, source: Source) -> String {
         let (path, extension) = match self {
@@ -87,16 +87,16 @@ mod tests {
 
     #[test]
     fn a_static_copy_has_file_names() {
-        assert_eq!(Document::Boards.at(Source::Server), "/api/v1/boards");
-        assert_eq!(Document::Boards.at(Source::Files), "/api/v1/boards.json");
-        assert_eq!(Document::Board("cacd", 100, 50).at(Source::Server), "/api/v1/boards/cacd?from=100&limit=50");
-        assert_eq!(Document::Board("cacd", 100, 50).at(Source::Files), "/api/v1/boards/cacd.json");
-        assert_eq!(Document::Comparison("cacd", "a", "b").at(Source::Server), "/api/v1/boards/cacd/compare?a=a&b=b");
-        assert_eq!(Document::Comparison("cacd", "a", "b").at(Source::Files), "/api/v1/boards/cacd/compare/a/b.json");
-        assert_eq!(Document::Citation("cacd", 2).at(Source::Files), "/api/v1/boards/cacd/frozen/2/citation.bib");
-        assert_eq!(Document::Truth("cacd").at(Source::Files), "/api/v1/boards/cacd/truth.csv");
-        assert_eq!(Document::Report("cacd", "glae").at(Source::Server), "/api/v1/boards/cacd/rows/glae/report");
-        assert_eq!(Document::Report("cacd", "glae").at(Source::Files), "/api/v1/boards/cacd/rows/glae/report.json");
+        assert_eq!(ApiDocument::Boards.at(Source::Server), "/api/v1/boards");
+        assert_eq!(ApiDocument::Boards.at(Source::Files), "/api/v1/boards.json");
+        assert_eq!(ApiDocument::Board("cacd", 100, 50).at(Source::Server), "/api/v1/boards/cacd?from=100&limit=50");
+        assert_eq!(ApiDocument::Board("cacd", 100, 50).at(Source::Files), "/api/v1/boards/cacd.json");
+        assert_eq!(ApiDocument::Comparison("cacd", "a", "b").at(Source::Server), "/api/v1/boards/cacd/compare?a=a&b=b");
+        assert_eq!(ApiDocument::Comparison("cacd", "a", "b").at(Source::Files), "/api/v1/boards/cacd/compare/a/b.json");
+        assert_eq!(ApiDocument::Citation("cacd", 2).at(Source::Files), "/api/v1/boards/cacd/frozen/2/citation.bib");
+        assert_eq!(ApiDocument::Truth("cacd").at(Source::Files), "/api/v1/boards/cacd/truth.csv");
+        assert_eq!(ApiDocument::Report("cacd", "glae").at(Source::Server), "/api/v1/boards/cacd/rows/glae/report");
+        assert_eq!(ApiDocument::Report("cacd", "glae").at(Source::Files), "/api/v1/boards/cacd/rows/glae/report.json");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! One board: what it measures, its ranking, its charts, and the visitor's own file.
 
-use glae_api::{Board, BoardPage as Page, OwnSubmissions, Row, Truth};
+use glae_api::{Board, BoardPage as Page, OwnSubmissions, Row, TruthAccess};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use web_sys::File;
 
-use super::address::{Document, Source, endpoint};
+use super::address::{ApiDocument, Source, endpoint};
 use super::api::{Call, Failure};
 use super::charts::Charts;
 use super::compare::Compare;
@@ -118,7 +118,7 @@ impl Here {
         if let Some(page) = known.flatten() {
             return Ok(page);
         }
-        let page = self.desk.read::<Page>(Document::Board(id, from, PART)).await?;
+        let page = self.desk.read::<Page>(ApiDocument::Board(id, from, PART)).await?;
         if self.desk.source.get_untracked() != Some(Source::Files) {
             return Ok(page);
         }
@@ -223,7 +223,7 @@ fn Head(
         None => view! { <span>{board.dataset.source.clone()}</span> }.into_any(),
     };
     let images = board.dataset.test_images.map(|images| counted(images.into(), "test image", "test images"));
-    let predictable = if board.truth == Truth::Hidden { "Check and submit your file" } else { "Score your file" };
+    let predictable = if board.truth == TruthAccess::Hidden { "Check and submit your file" } else { "Score your file" };
     view! {
         <section class="intro">
             <h1>{board.title}</h1>

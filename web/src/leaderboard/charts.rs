@@ -8,7 +8,7 @@ use glae_metrics::Report;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::address::Document;
+use super::address::ApiDocument;
 use super::board::Here;
 use super::drawing::Drawing;
 use super::folded::{Folded, later};
@@ -119,7 +119,7 @@ fn ErrorByAge(
         if wanted && reports.with_untracked(|reports| !matches!(reports.get(&id), Some(Ok(_)))) {
             let board = here.id.get_value();
             spawn_local(async move {
-                let answer = here.desk.read::<Report>(Document::Report(&board, &id)).await;
+                let answer = here.desk.read::<Report>(ApiDocument::Report(&board, &id)).await;
                 reports.try_update(|reports| reports.insert(id, answer.map_err(|failure| failure.sentence())));
             });
         }

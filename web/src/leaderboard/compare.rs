@@ -1,11 +1,11 @@
 //! Which of two methods is better, by paired bootstrap on the same images.
 
-use glae_api::{COMPARED, Truth};
+use glae_api::{COMPARED, TruthAccess};
 use glae_metrics::Comparison;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::address::Document;
+use super::address::ApiDocument;
 use super::board::Here;
 use super::format::{counted, whole};
 use super::verdict::sentence;
@@ -27,7 +27,7 @@ pub(super) fn Compare() -> impl IntoView {
             stored.take(most).map(|row| (row.id.clone(), row.method.clone())).collect::<Vec<_>>()
         })
     });
-    let is_possible = here.board().truth != Truth::Yours;
+    let is_possible = here.board().truth != TruthAccess::Yours;
     let has_two = Memo::new(move |_| rows.with(|rows| rows.len() > 1) && is_possible);
     view! {
         <Show when=move || has_two.get()>
@@ -72,7 +72,7 @@ fn Pair(
         verdict.set(None);
         let board = here.id.get_value();
         spawn_local(async move {
-            let answer = here.desk.read::<Comparison>(Document::Comparison(&board, &first, &second)).await;
+            let answer = here.desk.read::<Comparison>(ApiDocument::Comparison(&board, &first, &second)).await;
             busy.try_set(false);
             verdict.try_set(Some(answer.map(|it| said(&it, &name_a, &name_b)).map_err(|failure| failure.sentence())));
         });

@@ -6,8 +6,9 @@ use leptos::task::spawn_local;
 use serde::Serialize;
 
 use super::address::endpoint;
-use super::api::{Body, Call, Failure, json};
+use super::api::{Body, Call, json};
 use super::board::{Here, focus};
+use super::field::{Outcome, Said, TextInput};
 use super::format::{counted, moment};
 
 /// The section, where the board is a contest.
@@ -60,7 +61,7 @@ fn TakingPart(
 ) -> impl IntoView {
     let here = expect_context::<Here>();
     let entry = RwSignal::new(None::<Entry>);
-    let said = RwSignal::new(None::<Result<String, Failure>>);
+    let said: Said = RwSignal::new(None);
     let code = RwSignal::new(String::new());
     // Another team has another entry.
     Effect::new(move |_| {
@@ -100,10 +101,7 @@ fn TakingPart(
         (Some(EntryState::Pending), _) => view! { <p>"Your team waits for the organiser."</p> }.into_any(),
         (Some(EntryState::None), Admission::Invited) => view! {
             <div class="form">
-                <div class="field">
-                    <label for="entry-code">"Your invitation's code"</label>
-                    <input id="entry-code" type="text" autocomplete="off" on:input:target=move |event| code.set(event.target().value())/>
-                </div>
+                <TextInput id="entry-code" label="Your invitation's code" value=code/>
                 <div><button type="button" class="button secondary" data-testid="enter" on:click=enter>"Take part"</button></div>
             </div>
         }
@@ -116,12 +114,7 @@ fn TakingPart(
     };
     view! {
         {part}
-        <div id="entry-status" tabindex="-1" role="status" data-testid="entry-status">
-            {move || said.get().map(|said| match said {
-                Ok(sentence) => view! { <p class="message good"><span>{sentence}</span></p> }.into_any(),
-                Err(failure) => view! { <p class="message error"><span>{failure.sentence()}</span></p> }.into_any(),
-            })}
-        </div>
+        <Outcome id="entry-status" said=said/>
     }
 }
 
@@ -131,7 +124,7 @@ fn Final(
     /// As it is now.
     entry: RwSignal<Option<Entry>>,
     /// Gets the outcome.
-    said: RwSignal<Option<Result<String, Failure>>>,
+    said: Said,
 ) -> impl IntoView {
     let here = expect_context::<Here>();
     let own = Memo::new(move |_| {
@@ -176,7 +169,7 @@ fn put(
     what: &'static str,
     value: impl Serialize + 'static,
     entry: RwSignal<Option<Entry>>,
-    said: RwSignal<Option<Result<String, Failure>>>,
+    said: Said,
     sentence: fn(&Entry) -> String,
 ) {
     spawn_local(async move {

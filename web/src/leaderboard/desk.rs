@@ -4,7 +4,7 @@ use glae_api::Token;
 use leptos::prelude::*;
 use serde::de::DeserializeOwned;
 
-use super::address::{Document, Source};
+use super::address::{ApiDocument, Source};
 use super::api::{Call, Failure, from_json, json};
 use super::drafts::Drafts;
 use crate::storage::{lasting, of_the_tab, read, write};
@@ -112,7 +112,7 @@ impl Desk {
     }
 
     /// A document, from the server or, where none answers, from the files of a static copy.
-    pub(super) async fn read<T: DeserializeOwned>(self, document: Document<'_>) -> Result<T, Failure> {
+    pub(super) async fn read<T: DeserializeOwned>(self, document: ApiDocument<'_>) -> Result<T, Failure> {
         let known = self.source.get_untracked();
         let mut status = 0;
         for source in [Source::Server, Source::Files].into_iter().filter(|source| known.is_none_or(|it| it == *source))

@@ -1,6 +1,6 @@
 //! Numbers, times and places as a reader sees them.
 
-use glae_api::{Column, Truth};
+use glae_api::{Column, TruthAccess};
 pub use glae_metrics::words::{p_value, whole};
 
 /// Stands for a number that nobody knows.
@@ -58,24 +58,24 @@ pub fn day(seconds: i64) -> String {
 }
 
 /// Where a board's truth is, in a few words.
-pub fn truth(truth: Truth) -> &'static str {
+pub fn truth(truth: TruthAccess) -> &'static str {
     match truth {
-        Truth::Public => "Truth is public",
-        Truth::Hidden => "Truth stays on the server",
-        Truth::Yours => "Bring your own truth",
+        TruthAccess::Public => "Truth is public",
+        TruthAccess::Hidden => "Truth stays on the server",
+        TruthAccess::Yours => "Bring your own truth",
     }
 }
 
 /// Where a board's truth comes from and what that means for a visitor.
-pub fn truth_sentence(truth: Truth) -> &'static str {
+pub fn truth_sentence(truth: TruthAccess) -> &'static str {
     match truth {
-        Truth::Public => {
+        TruthAccess::Public => {
             "It may be downloaded. Your file is scored in this browser; the server scores it again when you submit."
         }
-        Truth::Hidden => {
+        TruthAccess::Hidden => {
             "Only the server has it. This page checks the format of your file; the server scores it when you submit."
         }
-        Truth::Yours => {
+        TruthAccess::Yours => {
             "Its owners do not allow it to be passed on. Score against your own copy in this browser; nothing is sent."
         }
     }

@@ -4,7 +4,7 @@ use glae_api::BoardSummary;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::address::{Document, segment};
+use super::address::{ApiDocument, segment};
 use super::desk::Desk;
 use super::format::{UNKNOWN, cell, truth, whole};
 
@@ -17,7 +17,7 @@ pub(super) fn BoardsPage() -> impl IntoView {
     let load = move || {
         boards.set(None);
         spawn_local(async move {
-            let answer = desk.read::<Vec<BoardSummary>>(Document::Boards).await;
+            let answer = desk.read::<Vec<BoardSummary>>(ApiDocument::Boards).await;
             // The visitor may have left the page meanwhile.
             boards.try_set(Some(answer.map_err(|failure| failure.sentence())));
         });

@@ -8,6 +8,7 @@ use super::address::endpoint;
 use super::api::{Body, Call, Failure, json};
 use super::board::focus;
 use super::desk::Desk;
+use super::field::{Outcome, Said};
 use super::format::{cell, day, moment};
 use super::organise::board_page;
 use super::team::TeamPanel;
@@ -18,7 +19,7 @@ use super::tokens::Tokens;
 struct Mine {
     desk: Desk,
     all: RwSignal<Option<OwnSubmissions>>,
-    said: RwSignal<Option<Result<String, Failure>>>,
+    said: Said,
     /// The submission whose withdrawal waits for a second word.
     asked: RwSignal<Option<String>>,
 }
@@ -68,12 +69,7 @@ pub(super) fn MinePage() -> impl IntoView {
             <p class="lead">"Your team's rows on all boards, what it withdrew, and its tokens."</p>
         </section>
         <TeamPanel/>
-        <div id="mine-status" tabindex="-1" role="status" data-testid="mine-status">
-            {move || mine.said.get().map(|said| match said {
-                Ok(sentence) => view! { <p class="message good"><span>{sentence}</span></p> }.into_any(),
-                Err(failure) => view! { <p class="message error"><span>{failure.sentence()}</span></p> }.into_any(),
-            })}
-        </div>
+        <Outcome id="mine-status" said=mine.said/>
         <Show when=move || is_in.get()>
             {move || mine.all.get().map(|all| view! { <History all/> })}
             <Tokens/>

@@ -24,6 +24,8 @@ mod drafts;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod drawing;
 pub mod export;
+#[cfg(all(target_arch = "wasm32", feature = "ui"))]
+mod field;
 pub mod filter;
 #[cfg(all(target_arch = "wasm32", feature = "ui"))]
 mod folded;

@@ -5,8 +5,9 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::address::{endpoint, segment};
-use super::api::{Body, Call, Failure, json};
+use super::api::{Body, Call, json};
 use super::board::focus;
+use super::field::{Outcome, Said, TextInput};
 use super::format::moment;
 use super::organised::{Rows, Teams};
 use super::rules::Rules;
@@ -29,7 +30,7 @@ pub(super) struct Office {
     pub(super) shown: RwSignal<Option<BoardOffice>>,
     log: RwSignal<Option<Log>>,
     reason: RwSignal<String>,
-    said: RwSignal<Option<Result<String, Failure>>>,
+    said: Said,
     /// Codes that were just made.
     pub(super) codes: RwSignal<Vec<String>>,
     /// A deed that cannot be undone and waits for a second word, with the question.
@@ -178,12 +179,7 @@ pub(super) fn OrganisePage() -> impl IntoView {
                 "Run contests and keep boards clean. Everything done here is written into a log that nothing changes."
             </p>
         </section>
-        <div id="organise-status" tabindex="-1" role="status" data-testid="organise-status">
-            {move || office.said.get().map(|said| match said {
-                Ok(sentence) => view! { <p class="message good"><span>{sentence}</span></p> }.into_any(),
-                Err(failure) => view! { <p class="message error"><span>{failure.sentence()}</span></p> }.into_any(),
-            })}
-        </div>
+        <Outcome id="organise-status" said=office.said/>
         <Show when=move || is_in.get() fallback=move || view! { <Door/> }>
             <Desk/>
         </Show>
@@ -203,19 +199,13 @@ fn Door() -> impl IntoView {
     };
     view! {
         <form class="form" on:submit=enter>
-            <div class="field">
-                <label for="organiser-token">"Your organiser's token"</label>
-                <input
-                    id="organiser-token"
-                    type="password"
-                    autocomplete="off"
-                    aria-describedby="organiser-token-hint"
-                    on:input:target=move |event| secret.set(event.target().value())
-                />
-                <span id="organiser-token-hint" class="small">
-                    "The operator makes it with “portal organise token NAME”. It is kept until this tab is closed."
-                </span>
-            </div>
+            <TextInput
+                id="organiser-token"
+                label="Your organiser's token"
+                value=secret
+                kind="password"
+                hint="The operator makes it with “portal organise token NAME”. It is kept until this tab is closed."
+            />
             <div><button type="submit" class="button">"Enter"</button></div>
         </form>
     }
@@ -245,21 +235,13 @@ fn Desk() -> impl IntoView {
                 <label for="organised-board">"Board"</label>
                 <select id="organised-board" on:change:target=move |event| choose(event.target().value())>{options}</select>
             </div>
-            <div class="field">
-                <label for="organise-reason">"Reason for the next deed"</label>
-                <input
-                    id="organise-reason"
-                    type="text"
-                    maxlength="500"
-                    autocomplete="off"
-                    aria-describedby="organise-reason-hint"
-                    prop:value=move || office.reason.get()
-                    on:input:target=move |event| office.reason.set(event.target().value())
-                />
-                <span id="organise-reason-hint" class="small">
-                    "It stands in the log; the team of a hidden submission sees it."
-                </span>
-            </div>
+            <TextInput
+                id="organise-reason"
+                label="Reason for the next deed"
+                value=office.reason
+                most="500"
+                hint="It stands in the log; the team of a hidden submission sees it."
+            />
         </div>
         <div id="organise-asked" tabindex="-1" role="alert">
             {move || office.asked.get().map(|(action, question)| view! {

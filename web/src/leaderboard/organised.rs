@@ -3,6 +3,7 @@
 use glae_api::{Action, Entrant, EntryState, OrganisedRow};
 use leptos::prelude::*;
 
+use super::field::TextInput;
 use super::format::moment;
 use super::organise::{Office, state};
 
@@ -45,15 +46,7 @@ pub(super) fn Teams(
                 {teams.into_iter().map(|team| view! { <Team team is_contest/> }).collect_view()}
             </ul>
             <div class="form">
-                <div class="field">
-                    <label for="organised-team">"Another team, by its name"</label>
-                    <input
-                        id="organised-team"
-                        type="text"
-                        autocomplete="off"
-                        on:input:target=move |event| name.set(event.target().value())
-                    />
-                </div>
+                <TextInput id="organised-team" label="Another team, by its name" value=name/>
                 <div class="actions">
                     {is_contest.then(|| view! {
                         <button type="button" class="quiet" on:click=admit>"Admit it"</button>

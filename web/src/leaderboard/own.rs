@@ -9,14 +9,12 @@ use super::address::endpoint;
 use super::api::{Body, Call, Failure, json};
 use super::board::{Here, focus};
 use super::draft::Draft;
+use super::field::{Outcome, Said};
 use super::form::{MetadataFields, Wrong, show_wrong};
 use super::format::whole;
 
 /// So many of the team's rows are shown until all are asked for, the newest first.
 const NEWEST: usize = 20;
-
-/// Where the outcome of an action is said: the row it was about may be gone.
-type Said = RwSignal<Option<Result<String, Failure>>>;
 
 /// What is open under which row; one thing at a time, so that no two forms share their ids.
 type Unfolded = RwSignal<Option<(String, Fold)>>;
@@ -54,12 +52,7 @@ pub(super) fn OwnRows() -> impl IntoView {
                 </Show>
             </section>
         </Show>
-        <div id="own-status" tabindex="-1" role="status" data-testid="own-status">
-            {move || said.get().map(|said| match said {
-                Ok(sentence) => view! { <p class="message good"><span>{sentence}</span></p> }.into_any(),
-                Err(failure) => view! { <p class="message error"><span>{failure.sentence()}</span></p> }.into_any(),
-            })}
-        </div>
+        <Outcome id="own-status" said=said/>
     }
 }
 

@@ -5,13 +5,13 @@ use leptos::html::Div;
 use leptos::prelude::*;
 
 use super::format::counted;
-use crate::scoring::protocol::Part;
+use crate::scoring::protocol::FileKind;
 
 /// The problems by kind. Takes the focus, because the file is what the visitor was busy with.
 #[component]
 pub(super) fn Problems(
     /// Which file.
-    part: Part,
+    part: FileKind,
     /// What is wrong with it.
     problems: Vec<FileProblem>,
     /// What would make all ids known, and the click on it.
@@ -20,8 +20,8 @@ pub(super) fn Problems(
 ) -> impl IntoView {
     let all: u64 = problems.iter().map(|problem| problem.count).sum();
     let file = match part {
-        Part::Truth => "truth file",
-        Part::Predictions => "predictions file",
+        FileKind::Truth => "truth file",
+        FileKind::Predictions => "predictions file",
     };
     let heading = format!("{} in the {file}; nothing was scored", counted(all, "problem", "problems"));
     let place = NodeRef::<Div>::new();

@@ -3,7 +3,7 @@
 use glae_api::{Frozen, Tombstone};
 use leptos::prelude::*;
 
-use super::address::Document;
+use super::address::ApiDocument;
 use super::board::Here;
 use super::format::{counted, day};
 
@@ -32,8 +32,10 @@ pub(super) fn Records() -> impl IntoView {
 fn kept(here: Here, frozen: &Frozen) -> impl IntoView + use<> {
     let source = here.desk.source.get_untracked().unwrap_or(super::address::Source::Server);
     let board = here.id.get_value();
-    let (ranking, citation) =
-        (Document::Frozen(&board, frozen.number).at(source), Document::Citation(&board, frozen.number).at(source));
+    let (ranking, citation) = (
+        ApiDocument::Frozen(&board, frozen.number).at(source),
+        ApiDocument::Citation(&board, frozen.number).at(source),
+    );
     let number = frozen.number;
     let revised = frozen.revised.map(|at| format!(" A team was taken out of it on {}.", day(at)));
     // Documents of the server, not pages: the page's router leaves external links alone.

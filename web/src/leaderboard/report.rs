@@ -13,7 +13,7 @@ use super::folded::{Folded, later};
 use super::format::{UNKNOWN, counted, interval, percent, whole, years};
 use crate::download::save;
 use crate::number_table::{number_table, scrolled};
-use crate::scoring::protocol::Score;
+use crate::scoring::protocol::ScoredFile;
 
 /// Width of the drawing in a downloaded file, in pixels.
 const FILE_WIDTH: f64 = 800.0;
@@ -36,9 +36,9 @@ pub(super) fn ReportView() -> impl IntoView {
             <h3>"Your file"</h3>
             {move || scored.with(|scored| scored.as_ref().map(|scored| headline(&scored.report)))}
             {move || tables.with(|scored| scored.as_ref().map(|scored| groups(&scored.report)))}
-            {move || chart.get().map(|Score { report, .. }| view! { <AgeChart report open=open[0]/> })}
+            {move || chart.get().map(|ScoredFile { report, .. }| view! { <AgeChart report open=open[0]/> })}
             {move || worst.with(|scored| scored.as_ref().map(|scored| worst_cases(&scored.worst)))}
-            {move || worst.get().map(|Score { report, .. }| view! {
+            {move || worst.get().map(|ScoredFile { report, .. }| view! {
                 <Folded summary="All numbers" open=open[1]>{all_numbers(&report)}</Folded>
             })}
             <Downloads/>
@@ -232,7 +232,7 @@ fn Downloads() -> impl IntoView {
     let button = |label: &'static str,
                   extension: &'static str,
                   kind: &'static str,
-                  make: fn(Here, &Score, &str) -> String| {
+                  make: fn(Here, &ScoredFile, &str) -> String| {
         let click = move |_| {
             let name = here.file.with_untracked(|file| file.as_ref().map(web_sys::File::name)).unwrap_or_default();
             if let Some(scored) = here.scoring.scored.get_untracked() {

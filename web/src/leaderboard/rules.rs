@@ -3,6 +3,7 @@
 use glae_api::{Action, ContestPage, Phase};
 use leptos::prelude::*;
 
+use super::field::TextInput;
 use super::format::moment;
 use super::organise::{Office, board_page};
 use super::time::seconds;
@@ -46,14 +47,14 @@ fn Contest(
     let office = expect_context::<Office>();
     let board = StoredValue::new(board);
     let text = RwSignal::new(contest.announcement.clone());
-    let (until, wrong) = (RwSignal::new(String::new()), RwSignal::new(false));
+    let (until, wrong) = (RwSignal::new(String::new()), RwSignal::new(None));
     let count = RwSignal::new("1".to_owned());
     let announce = move |_| {
         office.act(Action::Announce { board: board.get_value(), text: text.get_untracked().trim().to_owned() });
     };
     let extend = move |_| match seconds(&until.get_untracked()) {
         Some(until) => office.act(Action::Extend { board: board.get_value(), until }),
-        None => wrong.set(true),
+        None => wrong.set(Some("Write a date and a time, as in 2026-12-31 18:00.".to_owned())),
     };
     let close = move |_| {
         let question = "Close the contest now? The private part is told, so it cannot be opened again.".to_owned();
@@ -90,40 +91,16 @@ fn Contest(
             </div>
             <div><button type="button" class="button secondary" data-testid="announce" on:click=announce>"Announce"</button></div>
             {(!is_over).then(|| view! {
-                <div class="field">
-                    <label for="invitation-count">"Invitations to make"</label>
-                    <input
-                        id="invitation-count"
-                        type="text"
-                        inputmode="numeric"
-                        aria-describedby="invitation-hint"
-                        prop:value=move || count.get()
-                        on:input:target=move |event| count.set(event.target().value())
-                    />
-                    <span id="invitation-hint" class="small">
-                        {format!("1 to 1,000. Made so far: {}, used: {}.", invitations[0], invitations[1])}
-                    </span>
-                </div>
+                <TextInput
+                    id="invitation-count"
+                    label="Invitations to make"
+                    value=count
+                    mode="numeric"
+                    hint=format!("1 to 1,000. Made so far: {}, used: {}.", invitations[0], invitations[1])
+                />
                 <div><button type="button" class="button secondary" data-testid="invite" on:click=invite>"Make invitations"</button></div>
                 {codes}
-                <div class="field">
-                    <label for="closes">"New closing time, in UTC"</label>
-                    <input
-                        id="closes"
-                        type="text"
-                        autocomplete="off"
-                        aria-describedby="closes-hint"
-                        aria-invalid=move || wrong.get().then_some("true")
-                        on:input:target=move |event| {
-                            until.set(event.target().value());
-                            wrong.set(false);
-                        }
-                    />
-                    <span id="closes-hint">
-                        <span class="small">"As in “2026-12-31 18:00”."</span>
-                        {move || wrong.get().then(|| view! { <span class="wrong">"Write a date and a time, as in 2026-12-31 18:00."</span> })}
-                    </span>
-                </div>
+                <TextInput id="closes" label="New closing time, in UTC" value=until wrong hint="As in “2026-12-31 18:00”."/>
                 <div class="actions">
                     <button type="button" class="button secondary" data-testid="extend" on:click=extend>"Move the closing"</button>
                     <button type="button" class="button secondary" data-testid="close" on:click=close>"Close now"</button>

@@ -1,6 +1,6 @@
 //! Boards, rows and reports for the tests of this folder.
 
-use glae_api::{Board, Column, Dataset, ExternalData, Origin, Row, Scores, Truth, Unpredicted, Visibility};
+use glae_api::{Board, Column, Dataset, ExternalData, Origin, Row, Scores, TruthAccess, Unpredicted, Visibility};
 use glae_metrics::{Report, Sample};
 
 pub(crate) fn row(name: &str) -> Row {
@@ -36,7 +36,7 @@ pub(crate) fn board() -> Board {
             licence: "CC0".into(),
             source: "https://example.org".into(),
         },
-        truth: Truth::Public,
+        truth: TruthAccess::Public,
         primary: Column::Cmae,
         columns: vec![Column::Cmae, Column::Mae, Column::Cs5],
         unpredicted: Unpredicted::Refused,

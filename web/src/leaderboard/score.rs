@@ -1,17 +1,17 @@
 //! "Score your file": the visitor's predictions, read and scored in this browser.
 
-use glae_api::{Truth, Unpredicted};
+use glae_api::{TruthAccess, Unpredicted};
 use leptos::ev;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{DragEvent, File, HtmlInputElement};
 
-use super::address::{Document, Source};
+use super::address::{ApiDocument, Source};
 use super::board::Here;
 use super::format::{counted, whole};
 use super::problems::Problems;
 use super::report::ReportView;
-use crate::scoring::protocol::Part;
+use crate::scoring::protocol::FileKind;
 use crate::scoring::{ScorerState, Scoring, TruthSource};
 
 /// What file choosers offer first.
@@ -22,15 +22,15 @@ const ACCEPTED: &str = ".csv,.tsv,.txt,.jsonl,.ndjson,text/csv,text/plain";
 pub(super) fn Score() -> impl IntoView {
     let here = expect_context::<Here>();
     let board = here.board();
-    let heading = if board.truth == Truth::Hidden { "Check your file" } else { "Score your file" };
+    let heading = if board.truth == TruthAccess::Hidden { "Check your file" } else { "Score your file" };
     let intro = match board.truth {
-        Truth::Public => "The file is read and scored in this browser. Nothing is sent until you submit.",
-        Truth::Hidden => {
+        TruthAccess::Public => "The file is read and scored in this browser. Nothing is sent until you submit.",
+        TruthAccess::Hidden => {
             "The file's format is checked in this browser. Nothing is sent until you submit; the server scores it."
         }
-        Truth::Yours => "Both files are read and scored in this browser. Nothing is sent, ever.",
+        TruthAccess::Yours => "Both files are read and scored in this browser. Nothing is sent, ever.",
     };
-    let needs_truth = board.truth == Truth::Yours;
+    let needs_truth = board.truth == TruthAccess::Yours;
     let step = move |number| if needs_truth { format!("{number}. ") } else { String::new() };
     take_drops(here);
     // A file under other ids takes the place of the one that was chosen, in the score and in a submission.
@@ -84,8 +84,8 @@ fn truth_at_hand(here: Here) -> Option<TruthSource> {
     let source = here.desk.source.get_untracked().unwrap_or(Source::Server);
     match (here.own_truth.get_untracked(), board.truth) {
         (Some(own), _) => Some(TruthSource::Own(own)),
-        (None, Truth::Public) => Some(TruthSource::Address(Document::Truth(&board.id).at(source))),
-        (None, Truth::Hidden | Truth::Yours) => None,
+        (None, TruthAccess::Public) => Some(TruthSource::Address(ApiDocument::Truth(&board.id).at(source))),
+        (None, TruthAccess::Hidden | TruthAccess::Yours) => None,
     }
 }
 
@@ -97,7 +97,7 @@ fn run(here: Here) {
     here.submitted.set(None);
     match truth_at_hand(here) {
         Some(truth) => here.scoring.score(&file, truth, counted, board.training_counts),
-        None if board.truth == Truth::Hidden => here.scoring.check(&file),
+        None if board.truth == TruthAccess::Hidden => here.scoring.check(&file),
         None => here.scoring.reset(),
     }
 }
@@ -219,7 +219,7 @@ fn Formats() -> impl IntoView {
                     <dd>
                         <pre>"id,age\nface_001.jpg,23.4\nface_002.jpg,61"</pre>
                         <p class="hint">
-                            "Ages in years, fractions welcome. Optional: "<code>"route"</code>" (vanilla or balanced) and "
+                            "Ages in years, fractions welcome. Optional: "<code>"route"</code>" (vanilla, balanced or both) and "
                             <code>"p_0"</code>" to "<code>"p_100"</code>", the probability of each age."
                         </p>
                     </dd>
@@ -282,8 +282,8 @@ fn sentence(scoring: Scoring) -> String {
         // What is wrong is an alert of its own.
         ScorerState::Idle | ScorerState::Refused(..) | ScorerState::Failed(_) => String::new(),
         ScorerState::Waking => "Loading the scorer".into(),
-        ScorerState::Reading(Part::Truth, ..) => "Reading the truth".into(),
-        ScorerState::Reading(Part::Predictions, ..) => "Reading the predictions".into(),
+        ScorerState::Reading(FileKind::Truth, ..) => "Reading the truth".into(),
+        ScorerState::Reading(FileKind::Predictions, ..) => "Reading the predictions".into(),
         ScorerState::Computing => "Scoring".into(),
         ScorerState::Checked(rows) => {
             format!("The format is in order: {}.", counted(rows.into(), "prediction", "predictions"))

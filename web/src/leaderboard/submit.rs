@@ -1,6 +1,6 @@
 //! From a file that passed its check to a row on the board.
 
-use glae_api::{Metadata, Quota, Submitted, Truth};
+use glae_api::{Metadata, Quota, Submitted, TruthAccess};
 use js_sys::{Array, Function, Reflect, Uint8Array};
 use leptos::ev::SubmitEvent;
 use leptos::prelude::*;
@@ -20,14 +20,14 @@ use super::problems::Problems;
 use super::team::TeamPanel;
 use crate::browser::property;
 use crate::scoring::ScorerState;
-use crate::scoring::protocol::Part;
+use crate::scoring::protocol::FileKind;
 
 /// Smaller files are sent as they are, in bytes.
 const WORTH_PACKING: f64 = 65_536.0;
 
 /// How far the submission has got.
 #[derive(Clone, Debug, PartialEq)]
-enum Progress {
+enum SubmitState {
     Idle,
     Sending,
     Done(Box<Submitted>),
@@ -43,7 +43,7 @@ pub(super) fn Submit() -> impl IntoView {
     let closed = Memo::new(move |_| {
         if here.desk.is_copy() {
             Some("This is a static copy of the leaderboard, to be read only. Submitting needs its server.")
-        } else if hidden == Truth::Yours {
+        } else if hidden == TruthAccess::Yours {
             Some(
                 "Nobody here has this board's truth, so there are no submissions: score your file above and cite the report.",
             )
@@ -69,7 +69,7 @@ pub(super) fn Submit() -> impl IntoView {
 #[component]
 fn Open() -> impl IntoView {
     let here = expect_context::<Here>();
-    let progress = RwSignal::new(Progress::Idle);
+    let progress = RwSignal::new(SubmitState::Idle);
     let quota = RwSignal::new(None::<Quota>);
     let drafts = here.desk.drafts;
     let draft = RwSignal::new(here.id.with_value(|board| drafts.kept(board)).unwrap_or_default());
@@ -92,7 +92,7 @@ fn Open() -> impl IntoView {
 
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
-        if progress.with_untracked(|progress| *progress == Progress::Sending) {
+        if progress.with_untracked(|progress| *progress == SubmitState::Sending) {
             return;
         }
         let metadata = match draft.get_untracked().read() {
@@ -103,7 +103,7 @@ fn Open() -> impl IntoView {
         let known = attempt.with_value(|known| known.clone().filter(|(text, _)| *text == metadata));
         let (_, key) = known.unwrap_or_else(|| (metadata.clone(), random_key()));
         attempt.set_value(Some((metadata.clone(), key.clone())));
-        progress.set(Progress::Sending);
+        progress.set(SubmitState::Sending);
         let board = here.id.get_value();
         spawn_local(async move {
             match send(here, &metadata, &file, &key).await {
@@ -114,7 +114,7 @@ fn Open() -> impl IntoView {
                     here.submitted.try_set(Some(submitted.row.id.clone()));
                     // The part of the ranking that the new row stands in.
                     here.from.try_set(part::start(submitted.rank.saturating_sub(1) as usize));
-                    if progress.try_set(Progress::Done(Box::new(submitted))).is_some() {
+                    if progress.try_set(SubmitState::Done(Box::new(submitted))).is_some() {
                         // The visitor has left for another page.
                         return;
                     }
@@ -128,7 +128,7 @@ fn Open() -> impl IntoView {
                     }
                     let about = Field::named_in(&failure.detail);
                     let remedy = failure.detail.clone();
-                    progress.try_set(Progress::Failed(failure));
+                    progress.try_set(SubmitState::Failed(failure));
                     if let Some(field) = about {
                         show_wrong("new", wrong, vec![(field, remedy.into())]);
                     }
@@ -138,8 +138,8 @@ fn Open() -> impl IntoView {
         });
     };
     // One file makes one row; another file opens the form anew.
-    let is_open = Memo::new(move |_| is_signed_in.get() && !progress.with(|it| matches!(it, Progress::Done(_))));
-    let sending = move || progress.with(|progress| *progress == Progress::Sending);
+    let is_open = Memo::new(move |_| is_signed_in.get() && !progress.with(|it| matches!(it, SubmitState::Done(_))));
+    let sending = move || progress.with(|progress| *progress == SubmitState::Sending);
     view! {
         <p class="hint">"The file is sent to this site's server, which scores it again on its own truth and keeps it."</p>
         <TeamPanel/>
@@ -157,21 +157,21 @@ fn Open() -> impl IntoView {
         </Show>
         <div id="submission-status" tabindex="-1" role="status" data-testid="submission-status" data-state=move || progress.with(state)>
             {move || match progress.get() {
-                Progress::Idle => ().into_any(),
-                Progress::Sending => view! { <p class="hint">"Sending the file; the server scores it"</p> }.into_any(),
-                Progress::Done(submitted) => done(here, *submitted).into_any(),
-                Progress::Failed(failure) => failed(failure).into_any(),
+                SubmitState::Idle => ().into_any(),
+                SubmitState::Sending => view! { <p class="hint">"Sending the file; the server scores it"</p> }.into_any(),
+                SubmitState::Done(submitted) => done(here, *submitted).into_any(),
+                SubmitState::Failed(failure) => failed(failure).into_any(),
             }}
         </div>
     }
 }
 
-fn state(progress: &Progress) -> &'static str {
+fn state(progress: &SubmitState) -> &'static str {
     match progress {
-        Progress::Idle => "idle",
-        Progress::Sending => "sending",
-        Progress::Done(_) => "done",
-        Progress::Failed(_) => "failed",
+        SubmitState::Idle => "idle",
+        SubmitState::Sending => "sending",
+        SubmitState::Done(_) => "done",
+        SubmitState::Failed(_) => "failed",
     }
 }
 
@@ -208,7 +208,7 @@ fn failed(failure: Failure) -> impl IntoView {
     let has_problems = !problems.is_empty();
     view! {
         <div class="message error"><p><strong>{title}</strong>" "{detail}</p></div>
-        {has_problems.then(|| view! { <Problems part=Part::Predictions problems/> })}
+        {has_problems.then(|| view! { <Problems part=FileKind::Predictions problems/> })}
     }
 }
 

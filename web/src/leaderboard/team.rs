@@ -12,6 +12,7 @@ use super::address::endpoint;
 use super::api::{Body, Call, Failure, json};
 use super::desk::Desk;
 use super::draft::team_name_problem;
+use super::field::TextInput;
 use super::format::day;
 
 /// Who submits: creates a team, takes a token, or says which team it is.
@@ -153,9 +154,9 @@ fn Enter(
     view! {
         {refused}
         <div class="form">
-            {field("team-name", "New team", "text", "2 to 60 characters; shown on the boards.", name, name_wrong)}
+            <TextInput id="team-name" label="New team" hint="2 to 60 characters; shown on the boards." value=name wrong=name_wrong/>
             <div><button type="button" class="button secondary" disabled=busy on:click=create>"Create the team"</button></div>
-            {field("team-token", "Or the token of your team", "password", "", secret, secret_wrong)}
+            <TextInput id="team-token" label="Or the token of your team" kind="password" value=secret wrong=secret_wrong/>
             <div><button type="button" class="button secondary" disabled=busy on:click=enter>"Use this token"</button></div>
         </div>
     }
@@ -164,38 +165,6 @@ fn Enter(
 async fn new_team(name: String) -> Result<Token, Failure> {
     let body = Body::Json(json(&NewTeam { name }, false));
     Call::send("POST", &endpoint(&["teams"]), None, body).value().await
-}
-
-fn field(
-    id: &'static str,
-    label: &'static str,
-    kind: &'static str,
-    hint: &'static str,
-    value: RwSignal<String>,
-    wrong: RwSignal<Option<String>>,
-) -> impl IntoView {
-    let described = format!("{id}-hint");
-    view! {
-        <div class="field">
-            <label for=id>{label}</label>
-            <input
-                id=id
-                type=kind
-                autocomplete="off"
-                prop:value=value
-                aria-invalid=move || wrong.with(Option::is_some).then_some("true")
-                aria-describedby=described.clone()
-                on:input:target=move |event| {
-                    value.set(event.target().value());
-                    wrong.set(None);
-                }
-            />
-            <span id=described role="status">
-                {(!hint.is_empty()).then(|| view! { <span class="small">{hint}</span> })}
-                {move || wrong.get().map(|sentence| view! { <span class="wrong">{sentence}</span> })}
-            </span>
-        </div>
-    }
 }
 
 #[component]

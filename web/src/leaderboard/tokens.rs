@@ -8,6 +8,7 @@ use super::address::endpoint;
 use super::api::{Body, Call, Failure, json};
 use super::board::focus;
 use super::desk::Desk;
+use super::field::{Outcome, Said, TextInput};
 use super::format::day;
 
 /// The section.
@@ -16,7 +17,7 @@ pub(super) fn Tokens() -> impl IntoView {
     let desk = expect_context::<Desk>();
     let known = RwSignal::new(Vec::<TokenEntry>::new());
     let name = RwSignal::new(String::new());
-    let said = RwSignal::new(None::<Result<String, Failure>>);
+    let said: Said = RwSignal::new(None);
     let load = move || {
         let Some(token) = desk.token() else { return };
         spawn_local(async move {
@@ -101,27 +102,12 @@ pub(super) fn Tokens() -> impl IntoView {
     view! {
         <section aria-labelledby="tokens-title">
             <h2 id="tokens-title">"Tokens"</h2>
-            <div id="tokens-status" tabindex="-1" role="status" data-testid="tokens-status">
-                {move || said.get().map(|said| match said {
-                    Ok(sentence) => view! { <p class="message good"><span>{sentence}</span></p> }.into_any(),
-                    Err(failure) => view! { <p class="message error"><span>{failure.sentence()}</span></p> }.into_any(),
-                })}
-            </div>
+            <Outcome id="tokens-status" said=said/>
             <ul class="own-rows" data-testid="tokens">{move || known.get().into_iter().map(item).collect_view()}</ul>
             <p class="hint">"A token in use elsewhere goes on until the new one is used for the first time."</p>
             <div><button type="button" class="button secondary" on:click=replace>"Replace the token in use here"</button></div>
             <div class="form">
-                <div class="field">
-                    <label for="token-name">"What another token is for"</label>
-                    <input
-                        id="token-name"
-                        type="text"
-                        maxlength="60"
-                        autocomplete="off"
-                        prop:value=move || name.get()
-                        on:input:target=move |event| name.set(event.target().value())
-                    />
-                </div>
+                <TextInput id="token-name" label="What another token is for" value=name most="60"/>
                 <div><button type="button" class="button secondary" on:click=add>"Make another token"</button></div>
             </div>
         </section>

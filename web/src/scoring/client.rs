@@ -7,9 +7,9 @@ use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
 use web_sys::File;
 
-use super::protocol::{Part, Reply, Request, Score};
+use super::protocol::{FileKind, Reply, Request, ScoredFile};
 use super::renaming::Renaming;
-use crate::worker::bridge::{Bridge, Life, Limits, Received};
+use crate::worker::bridge::{Bridge, BridgeLimits, Life, Received};
 use crate::worker::port::WorkerPort;
 
 /// Built beside the page; see `scorer_loader.js`.
@@ -35,7 +35,7 @@ pub enum ScorerState {
     /// The program is being fetched.
     Waking,
     /// A file is being read: bytes so far, bytes in all.
-    Reading(Part, f64, f64),
+    Reading(FileKind, f64, f64),
     /// The arithmetic is under way.
     Computing,
     /// The file is well formed; number of predictions.
@@ -43,7 +43,7 @@ pub enum ScorerState {
     /// There are scores.
     Scored,
     /// A file has problems, all of them listed; and what would help, where unknown ids are all there is.
-    Refused(Part, Vec<FileProblem>, Option<Renaming>),
+    Refused(FileKind, Vec<FileProblem>, Option<Renaming>),
     /// The work could not be done; why and what to do.
     Failed(String),
 }
@@ -69,7 +69,7 @@ pub struct Scoring {
     /// How far it has got.
     pub stage: RwSignal<ScorerState>,
     /// The newest scores; they go when another file is given.
-    pub scored: RwSignal<Option<Score>>,
+    pub scored: RwSignal<Option<ScoredFile>>,
     /// The predictions under other ids, as they were asked for.
     pub renamed: RwSignal<Option<File>, LocalStorage>,
     inner: StoredValue<Inner, LocalStorage>,
@@ -162,7 +162,7 @@ impl Scoring {
         let life = self.inner.try_update_value(|Inner { bridge, .. }| {
             let silent = if bridge.is_listening() { SILENCE } else { ARRIVAL };
             let silent = bridge.is_awaited().then_some(silent);
-            bridge.tick(TICK, Limits { silent, idle: Some(REST) })
+            bridge.tick(TICK, BridgeLimits { silent, idle: Some(REST) })
         });
         match life {
             Some(Life::Silent(seconds)) => self.broken(&format!("it did not answer for {seconds} seconds")),

@@ -43,7 +43,7 @@ pub enum Request {
 
 /// Which of the two files is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Part {
+pub enum FileKind {
     /// The truth.
     Truth,
     /// The predictions.
@@ -52,7 +52,7 @@ pub enum Part {
 
 /// A file that passed every check, scored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Score {
+pub struct ScoredFile {
     /// Every metric; without intervals, which follow.
     pub report: Report,
     /// The largest errors, the largest first.
@@ -71,7 +71,7 @@ pub enum Reply {
         /// As in the request.
         request: u32,
         /// Which file.
-        part: Part,
+        part: FileKind,
         /// Bytes so far.
         read: f64,
         /// Bytes in all.
@@ -94,13 +94,13 @@ pub enum Reply {
         /// As in the request.
         request: u32,
         /// What came out.
-        score: Box<Score>,
+        score: Box<ScoredFile>,
     },
     /// The same report once more, with 95 % intervals.
     Intervals {
         /// As in the request.
         request: u32,
-        /// Replaces the one in [`Score`].
+        /// Replaces the one in [`ScoredFile`].
         report: Box<Report>,
     },
     /// The file has problems. All of them are here.
@@ -108,7 +108,7 @@ pub enum Reply {
         /// As in the request.
         request: u32,
         /// Which file.
-        part: Part,
+        part: FileKind,
         /// The problems, by kind.
         problems: Vec<FileProblem>,
         /// What would help, where unknown ids are all there is.

@@ -1,13 +1,13 @@
 //! The scorer's program: reads files, parses them as they arrive, scores them.
 
 use glae_api::FileProblem;
-use glae_metrics::{Bootstrap, Limits, Options, Parser, ProblemKind, Problems, Truth, Unpredicted, score, worst};
+use glae_metrics::{Bootstrap, Options, Parser, ParserLimits, ProblemKind, Problems, Truth, Unpredicted, score, worst};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::Blob;
 
-use super::protocol::{Part, Reply, Request, Score};
+use super::protocol::{FileKind, Reply, Request, ScoredFile};
 use super::read;
 use super::renaming::Renaming;
 use crate::browser::{next_turn, now};
@@ -26,7 +26,7 @@ pub fn run() {
 
 /// Why there is no score.
 enum Stop {
-    Problems(Part, Problems, Option<Renaming>),
+    Problems(FileKind, Problems, Option<Renaming>),
     Failed(String),
 }
 
@@ -61,7 +61,7 @@ fn receive(request: Request, parts: &Array) {
 
 async fn check(request: u32, file: &Blob) -> Result<(), Stop> {
     let predictions = parse(request, file).await?.finish();
-    let predictions = predictions.map_err(|problems| Stop::Problems(Part::Predictions, problems, None))?;
+    let predictions = predictions.map_err(|problems| Stop::Problems(FileKind::Predictions, problems, None))?;
     post(&Reply::Checked { request, rows: predictions.len() as u32 });
     Ok(())
 }
@@ -77,7 +77,7 @@ async fn score_files(
     let truth = known_truth(request, own_truth, address).await?;
     let parser = parse(request, file).await?;
     post(&Reply::Computing { request });
-    let refused = |problems| Stop::Problems(Part::Predictions, problems, None);
+    let refused = |problems| Stop::Problems(FileKind::Predictions, problems, None);
     // With the truth at hand, unknown and missing ids are reported together with everything else.
     let predictions = match parser.finish_for(&truth, options.unpredicted) {
         Ok(predictions) => predictions,
@@ -85,13 +85,13 @@ async fn score_files(
             // Read once more, for itself: that is possible only where nothing else is wrong with it.
             let alone = parse(request, file).await?.finish().ok();
             let renaming = alone.and_then(|predictions| Renaming::find(&predictions, &truth));
-            return Err(Stop::Problems(Part::Predictions, problems, renaming));
+            return Err(Stop::Problems(FileKind::Predictions, problems, renaming));
         }
         Err(problems) => return Err(refused(problems)),
     };
     let report = score(&truth, &predictions, &options).map_err(refused)?;
     let worst = worst(&truth, &predictions, WORST);
-    post(&Reply::Scored { request, score: Box::new(Score { report, worst, milliseconds: now() - begin }) });
+    post(&Reply::Scored { request, score: Box::new(ScoredFile { report, worst, milliseconds: now() - begin }) });
     // A thousand resamples take longer than all the rest: the page shows the scores meanwhile.
     next_turn().await;
     options.intervals = Some(Bootstrap::default());
@@ -110,7 +110,7 @@ async fn rename(
 ) -> Result<(), Stop> {
     let truth = known_truth(request, own_truth, address).await?;
     let predictions = parse(request, file).await?.finish();
-    let predictions = predictions.map_err(|problems| Stop::Problems(Part::Predictions, problems, None))?;
+    let predictions = predictions.map_err(|problems| Stop::Problems(FileKind::Predictions, problems, None))?;
     let renamed = Uint8Array::from(renaming.apply(&predictions, &truth).as_bytes());
     post_with(&Reply::Renamed { request, renaming }, vec![renamed.buffer().into()]);
     Ok(())
@@ -123,16 +123,16 @@ async fn known_truth(request: u32, own: Option<Blob>, address: Option<String>) -
         (_, Some(address)) => read::fetched(&address).await.map_err(Stop::Failed)?,
         (None, None) => return Err(Stop::Failed("Choose a truth file first.".into())),
     };
-    Truth::parse(&truth).map_err(|problems| Stop::Problems(Part::Truth, problems, None))
+    Truth::parse(&truth).map_err(|problems| Stop::Problems(FileKind::Truth, problems, None))
 }
 
 /// Parses a predictions file while it is read.
 async fn parse(request: u32, file: &Blob) -> Result<Parser, Stop> {
     let total = file.size();
-    let mut parser = Parser::new(Limits::default());
+    let mut parser = Parser::new(ParserLimits::default());
     let take = |bytes: &[u8], read: f64| {
-        post(&Reply::Reading { request, part: Part::Predictions, read, total });
-        parser.push(bytes).map_err(|problems| Stop::Problems(Part::Predictions, problems, None))
+        post(&Reply::Reading { request, part: FileKind::Predictions, read, total });
+        parser.push(bytes).map_err(|problems| Stop::Problems(FileKind::Predictions, problems, None))
     };
     read::pieces(file, take, unreadable("predictions")).await?;
     Ok(parser)
@@ -145,7 +145,7 @@ async fn read_truth(request: u32, file: &Blob) -> Result<Vec<u8>, Stop> {
     }
     let mut truth = Vec::with_capacity(total as usize);
     let take = |bytes: &[u8], read: f64| {
-        post(&Reply::Reading { request, part: Part::Truth, read, total });
+        post(&Reply::Reading { request, part: FileKind::Truth, read, total });
         truth.extend_from_slice(bytes);
         Ok(())
     };

@@ -39,7 +39,7 @@ pub struct Bridge<P: Port> {
 
 /// How long a worker may be quiet, in seconds; `None`: for ever.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Limits {
+pub struct BridgeLimits {
     /// While it is waited for.
     pub silent: Option<u32>,
     /// While it has nothing to do.
@@ -173,7 +173,7 @@ impl<P: Port> Bridge<P> {
 
     /// Some seconds have passed. Counted in steps and not read off a clock: while the computer sleeps, neither the worker
     /// nor this goes on.
-    pub fn tick(&mut self, seconds: u32, limits: Limits) -> Life {
+    pub fn tick(&mut self, seconds: u32, limits: BridgeLimits) -> Life {
         if self.port.is_none() {
             return Life::Fine;
         }
@@ -319,7 +319,7 @@ mod tests {
     #[test]
     fn silence_and_idleness_have_ends() {
         let (mut bridge, _, generation) = opened();
-        let limits = |silent, idle| Limits { silent, idle };
+        let limits = |silent, idle| BridgeLimits { silent, idle };
         assert_eq!(bridge.tick(5, limits(Some(10), None)), Life::Fine);
         assert_eq!(bridge.tick(5, limits(Some(10), None)), Life::Silent(10), "it never listened");
         hear(&mut bridge, generation, Said::Listening);

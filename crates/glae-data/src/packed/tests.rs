@@ -8,7 +8,7 @@ use crate::{Landmarks, TrainingSet, faces, load, load_wide, read_truth};
 /// Eighty drawn faces, of which one file is cut in half, and one missing.
 struct Drawn {
     folder: tempfile::TempDir,
-    truth: Vec<Truth>,
+    truth: Vec<LabelledFile>,
     crops: Crops,
 }
 
@@ -131,7 +131,7 @@ fn a_file_of_other_settings_or_older_than_its_images_is_refused() {
     // Who found the landmarks does not matter where they are the same.
     file.check(&PackSettings { detector: Some("cd".to_owned()), ..own.clone() }, &drawn.images()).unwrap();
 
-    let other = Truth { id: "other.png".to_owned(), age: 3.0 };
+    let other = LabelledFile { id: "other.png".to_owned(), age: 3.0 };
     assert!(file.places(&[other]).unwrap_err().to_string().contains("lacks other.png"));
     // Away from its images a file is taken as it is; beside them it must be theirs.
     file.check(&own, Path::new("no-such-folder")).unwrap();

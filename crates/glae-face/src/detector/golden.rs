@@ -16,7 +16,7 @@ pub const LARGEST_SIDE: u32 = 1024;
 
 /// A generated picture and what the exported weights answer to it on the native CPU path.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Golden {
+pub struct DetectorGolden {
     /// Seed of the picture, see [`picture`].
     pub seed: u32,
     /// Its width in pixels.
@@ -35,7 +35,7 @@ pub struct Golden {
     pub tolerance: f32,
 }
 
-impl Golden {
+impl DetectorGolden {
     /// The check that new manifests carry, still without answers. Neither side of the picture is a multiple of 32, so that
     /// padding is checked as well.
     ///
@@ -153,8 +153,8 @@ fn draw(picture: &mut RgbImage, [cx, cy]: [i64; 2], half: i64) {
 mod tests {
     use super::*;
 
-    fn golden(answers: Vec<f32>) -> Golden {
-        Golden { answers, ..Golden::plan() }
+    fn golden(answers: Vec<f32>) -> DetectorGolden {
+        DetectorGolden { answers, ..DetectorGolden::plan() }
     }
 
     #[test]
@@ -196,12 +196,12 @@ mod tests {
         let whole = golden(vec![0.5; 367]);
         assert_eq!(whole.problem(), None);
         let wrong = [
-            Golden { width: 0, ..whole.clone() },
-            Golden { height: LARGEST_SIDE + 1, ..whole.clone() },
-            Golden { every: 0, ..whole.clone() },
-            Golden { every: 13, ..whole.clone() },
-            Golden { tolerance: 0.0, ..whole.clone() },
-            Golden { tolerance: f32::INFINITY, ..whole.clone() },
+            DetectorGolden { width: 0, ..whole.clone() },
+            DetectorGolden { height: LARGEST_SIDE + 1, ..whole.clone() },
+            DetectorGolden { every: 0, ..whole.clone() },
+            DetectorGolden { every: 13, ..whole.clone() },
+            DetectorGolden { tolerance: 0.0, ..whole.clone() },
+            DetectorGolden { tolerance: f32::INFINITY, ..whole.clone() },
             golden(vec![f32::NAN; 367]),
             golden(Vec::new()),
         ];

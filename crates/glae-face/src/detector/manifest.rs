@@ -1,61 +1,39 @@
 //! What travels with the detector's weights.
 
 use glae_model::WeightsError;
-use glae_model::manifest::parse;
+use glae_model::manifest::{Manifest, ManifestHead};
 use serde::{Deserialize, Serialize};
 
-use super::Settings;
-use super::golden::Golden;
+use super::DetectorSettings;
+use super::golden::DetectorGolden;
 
 /// Pixels of the longer side at which a photograph may be searched: below, no face is left; above, a browser tab runs out of
 /// memory.
 pub const LONGEST_SIDES: std::ops::RangeInclusive<u32> = 32..=2048;
 
-/// The newest format that is read.
-const NEWEST: u32 = 2;
-
 /// Where weights come from, how they are used, and how good they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Manifest {
-    /// Version of this format: 1, or 2 where the second look has weights of its own.
-    pub format: u32,
-    /// Name of the folder.
-    pub name: String,
-    /// Name of the safetensors file beside the manifest.
-    pub file: String,
-    /// SHA-256 of that file, lower-case hex.
-    pub sha256: String,
-    /// Its size.
-    pub bytes: u64,
+pub struct DetectorManifest {
+    /// Format 1; 2 where the second look has weights of its own.
+    #[serde(flatten)]
+    pub head: ManifestHead,
     /// How a photograph is looked at.
-    pub settings: Settings,
-    /// Data the weights were trained on.
-    pub trained_on: String,
-    /// Terms of the weights.
-    pub licence: String,
+    pub settings: DetectorSettings,
     /// What was found in sets of photographs that training never saw, by the set's name.
-    pub measured: Vec<Measured>,
+    pub measured: Vec<DetectorMeasured>,
     /// A generated picture and the known answers to it.
-    pub golden: Golden,
+    pub golden: DetectorGolden,
 }
 
-impl Manifest {
-    /// Reads a manifest.
-    ///
-    /// # Errors
-    /// Not JSON, a field is missing, a format of the future, or settings out of range.
-    pub fn parse(json: &str) -> Result<Self, WeightsError> {
-        let manifest: Self = parse(json, NEWEST)?;
-        manifest.check()?;
-        Ok(manifest)
+impl Manifest for DetectorManifest {
+    const NEWEST: u32 = 2;
+
+    fn head(&self) -> &ManifestHead {
+        &self.head
     }
 
-    /// Checks that all values are in range; part of [`Self::parse`].
-    ///
-    /// # Errors
-    /// The first one that is not.
-    pub fn check(&self) -> Result<(), WeightsError> {
-        let Settings { longest_side, least_score, most_overlap, second_look: _ } = self.settings;
+    fn check(&self) -> Result<(), WeightsError> {
+        let DetectorSettings { longest_side, least_score, most_overlap, second_look: _ } = self.settings;
         let wrong = |text: String| Err(WeightsError::Manifest(text));
         if !LONGEST_SIDES.contains(&longest_side) {
             let (least, most) = (LONGEST_SIDES.start(), LONGEST_SIDES.end());
@@ -66,7 +44,7 @@ impl Manifest {
                 return wrong(format!("`settings.{name}` is {share}, not 0 to 1"));
             }
         }
-        if (self.format == 2) == self.golden.second.is_empty() {
+        if (self.head.format == 2) == self.golden.second.is_empty() {
             return wrong("`golden.second` belongs to format 2, whose second look has weights of its own".to_owned());
         }
         self.golden.problem().map_or(Ok(()), wrong)
@@ -75,17 +53,17 @@ impl Manifest {
 
 /// What was found in one set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Measured {
+pub struct DetectorMeasured {
     /// Name of the set.
     pub set: String,
     /// How well its faces were found.
     #[serde(flatten)]
-    pub found: Found,
+    pub found: DetectionRates,
 }
 
 /// How well the faces of a set of photographs were found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Found {
+pub struct DetectionRates {
     /// Photographs.
     pub photos: usize,
     /// Share whose main face was found.
@@ -117,20 +95,25 @@ pub struct Found {
 mod tests {
     use super::*;
 
-    fn manifest() -> Manifest {
+    fn manifest() -> DetectorManifest {
         // One level has 12 x 16, one 6 x 8, one 3 x 4 priors.
         let answers = vec![0.5; (252 * 16usize).div_ceil(11)];
-        Manifest {
-            format: 1,
-            name: "detector".to_owned(),
-            file: "weights.safetensors".to_owned(),
-            sha256: "00".to_owned(),
-            bytes: 1,
-            settings: Settings::default(),
-            trained_on: "nothing".to_owned(),
-            licence: "MIT".to_owned(),
-            measured: vec![Measured { set: "natural".to_owned(), found: Found { photos: 3, ..Found::default() } }],
-            golden: Golden { seed: 1, width: 128, height: 96, every: 11, answers, second: Vec::new(), tolerance: 0.01 },
+        DetectorManifest {
+            head: ManifestHead::new(1, "detector", b"", "nothing", "MIT"),
+            settings: DetectorSettings::default(),
+            measured: vec![DetectorMeasured {
+                set: "natural".to_owned(),
+                found: DetectionRates { photos: 3, ..DetectionRates::default() },
+            }],
+            golden: DetectorGolden {
+                seed: 1,
+                width: 128,
+                height: 96,
+                every: 11,
+                answers,
+                second: Vec::new(),
+                tolerance: 0.01,
+            },
         }
     }
 
@@ -138,31 +121,35 @@ mod tests {
     fn what_is_written_is_read() {
         let one = manifest();
         let second = one.golden.answers.clone();
-        let two = Manifest { format: 2, golden: Golden { second, ..one.golden.clone() }, ..one.clone() };
+        let two = DetectorManifest {
+            head: ManifestHead { format: 2, ..one.head.clone() },
+            golden: DetectorGolden { second, ..one.golden.clone() },
+            ..one.clone()
+        };
         for manifest in [one, two] {
-            assert_eq!(Manifest::parse(&serde_json::to_string(&manifest).unwrap()).unwrap(), manifest);
+            assert_eq!(DetectorManifest::parse(&serde_json::to_string(&manifest).unwrap()).unwrap(), manifest);
         }
     }
 
     #[test]
     fn what_cannot_be_used_is_named() {
-        let complaint = |change: &dyn Fn(&mut Manifest)| {
+        let complaint = |change: &dyn Fn(&mut DetectorManifest)| {
             let mut manifest = manifest();
             change(&mut manifest);
-            Manifest::parse(&serde_json::to_string(&manifest).unwrap()).unwrap_err().to_string()
+            DetectorManifest::parse(&serde_json::to_string(&manifest).unwrap()).unwrap_err().to_string()
         };
-        let future = complaint(&|m| m.format = 3);
+        let future = complaint(&|m| m.head.format = 3);
         assert!(future.contains("format 3") && future.contains("update the page or the trainer"), "{future}");
         assert!(complaint(&|m| m.settings.longest_side = 31).contains("`settings.longest_side` is 31, not 32 to 2048"));
         assert!(complaint(&|m| m.settings.least_score = 1.5).contains("`settings.least_score` is 1.5, not 0 to 1"));
         assert!(complaint(&|m| m.settings.most_overlap = -0.1).contains("`settings.most_overlap`"));
         assert!(complaint(&|m| m.golden.answers.truncate(9)).contains("`golden.answers`"));
-        assert!(complaint(&|m| m.format = 2).contains("`golden.second`"));
+        assert!(complaint(&|m| m.head.format = 2).contains("`golden.second`"));
         assert!(complaint(&|m| m.golden.second = m.golden.answers.clone()).contains("`golden.second`"));
-        let text = Manifest::parse(r#"{"format": 1}"#).unwrap_err().to_string();
+        let text = DetectorManifest::parse(r#"{"format": 1}"#).unwrap_err().to_string();
         assert!(text.contains("missing field"), "{text}");
         // Whatever else a newer format holds, the message names the format.
-        assert!(matches!(Manifest::parse(r#"{"format": 7}"#), Err(WeightsError::Format { found: 7, .. })));
-        assert!(matches!(Manifest::parse("no manifest"), Err(WeightsError::Manifest(_))));
+        assert!(matches!(DetectorManifest::parse(r#"{"format": 7}"#), Err(WeightsError::Format { found: 7, .. })));
+        assert!(matches!(DetectorManifest::parse("no manifest"), Err(WeightsError::Manifest(_))));
     }
 }

@@ -18,16 +18,16 @@ use serde::{Deserialize, Serialize};
 use decode::{Face, LEAST_VOTE, decode, suppress};
 use glae_model::engine::{DeviceError, Placed};
 use glae_model::{StateDict, WeightsError};
-use golden::{Golden, picture};
+use golden::{DetectorGolden, picture};
 use network::{OUTPUTS, YuNet};
 use resize::resize;
-use second::Sight;
+use second::CutOut;
 use tiles::{Tile, one_each};
 use turn::Turn;
 
 /// How a photograph is searched for faces.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
+pub struct DetectorSettings {
     /// Photographs are resized to this longer side, in pixels; small ones grow at most to twice their size.
     pub longest_side: u32,
     /// Faces with a lower score are left out; 0 to 1.
@@ -40,7 +40,7 @@ pub struct Settings {
     pub second_look: bool,
 }
 
-impl Default for Settings {
+impl Default for DetectorSettings {
     fn default() -> Self {
         Self { longest_side: 448, least_score: 0.6, most_overlap: 0.4, second_look: true }
     }
@@ -96,7 +96,7 @@ impl Detector {
     ///
     /// # Errors
     /// A device that fails.
-    pub async fn detect(&self, photo: &RgbImage, settings: Settings) -> Result<Vec<Face>, DetectError> {
+    pub async fn detect(&self, photo: &RgbImage, settings: DetectorSettings) -> Result<Vec<Face>, DetectError> {
         self.detect_turned(photo, settings, Turn::None).await
     }
 
@@ -107,7 +107,7 @@ impl Detector {
     pub async fn detect_turned(
         &self,
         photo: &RgbImage,
-        settings: Settings,
+        settings: DetectorSettings,
         turn: Turn,
     ) -> Result<Vec<Face>, DetectError> {
         let heard = self.first_look(photo, settings, turn).await?;
@@ -121,7 +121,12 @@ impl Detector {
     ///
     /// # Errors
     /// A device that fails.
-    pub async fn first_look(&self, photo: &RgbImage, settings: Settings, turn: Turn) -> Result<Vec<Face>, DetectError> {
+    pub async fn first_look(
+        &self,
+        photo: &RgbImage,
+        settings: DetectorSettings,
+        turn: Turn,
+    ) -> Result<Vec<Face>, DetectError> {
         let level = Level::new(photo, settings.longest_side, turn);
         Ok(self.answered(&level.picture, settings).await?.into_iter().map(|face| level.back(face)).collect())
     }
@@ -130,7 +135,12 @@ impl Detector {
     ///
     /// # Errors
     /// A device that fails.
-    pub async fn detect_in(&self, level: &Level, tile: &Tile, settings: Settings) -> Result<Vec<Face>, DetectError> {
+    pub async fn detect_in(
+        &self,
+        level: &Level,
+        tile: &Tile,
+        settings: DetectorSettings,
+    ) -> Result<Vec<Face>, DetectError> {
         let faces = self.answered(&tile.of(&level.picture), settings).await?;
         Ok(faces.into_iter().filter_map(|face| Some(level.back(tile.whole(face)?))).collect())
     }
@@ -144,7 +154,7 @@ impl Detector {
         photo: &RgbImage,
         mut known: Vec<Face>,
         found: Vec<Face>,
-        settings: Settings,
+        settings: DetectorSettings,
     ) -> Result<Vec<Face>, DetectError> {
         known.extend(self.confirmed(photo, one_each(found), settings).await?);
         Ok(one_each(known))
@@ -162,7 +172,7 @@ impl Detector {
         face: &Face,
         most_overlap: f32,
     ) -> Result<Option<bool>, DetectError> {
-        let Some(sight) = Sight::new(photo, face) else { return Ok(None) };
+        let Some(sight) = CutOut::new(photo, face) else { return Ok(None) };
         let planes: Vec<f32> = sight.turned().concat();
         let answers = self.first.answers_to(&planes, [4, 3, second::SIDE, second::SIDE]).await?;
         let scores: Vec<f32> = answers
@@ -175,7 +185,7 @@ impl Detector {
     }
 
     /// Faces of a picture as it is, in its pixels.
-    async fn answered(&self, picture: &RgbImage, settings: Settings) -> Result<Vec<Face>, DetectError> {
+    async fn answered(&self, picture: &RgbImage, settings: DetectorSettings) -> Result<Vec<Face>, DetectError> {
         let (answers, width, height) = self.first.answers(picture).await?;
         let heard = decode(&answers, width, height, settings.least_score.min(LEAST_VOTE));
         Ok(suppress(heard, settings.most_overlap))
@@ -189,7 +199,7 @@ impl Detector {
         &self,
         photo: &RgbImage,
         mut faces: Vec<Face>,
-        settings: Settings,
+        settings: DetectorSettings,
     ) -> Result<Vec<Face>, DetectError> {
         if settings.second_look {
             faces.retain(|face| face.score >= settings.least_score.min(second::LEAST_SCORE));
@@ -206,7 +216,7 @@ impl Detector {
     ///
     /// # Errors
     /// The device fails or computes something else.
-    pub async fn golden_check(&self, golden: &Golden) -> Result<(), DetectError> {
+    pub async fn golden_check(&self, golden: &DetectorGolden) -> Result<(), DetectError> {
         let picture = picture(golden.width, golden.height, golden.seed);
         golden.compare(&self.first.answers(&picture).await?.0, &golden.answers)?;
         match &self.second {
@@ -219,21 +229,21 @@ impl Detector {
     ///
     /// # Errors
     /// The device fails.
-    pub async fn golden(&self) -> Result<Golden, DetectError> {
-        let plan = Golden::plan();
+    pub async fn golden(&self) -> Result<DetectorGolden, DetectError> {
+        let plan = DetectorGolden::plan();
         let picture = picture(plan.width, plan.height, plan.seed);
         let answers = plan.spread(&self.first.answers(&picture).await?.0);
         let second = match &self.second {
             Some(second) => plan.spread(&second.answers(&picture).await?.0),
             None => Vec::new(),
         };
-        Ok(Golden { answers, second, ..plan })
+        Ok(DetectorGolden { answers, second, ..plan })
     }
 
     /// Replaces points and scores by their means over the first and the second look at each of these faces.
     async fn look_again(&self, photo: &RgbImage, faces: &mut [Face], most_overlap: f32) -> Result<(), DetectError> {
-        let sights: Vec<(usize, Sight)> =
-            faces.iter().enumerate().filter_map(|(index, face)| Some((index, Sight::new(photo, face)?))).collect();
+        let sights: Vec<(usize, CutOut)> =
+            faces.iter().enumerate().filter_map(|(index, face)| Some((index, CutOut::new(photo, face)?))).collect();
         if sights.is_empty() {
             return Ok(());
         }
@@ -359,7 +369,7 @@ mod tests {
     fn faces_come_from_left_to_right_and_in_the_pixels_of_the_photo() {
         let device = Device::flex();
         let detector = Detector::new(&StateDict::of(&YuNet::new(&device)), &device).unwrap();
-        let all = Settings { longest_side: 96, least_score: 0.0, most_overlap: 1.0, second_look: false };
+        let all = DetectorSettings { longest_side: 96, least_score: 0.0, most_overlap: 1.0, second_look: false };
         let found = |width, height| pollster::block_on(detector.detect(&RgbImage::new(width, height), all)).unwrap();
         // A black photo stays black when it is shrunk to 96 x 64: the same answers, twice as large.
         let small = found(96, 64);
@@ -395,7 +405,7 @@ mod tests {
         assert!(pollster::block_on(detector.golden_check(&golden)).is_ok());
         let other = both(&StateDict::of(&YuNet::new(&device)));
         assert!(pollster::block_on(other.golden_check(&golden)).is_err());
-        let silent = Golden { second: Vec::new(), ..golden };
+        let silent = DetectorGolden { second: Vec::new(), ..golden };
         assert!(pollster::block_on(detector.golden_check(&silent)).is_err());
     }
 }

@@ -49,7 +49,7 @@ pub fn cut_out(face: &Face) -> Option<Similarity> {
 }
 
 /// A face cut out.
-pub(super) struct Sight {
+pub(super) struct CutOut {
     face: Face,
     /// From pixels of the cut-out square to pixels of the photograph.
     back: Similarity,
@@ -61,7 +61,7 @@ pub(super) struct Sight {
     cut: RgbImage,
 }
 
-impl Sight {
+impl CutOut {
     /// `None` where the face has no extent.
     pub(super) fn new(photo: &RgbImage, face: &Face) -> Option<Self> {
         let transform = cut_out(face)?;
@@ -135,8 +135,8 @@ mod tests {
         Face { x: 105.0, y: 45.0, width: 60.0, height: 75.0, points: UPRIGHT.map(|p| lean.apply(p)), score: 0.9 }
     }
 
-    fn sight() -> Sight {
-        Sight::new(&RgbImage::new(300, 200), &face()).unwrap()
+    fn sight() -> CutOut {
+        CutOut::new(&RgbImage::new(300, 200), &face()).unwrap()
     }
 
     /// What the network answers when it sees this face with a score of 0.9, and nothing else.
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_out_is_upright_and_always_as_large() {
-        let Sight { expected, back, .. } = sight();
+        let CutOut { expected, back, .. } = sight();
         let [left, right, ..] = expected.points;
         assert!((left[1] - right[1]).abs() < 1e-3 && left[0] < right[0], "the eyes do not stand level");
         assert_eq!((expected.height, expected.middle()), (FACE, [64.0, 64.0]));
@@ -226,6 +226,6 @@ mod tests {
     #[test]
     fn a_face_without_extent_is_not_looked_at_again() {
         let point = Face { points: [[5.0, 5.0]; 5], ..face() };
-        assert!(Sight::new(&RgbImage::new(10, 10), &point).is_none());
+        assert!(CutOut::new(&RgbImage::new(10, 10), &point).is_none());
     }
 }

@@ -1,6 +1,8 @@
 //! Files in every form that is accepted, and every way to get one wrong.
 
-use glae_metrics::{Limits, Options, Parser, Predictions, ProblemKind, Problems, Route, Truth, Unpredicted, score};
+use glae_metrics::{
+    Options, Parser, ParserLimits, Predictions, ProblemKind, Problems, Route, Truth, Unpredicted, score,
+};
 
 const TRUTH: &str = "id,age\na,30\nb,40\nc,70\n";
 
@@ -278,7 +280,7 @@ fn a_truth_without_sigma_has_no_epsilon_error_and_fractional_ages_are_flagged() 
 
 #[test]
 fn rows_beyond_the_limit_are_not_read() {
-    let mut parser = Parser::new(Limits { rows: 2, ..Limits::default() });
+    let mut parser = Parser::new(ParserLimits { rows: 2, ..ParserLimits::default() });
     assert_eq!(parser.push(b"id,age\na,1\nb,2\n"), Ok(()));
     assert_eq!(parser.rows(), 2);
     let problems = parser.push(b"c,3\n").unwrap_err();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use glae_metrics::{Limits, Options, Parser, Predictions, ProblemKind, Problems, Truth, Unpredicted, score};
+use glae_metrics::{Options, Parser, ParserLimits, Predictions, ProblemKind, Problems, Truth, Unpredicted, score};
 
 const MILLION: usize = 1_000_000;
 
@@ -34,7 +34,7 @@ fn a_million_strangers_are_counted() {
 fn a_line_of_two_gigabytes_ends_the_reading_at_the_limit() {
     let chunk = vec![b'x'; 1 << 20];
     for start in [&b""[..], b"id,age\n", b"id,age\n\"", b"{\"id\": \""] {
-        let mut parser = Parser::new(Limits::default());
+        let mut parser = Parser::new(ParserLimits::default());
         parser.push(start).unwrap();
         let pushed = (0..2048).take_while(|_| parser.push(&chunk).is_ok()).count();
         assert_eq!(pushed, 0, "one chunk of 1 MiB is more than a line may have");
@@ -46,12 +46,12 @@ fn a_line_of_two_gigabytes_ends_the_reading_at_the_limit() {
 #[test]
 fn two_gigabytes_of_short_lines_end_at_the_limits() {
     let chunk = "a,30\n".repeat(1 << 16);
-    let mut parser = Parser::new(Limits { bytes: 4 << 20, ..Limits::default() });
+    let mut parser = Parser::new(ParserLimits { bytes: 4 << 20, ..ParserLimits::default() });
     parser.push(b"id,age\n").unwrap();
     let pushed = (0..7000).take_while(|_| parser.push(chunk.as_bytes()).is_ok()).count();
     assert_eq!(pushed, 12);
     let blank = "\n".repeat(1 << 20);
-    let mut parser = Parser::new(Limits { bytes: 4 << 20, ..Limits::default() });
+    let mut parser = Parser::new(ParserLimits { bytes: 4 << 20, ..ParserLimits::default() });
     assert_eq!((0..2048).take_while(|_| parser.push(blank.as_bytes()).is_ok()).count(), 4);
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use glae_metrics::{Limits, Options, Parser, Predictions, Truth, Unpredicted, score};
+use glae_metrics::{Options, Parser, ParserLimits, Predictions, Truth, Unpredicted, score};
 
 use crate::splitmix::SplitMix;
 
@@ -78,7 +78,7 @@ fn damaged(random: &mut SplitMix) -> Vec<u8> {
 
 /// What must hold for any bytes, besides not panicking.
 fn check(file: &[u8]) {
-    let limits = Limits { rows: 1000, line_bytes: 2000, bytes: 20_000 };
+    let limits = ParserLimits { rows: 1000, line_bytes: 2000, bytes: 20_000 };
     let read = |chunk: usize| {
         let mut parser = Parser::new(limits);
         file.chunks(chunk).try_for_each(|bytes| parser.push(bytes))?;

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use glae_metrics::{
-    Bootstrap, Limits, Options, Parser, Predictions, Problems, Report, Truth, Unpredicted, cmae, compare, mae, score,
+    Bootstrap, Options, Parser, ParserLimits, Predictions, Problems, Report, Truth, Unpredicted, cmae, compare, mae,
+    score,
 };
 use glae_metrics::{Route, Sample};
 use proptest::collection::vec;
@@ -142,7 +143,7 @@ proptest! {
     #[test]
     fn any_cut_into_chunks_reads_the_same(text in table(), cuts in vec(0_usize..400, 0..12)) {
         let truth = Truth::parse(b"id,age\na,3\nb,4\n").unwrap();
-        let limits = Limits { rows: 8, line_bytes: 60, bytes: 300 };
+        let limits = ParserLimits { rows: 8, line_bytes: 60, bytes: 300 };
         let whole = read(&[text.as_bytes()], limits, &truth);
         let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut % (text.len() + 1)).collect();
         cuts.extend([0, text.len()]);
@@ -242,7 +243,7 @@ fn table() -> impl Strategy<Value = String> {
     (header, vec(piece, 0..60)).prop_map(|(header, pieces)| format!("{header}{}", pieces.concat()))
 }
 
-fn read(chunks: &[&[u8]], limits: Limits, truth: &Truth) -> Result<String, Problems> {
+fn read(chunks: &[&[u8]], limits: ParserLimits, truth: &Truth) -> Result<String, Problems> {
     let mut parser = Parser::new(limits);
     for chunk in chunks {
         parser.push(chunk)?;

@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
 use serde::{Deserialize, Serialize};
 
-use super::{Labels, Loss, base, expectation, kl_divergence, years};
+use super::{GlaeLoss, Labels, base, expectation, kl_divergence, years};
 use crate::AGES;
 use crate::network::Logits;
 
@@ -59,7 +59,7 @@ impl Objective {
     pub fn loss(self, logits: Logits, labels: &Labels, Terms { l1, local, noise }: Terms) -> Tensor<1> {
         let holistic = logits.holistic.clone();
         match self {
-            Self::Glae => Loss::new(logits, labels, l1).total(local),
+            Self::Glae => GlaeLoss::new(logits, labels, l1).total(local),
             Self::Base => base(holistic, labels, l1),
             Self::Kl => labels.mean(kl_divergence(&labels.distributions, log_softmax(holistic, 1))),
             Self::Dex => labels.mean(cross_entropy(log_softmax(holistic, 1), labels)),

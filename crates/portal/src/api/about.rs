@@ -8,7 +8,7 @@ use axum::{
 
 use super::html_response;
 use crate::{
-    extract::ProblemKind,
+    extract::NamedKind,
     pages,
     problem::{ApiError, ApiResult, Kind},
     state::Portal,
@@ -18,7 +18,7 @@ use crate::{
 #[utoipa::path(get, path = "/api/v1/problems/{kind}", tag = "about",
     params(("kind" = String, Path, description = "The last part of a problem's `type`.")),
     responses((status = 200, description = "A page.", body = String, content_type = "text/html")))]
-pub async fn problem(ProblemKind(kind): ProblemKind) -> Response {
+pub async fn problem(NamedKind(kind): NamedKind) -> Response {
     html_response(pages::problem(kind))
 }
 

@@ -16,7 +16,7 @@ use crate::{
     frozen,
     problem::{ApiError, ApiResult, Kind},
     quota::Allowance,
-    rankings::{self, Placed},
+    rankings::{self, RankedRow},
     results::{self, Rated},
     state::Portal,
     submission::Submission,
@@ -27,7 +27,7 @@ use crate::{
 /// The two rows to compare.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Pair {
+pub struct ComparedRows {
     a: String,
     b: String,
 }
@@ -96,15 +96,15 @@ pub(crate) async fn assembled(portal: &Portal, board: &Loaded, team: Option<&str
         // The ranking of a closed contest is that of the finals, which are few.
         Some(limit) if phase != Some(Phase::Closed) => {
             let placed = rankings::page(database, board, team, from.min(MOST_PLACES), limit).await?;
-            let submissions: Vec<_> = placed.iter().filter_map(Placed::submission).cloned().collect();
+            let submissions: Vec<_> = placed.iter().filter_map(RankedRow::submission).cloned().collect();
             let standings = standing::of(database, board, contest.as_ref(), &submissions, team).await?;
             let first = match placed.first() {
                 Some(row) if from > 0 => Some(rankings::place(database, board, team, row.key(board)).await?),
                 first => first.map(|_| 1),
             };
             let rows = placed.into_iter().map(|placed| match placed {
-                Placed::File(row) => *row,
-                Placed::Submitted(submission) => submission.row(board, team, phase),
+                RankedRow::File(row) => *row,
+                RankedRow::Submitted(submission) => submission.row(board, team, phase),
             });
             let shown = Board { rows: rows.collect(), ..board.board.clone() };
             let (total, _) = rankings::count(database, &board.board.id, team).await?;
@@ -236,7 +236,7 @@ pub async fn compare(
     State(portal): State<Portal>,
     viewer: Option<Caller>,
     OnBoard(board): OnBoard,
-    Query(pair): Query<Pair>,
+    Query(pair): Query<ComparedRows>,
 ) -> ApiResult<Response> {
     let a = Rated::find(&portal, &board, &pair.a, viewer.as_ref()).await?;
     let b = Rated::find(&portal, &board, &pair.b, viewer.as_ref()).await?;
@@ -258,7 +258,7 @@ pub(crate) fn allowance(portal: &Portal, board: &Loaded, caller: &Caller, contes
 
 fn why_no_truth(board: &Loaded) -> &'static str {
     match board.board.truth {
-        glae_api::Truth::Hidden => "The truth of this board is hidden: only the server scores with it.",
+        glae_api::TruthAccess::Hidden => "The truth of this board is hidden: only the server scores with it.",
         _ => "Nobody here has the truth of this board: score in the browser against your own copy.",
     }
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use glae_api::{
     Admission, BoardOffice, ContestPage, Done, Entrant, EntryState, Log, NewDeed, OrganisedBoard, OrganisedRow,
-    Organiser as Who,
+    Organiser,
 };
 use serde::Deserialize;
 use sqlx::Row;
@@ -12,10 +12,10 @@ use crate::{
     contest::{self, entry},
     deeds,
     extract::{Json, OnBoard, Query},
-    organiser::Organiser,
+    organiser::ActingOrganiser,
     problem::{ApiError, ApiResult},
     state::Portal,
-    submission::{Mark, Submission},
+    submission::{Submission, Unranked},
     token::Organising,
 };
 
@@ -32,14 +32,14 @@ pub struct Part {
 
 /// The organiser behind the token, and the boards.
 #[utoipa::path(get, path = "/api/v1/organise", tag = "organise", security(("organiser" = [])),
-    responses((status = 200, description = "The organiser.", body = Who)))]
-pub async fn me(State(portal): State<Portal>, organising: Organising) -> axum::Json<Who> {
+    responses((status = 200, description = "The organiser.", body = Organiser)))]
+pub async fn me(State(portal): State<Portal>, organising: Organising) -> axum::Json<Organiser> {
     let boards = portal.boards.values().map(|loaded| OrganisedBoard {
         id: loaded.board.id.clone(),
         title: loaded.board.title.clone(),
         is_contest: loaded.contest.is_some(),
     });
-    axum::Json(Who { name: organising.name, expires: organising.expires, boards: boards.collect() })
+    axum::Json(Organiser { name: organising.name, expires: organising.expires, boards: boards.collect() })
 }
 
 /// Does something and writes it into the log, in one transaction.
@@ -53,7 +53,7 @@ pub async fn act(
     organising: Organising,
     Json(new): Json<NewDeed>,
 ) -> ApiResult<axum::Json<Done>> {
-    let organiser = Organiser { portal: &portal, actor: organising.name, reason: new.reason };
+    let organiser = ActingOrganiser { portal: &portal, actor: organising.name, reason: new.reason };
     organiser.act(&new.deed).await.map(axum::Json)
 }
 
@@ -98,7 +98,7 @@ pub async fn board(
         team: one.team_name,
         at: one.created,
         visibility: one.metadata.visibility,
-        hidden: one.mark == Mark::Hidden,
+        hidden: one.mark == Unranked::Hidden,
         reason: one.reason,
     });
     let counts = "SELECT COUNT(*), COALESCE(SUM(CASE WHEN team = '' THEN 0 ELSE 1 END), 0) FROM invitations \

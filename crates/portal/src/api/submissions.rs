@@ -9,7 +9,7 @@ use glae_api::{Metadata, MetadataChange, Phase, ROOT, Row, Submitted};
 
 use super::{boards::allowance, csv_response, json_response};
 use crate::{
-    accept::{self, Answer, Attempt},
+    accept::{self, Attempt, StoredResponse},
     address::Address,
     board::Loaded,
     contest::{self, entry},
@@ -185,7 +185,7 @@ fn idempotency_key(headers: &HeaderMap) -> ApiResult<Option<String>> {
     }
 }
 
-fn response(answer: Answer) -> Response {
+fn response(answer: StoredResponse) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if status != StatusCode::CREATED {
         return problem_response(status, answer.body);

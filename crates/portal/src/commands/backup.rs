@@ -8,10 +8,10 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use super::{Places, told};
+use super::{PortalFolders, told};
 use crate::{
     copy,
-    database::{Database, Source},
+    database::{Database, DatabaseAddress},
     state::Portal,
     submission::Submission,
 };
@@ -23,7 +23,7 @@ pub struct Backup {
     /// The file to write.
     file: PathBuf,
     #[command(flatten)]
-    places: Places,
+    places: PortalFolders,
 }
 
 impl Backup {
@@ -97,10 +97,10 @@ pub async fn backup(portal: &Portal, path: &Path) -> Result<usize> {
 
 /// Writes the database as it is at one moment to a SQLite file.
 async fn copy_database(portal: &Portal, path: &Path) -> Result<()> {
-    if matches!(portal.config.database, Source::Sqlite(_)) {
+    if matches!(portal.config.database, DatabaseAddress::Sqlite(_)) {
         return Ok(portal.database.snapshot(path).await?);
     }
-    let target = Database::make(&Source::Sqlite(path.to_path_buf())).await?;
+    let target = Database::make(&DatabaseAddress::Sqlite(path.to_path_buf())).await?;
     let mut from = portal.database.moment().await?;
     let mut to = target.begin().await?;
     // A new database has drawn an identity; the copy is to have that of the original.

@@ -7,13 +7,13 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
-use glae_api::Truth;
+use glae_api::TruthAccess;
 
 use crate::board;
 
 /// What can be done with boards.
 #[derive(Debug, Subcommand)]
-pub enum Board {
+pub enum BoardCommand {
     /// Checks a board's file and its truth and copies both into the server's own folder. Takes effect when the server
     /// starts next.
     Add {
@@ -28,13 +28,13 @@ pub enum Board {
     },
 }
 
-impl Board {
+impl BoardCommand {
     /// Runs the command.
     ///
     /// # Errors
     /// Says what is wrong with the board or its truth; nothing is copied then.
     pub fn run(self) -> Result<()> {
-        let Board::Add { file, truth, data } = self;
+        let BoardCommand::Add { file, truth, data } = self;
         let (board, _) = board::read(&file)?;
         if !board::counts_missing(&board) {
             bail!(
@@ -43,8 +43,10 @@ impl Board {
             );
         }
         let bytes = match (board.truth, &truth) {
-            (Truth::Yours, Some(_)) => bail!("this board says truth = \"yours\": the server must not have its truth"),
-            (Truth::Yours, None) => None,
+            (TruthAccess::Yours, Some(_)) => {
+                bail!("this board says truth = \"yours\": the server must not have its truth")
+            }
+            (TruthAccess::Yours, None) => None,
             (_, None) => bail!("this board needs its truth: name the file with --truth"),
             (_, Some(path)) => {
                 let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;

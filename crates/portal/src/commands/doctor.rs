@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use glae_metrics::SCORER;
 
-use super::{Places, told};
+use super::{PortalFolders, told};
 use crate::{scoring, state::Portal, submission::Submission};
 
 /// How many of the same finding are named one by one.
@@ -19,12 +19,12 @@ pub struct Doctor {
     #[arg(long)]
     contents: bool,
     #[command(flatten)]
-    places: Places,
+    places: PortalFolders,
 }
 
 /// What does not fit, each in a line; and what is merely worth knowing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
+pub struct Diagnosis {
     /// Something is lost or wrong.
     pub wrong: Vec<String>,
     /// Nothing is lost.
@@ -59,8 +59,8 @@ impl Doctor {
 ///
 /// # Errors
 /// If the database or the store fails.
-pub async fn examine(portal: &Portal, contents: bool) -> Result<Findings> {
-    let mut findings = Findings::default();
+pub async fn examine(portal: &Portal, contents: bool) -> Result<Diagnosis> {
+    let mut findings = Diagnosis::default();
     let submissions = Submission::all(&portal.database).await.map_err(told)?;
     let named: BTreeSet<&str> = submissions.iter().map(|submission| submission.predictions.as_str()).collect();
     let stored = stored(portal, &named, &mut findings).await?;
@@ -108,7 +108,7 @@ pub async fn examine(portal: &Portal, contents: bool) -> Result<Findings> {
 }
 
 /// The files in the store; those that the database names, where the key may not list the store.
-async fn stored(portal: &Portal, named: &BTreeSet<&str>, findings: &mut Findings) -> Result<BTreeSet<String>> {
+async fn stored(portal: &Portal, named: &BTreeSet<&str>, findings: &mut Diagnosis) -> Result<BTreeSet<String>> {
     match portal.store.list().await {
         Ok(stored) => Ok(stored.into_iter().collect()),
         Err(error) if error.is_refusal() => {

@@ -12,7 +12,7 @@ use glae_api::{BoardPage, BoardSummary, COMPARED, Origin, Phase, ROOT};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
-use super::{Places, copied::Copied};
+use super::{PortalFolders, copied::Copied};
 use crate::{api, identity::Opening, problem::Kind, state::Portal};
 
 /// Writes a static site with every public row and file, for any web server.
@@ -24,7 +24,7 @@ pub struct Export {
     #[arg(long, value_name = "DIR", default_value = "web/dist")]
     site: PathBuf,
     #[command(flatten)]
-    places: Places,
+    places: PortalFolders,
 }
 
 impl Export {

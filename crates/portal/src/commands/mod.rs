@@ -24,7 +24,7 @@ use crate::{config::Config, identity::Opening, problem::ApiError, state::Portal}
 
 /// The folders that a portal lives in. `GLAE_DATABASE_URL` and `GLAE_STORE` name a database and a store elsewhere.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Places {
+pub struct PortalFolders {
     /// The server's own folder: database, predictions, boards with hidden truth.
     #[arg(long, global = true, value_name = "DIR", default_value = "data/portal")]
     pub data: PathBuf,
@@ -33,7 +33,7 @@ pub struct Places {
     pub public: PathBuf,
 }
 
-impl Places {
+impl PortalFolders {
     /// The configuration over these folders and the environment.
     ///
     /// # Errors

@@ -5,8 +5,8 @@ use clap::{Args, Subcommand};
 
 use glae_api::Action;
 
-use super::{Places, told};
-use crate::{contest, database::Transaction, deeds, organiser::Organiser, state::Portal, text, token};
+use super::{PortalFolders, told};
+use crate::{contest, database::Transaction, deeds, organiser::ActingOrganiser, state::Portal, text, token};
 
 /// Runs contests and keeps boards clean. Every deed is written into a log that `portal organise log` shows.
 #[derive(Debug, Args)]
@@ -20,7 +20,7 @@ pub struct Organise {
     #[arg(long, global = true, default_value = "", value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
-    places: Places,
+    places: PortalFolders,
 }
 
 /// What is done.
@@ -56,7 +56,7 @@ impl Organise {
     /// If there is no such board, team or submission; nothing is changed then.
     pub async fn run(self) -> Result<()> {
         let portal = self.places.open().await?;
-        let organiser = Organiser { portal: &portal, actor: self.actor, reason: self.reason };
+        let organiser = ActingOrganiser { portal: &portal, actor: self.actor, reason: self.reason };
         let action = match self.deed {
             Deed::Act(action) => action,
             Deed::Extend { board, until } => {
@@ -101,7 +101,7 @@ async fn retire(portal: &Portal, actor: &str, name: &str) -> Result<()> {
 }
 
 async fn note(portal: &Portal, mut transaction: Transaction, actor: &str, action: &str, name: &str) -> Result<()> {
-    let deed = deeds::NewDeed { at: portal.now(), actor, action, board: "", subject: name, reason: "" };
+    let deed = deeds::DeedEntry { at: portal.now(), actor, action, board: "", subject: name, reason: "" };
     deeds::write(&mut transaction, &deed).await.map_err(told)?;
     transaction.commit().await?;
     portal.database.close().await;

@@ -8,12 +8,12 @@ use glae_api::{Column, Scores};
 use glae_metrics::SCORER;
 use sqlx::Row;
 
-use super::{Places, told};
+use super::{PortalFolders, told};
 use crate::{
     contest::ladder,
     scoring, seeds,
     state::Portal,
-    submission::{Mark, Submission},
+    submission::{Submission, Unranked},
     versions,
 };
 
@@ -24,7 +24,7 @@ const TRIES: usize = 10;
 #[derive(Debug, Args)]
 pub struct Rescore {
     #[command(flatten)]
-    places: Places,
+    places: PortalFolders,
 }
 
 /// What rescoring found.
@@ -169,9 +169,9 @@ async fn score(portal: &Portal, submission: &Submission) -> Result<(Submission, 
     let evaluation = portal.workers.run(work).await.map_err(told)??;
     let report = board.disclosed(evaluation.report)?;
     let mark = match submission.mark {
-        Mark::Hidden => Mark::Hidden,
-        _ if evaluation.equals_truth => Mark::EqualsTruth,
-        _ => Mark::None,
+        Unranked::Hidden => Unranked::Hidden,
+        _ if evaluation.equals_truth => Unranked::EqualsTruth,
+        _ => Unranked::None,
     };
     let new = Submission {
         // What a contest told stays told; a new truth tells again.

@@ -10,11 +10,11 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use sha2::{Digest, Sha256};
 
-use super::Places;
+use super::PortalFolders;
 use crate::{
     config::Config,
     copy,
-    database::{Database, Source},
+    database::{Database, DatabaseAddress},
     identity, random, scoring,
     store::Store,
 };
@@ -26,7 +26,7 @@ pub struct Restore {
     /// The file that `portal backup` wrote.
     file: PathBuf,
     #[command(flatten)]
-    places: Places,
+    places: PortalFolders,
 }
 
 /// What was brought back.
@@ -76,7 +76,8 @@ pub async fn restore(config: &Config, file: &Path) -> Result<Restored> {
 
     // A backup from before identities gets one that follows from it, so that a second attempt has the same.
     let proposed = random::encode(&Sha256::digest(fs::read(&copy)?))[..32].to_owned();
-    let database = Database::find(&Source::Sqlite(copy.clone())).await?.context("the backup's database is empty")?;
+    let database =
+        Database::find(&DatabaseAddress::Sqlite(copy.clone())).await?.context("the backup's database is empty")?;
     database.upgrade(&proposed).await?;
     let own = database.identity().await?.context("the backup's database has no identity")?;
 
@@ -105,11 +106,11 @@ pub async fn restore(config: &Config, file: &Path) -> Result<Restored> {
         store.put(hash, &bytes).await?;
     }
     match &config.database {
-        Source::Sqlite(path) => {
+        DatabaseAddress::Sqlite(path) => {
             database.settle_into_one_file().await?;
             fs::rename(&copy, path).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        Source::Postgres(_) => {
+        DatabaseAddress::Postgres(_) => {
             let target = Database::connect(&config.database).await?;
             let mut to = target.begin().await?;
             target.upgrade_within(&mut to).await?;

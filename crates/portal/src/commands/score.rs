@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use glae_metrics::{Bootstrap, Options, Predictions, Report, Truth, Unpredicted, score};
 
-use super::{Places, renaming::Renaming};
+use super::{PortalFolders, renaming::Renaming};
 use crate::board;
 
 /// Scores a predictions file here, without sending it anywhere.
@@ -30,7 +30,7 @@ pub struct Score {
     #[command(flatten)]
     renaming: Renaming,
     #[command(flatten)]
-    places: Places,
+    places: PortalFolders,
 }
 
 impl Score {

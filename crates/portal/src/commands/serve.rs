@@ -10,7 +10,7 @@ use std::{
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use super::Places;
+use super::PortalFolders;
 use crate::{
     address::{Forwarding, Proxies},
     app,
@@ -33,7 +33,7 @@ pub struct Serve {
     #[arg(long, value_name = "DIR", default_value = "web/dist")]
     site: PathBuf,
     #[command(flatten)]
-    places: Places,
+    places: PortalFolders,
     /// Where to listen; port 0 takes any free port.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,

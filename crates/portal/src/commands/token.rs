@@ -3,22 +3,22 @@
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::{Places, told};
+use super::{PortalFolders, told};
 use crate::team;
 
 /// Makes a new token for a team; the old one ends.
 #[derive(Debug, Args)]
-pub struct NewToken {
+pub struct NewTokenCommand {
     /// The team's name.
     team: String,
     /// Makes the team if there is none of this name.
     #[arg(long)]
     create: bool,
     #[command(flatten)]
-    places: Places,
+    places: PortalFolders,
 }
 
-impl NewToken {
+impl NewTokenCommand {
     /// Runs the command. The token is the only thing on standard output.
     ///
     /// # Errors

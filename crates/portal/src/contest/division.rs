@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 
 /// Which images are private, in the order of the truth.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Division {
+pub struct PrivatePart {
     private: Vec<bool>,
 }
 
-impl Division {
+impl PrivatePart {
     /// Divides the images of `truth`; `share` of them are private.
     pub fn new(truth: &glae_metrics::Truth, seed: &str, board: &str, share: f64) -> Self {
         let mut ages: BTreeMap<usize, Vec<([u8; 32], usize)>> = BTreeMap::new();
@@ -68,7 +68,7 @@ mod tests {
     fn both_parts_have_every_age_that_has_two_images() {
         let truth = truth();
         for share in [0.2, 0.5, 0.7] {
-            let division = Division::new(&truth, "seed", "board", share);
+            let division = PrivatePart::new(&truth, "seed", "board", share);
             let mut counts = vec![[0; 2]; 90];
             for (row, image) in truth.rows().enumerate() {
                 counts[image.age as usize][usize::from(division.is_private(row))] += 1;
@@ -78,14 +78,14 @@ mod tests {
             // Two images of an age are always divided in two, so a share other than a half is met only roughly.
             assert!((hidden as f64 / truth.len() as f64 - share).abs() < 0.25, "{share}: {hidden}");
         }
-        let half = Division::new(&truth, "seed", "board", 0.5);
+        let half = PrivatePart::new(&truth, "seed", "board", 0.5);
         let hidden = half.private.iter().filter(|private| **private).count();
         assert!(hidden.abs_diff(truth.len() / 2) < 3, "{hidden} of {}", truth.len());
     }
 
     #[test]
     fn the_seed_and_the_board_decide() {
-        let division = |seed, board| Division::new(&truth(), seed, board, 0.5);
+        let division = |seed, board| PrivatePart::new(&truth(), seed, board, 0.5);
         assert_eq!(division("a", "x"), division("a", "x"));
         assert_ne!(division("a", "x"), division("b", "x"));
         assert_ne!(division("a", "x"), division("a", "y"));

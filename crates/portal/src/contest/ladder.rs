@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use glae_api::{Board, Column, Contest, Scores};
 use glae_metrics::Truth;
 
-use super::division::{Division, class};
+use super::division::{PrivatePart, class};
 
 /// By how many steps a submission must be better than what its team was told, to be told itself.
 const MARGIN: f64 = 1.5;
@@ -24,7 +24,7 @@ const GROUPS: [(usize, usize); 4] = [(0, usize::MAX), (0, 17), (18, 65), (66, us
 pub type Steps = BTreeMap<Column, f64>;
 
 /// The steps of a board's columns on the public part of its truth.
-pub fn steps(board: &Board, contest: &Contest, truth: &Truth, division: &Division) -> Steps {
+pub fn steps(board: &Board, contest: &Contest, truth: &Truth, division: &PrivatePart) -> Steps {
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
     for (row, image) in truth.rows().enumerate() {
         if !division.is_private(row) {

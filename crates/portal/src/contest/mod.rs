@@ -9,7 +9,7 @@ pub mod ladder;
 pub mod standing;
 
 use anyhow::{Context, Result, bail, ensure};
-use glae_api::{Admission, Board, Column, Contest, Phase, Truth, Unpredicted};
+use glae_api::{Admission, Board, Column, Contest, Phase, TruthAccess, Unpredicted};
 use serde::Deserialize;
 use sqlx::Row;
 use toml::value::{Date, Datetime, Offset, Time};
@@ -88,7 +88,7 @@ fn moment(rules: &mut toml::Table, name: &str) -> Result<i64> {
 /// # Errors
 /// Says what stands against it.
 pub fn check(board: &Board) -> Result<()> {
-    ensure!(board.truth == Truth::Hidden, "a contest needs truth = \"hidden\"");
+    ensure!(board.truth == TruthAccess::Hidden, "a contest needs truth = \"hidden\"");
     ensure!(
         board.unpredicted == Unpredicted::Refused,
         "in a contest every image is predicted: unpredicted = \"refused\""

@@ -10,7 +10,7 @@ use crate::{
     board::Loaded,
     database::Database,
     problem::ApiResult,
-    submission::{Mark, Submission},
+    submission::{Submission, Unranked},
 };
 
 /// The standings of a board's submissions, by their ids. Rows about which there is nothing to say are absent.
@@ -43,9 +43,9 @@ pub fn alone(board: &Loaded, submission: &Submission, viewer: Option<&str>) -> S
         coverage: (submission.predicted < submission.samples)
             .then(|| [count(submission.predicted), count(submission.samples)]),
         unranked: match submission.mark {
-            Mark::EqualsTruth => Some("equals-truth".to_owned()),
-            Mark::Hidden => Some("hidden".to_owned()),
-            Mark::None => submission.is_incomplete(board).then(|| "incomplete".to_owned()),
+            Unranked::EqualsTruth => Some("equals-truth".to_owned()),
+            Unranked::Hidden => Some("hidden".to_owned()),
+            Unranked::None => submission.is_incomplete(board).then(|| "incomplete".to_owned()),
         },
         reason: Some(submission.reason.clone()).filter(|reason| own && !reason.is_empty()),
         ..Standing::default()
@@ -70,7 +70,7 @@ fn decide(
 ) {
     let mut finals: BTreeMap<&str, (&Submission, Scores, Scores)> = BTreeMap::new();
     for submission in submissions {
-        let Some(sealed) = submission.sealed.filter(|_| submission.mark == Mark::None) else { continue };
+        let Some(sealed) = submission.sealed.filter(|_| submission.mark == Unranked::None) else { continue };
         let candidate = (submission, sealed.public, sealed.private);
         match finals.get(submission.team.as_str()) {
             Some((best, _, _)) if chosen.get(&best.team) == Some(&best.id) => {}

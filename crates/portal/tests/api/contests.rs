@@ -3,7 +3,7 @@
 use std::fs;
 
 use axum::http::StatusCode;
-use portal::{config::Config, deeds, organiser::Organiser};
+use portal::{config::Config, deeds, organiser::ActingOrganiser};
 use serde_json::{Value, json};
 
 use crate::support::{NOON, TestApp, board_text, metadata, public};
@@ -154,7 +154,7 @@ pub(crate) async fn teams_are_admitted(app: TestApp) {
     );
     assert_eq!(enter(token.clone(), Value::Null).await.problem().0, 403);
     assert_eq!(enter(token.clone(), json!("a guess")).await.problem().0, 403);
-    let organiser = Organiser { portal: &app.portal, actor: "Ada".to_owned(), reason: "as agreed".to_owned() };
+    let organiser = ActingOrganiser { portal: &app.portal, actor: "Ada".to_owned(), reason: "as agreed".to_owned() };
     let act = async |action: Value| organiser.act(&serde_json::from_value(action).unwrap()).await;
     let codes = act(json!({ "action": "invite", "board": "race", "count": 1 })).await.unwrap().codes;
     assert_eq!(enter(token.clone(), json!(codes[0])).await.json()["state"], "admitted");
@@ -235,7 +235,7 @@ pub(crate) async fn a_truth_with_some_ages_changed_is_not_ranked(app: TestApp) {
     let three = app.submitted(&token, "twenty", public("Three"), &changed(3)).await;
     assert!(unranked(&two).await && !unranked(&three).await);
     // Hiding it and showing it again makes no other of it.
-    let organiser = Organiser { portal: &app.portal, actor: "Ada".to_owned(), reason: "spam".to_owned() };
+    let organiser = ActingOrganiser { portal: &app.portal, actor: "Ada".to_owned(), reason: "spam".to_owned() };
     let act = async |action: Value| organiser.act(&serde_json::from_value(action).unwrap()).await;
     for id in [&two, &three] {
         let before = app.get("/api/v1/boards/twenty?limit=9", "").await.json()["board"]["rows"].clone();

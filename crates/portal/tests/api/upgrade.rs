@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use portal::{
     commands::{doctor::examine, rescore::rescore, restore::restore},
     config::Config,
-    database::Source,
+    database::DatabaseAddress,
 };
 use serde_json::json;
 use sqlx::{Connection, Executor, Row};
@@ -25,14 +25,14 @@ pub(crate) fn token() -> String {
 }
 
 /// Puts the database of then into these places, without anything of now.
-pub(crate) async fn write_database(database: &Source) {
+pub(crate) async fn write_database(database: &DatabaseAddress) {
     sqlx::any::install_default_drivers();
     let url = match database {
-        Source::Sqlite(path) => {
+        DatabaseAddress::Sqlite(path) => {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             format!("sqlite://{}?mode=rwc", path.display())
         }
-        Source::Postgres(url) => url.clone(),
+        DatabaseAddress::Postgres(url) => url.clone(),
     };
     let mut connection = sqlx::AnyConnection::connect(&url).await.unwrap();
     let text = fs::read_to_string(fixture("portal.sql")).unwrap();
@@ -113,7 +113,7 @@ async fn unchanged(old: &TestApp) {
 
 pub(crate) async fn a_backup_of_an_earlier_portal_is_restored(app: TestApp) {
     // As `portal backup` of then wrote it: the SQLite file, the boards, the predictions.
-    let sqlite = Source::Sqlite(app.folder.path().join("old.sqlite"));
+    let sqlite = DatabaseAddress::Sqlite(app.folder.path().join("old.sqlite"));
     write_database(&sqlite).await;
     let file = app.folder.path().join("old.tar.zst");
     let mut archive = tar::Builder::new(zstd::Encoder::new(fs::File::create(&file).unwrap(), 3).unwrap());

@@ -24,7 +24,7 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use portal::{
-    app, clock::Clock, config::Config, config::Limits, database::Source, identity::Opening, site::Folders,
+    app, clock::Clock, config::Config, config::Limits, database::DatabaseAddress, identity::Opening, site::Folders,
     state::Portal, store::Location,
 };
 use serde_json::{Value, json};
@@ -82,8 +82,8 @@ impl TestApp {
         change(&mut limits);
         let config = Config {
             database: match database {
-                Some(url) => Source::Postgres(url),
-                None => Source::Sqlite(data.join("portal.sqlite")),
+                Some(url) => DatabaseAddress::Postgres(url),
+                None => DatabaseAddress::Sqlite(data.join("portal.sqlite")),
             },
             store: Location::Folder(data.join("predictions")),
             limits,
@@ -115,8 +115,8 @@ impl TestApp {
     pub async fn elsewhere(&self, name: &str) -> Config {
         let data = self.folder.path().join(name);
         let database = match &self.config.database {
-            Source::Sqlite(_) => Source::Sqlite(data.join("portal.sqlite")),
-            Source::Postgres(url) => {
+            DatabaseAddress::Sqlite(_) => DatabaseAddress::Sqlite(data.join("portal.sqlite")),
+            DatabaseAddress::Postgres(url) => {
                 sqlx::any::install_default_drivers();
                 let mut connection = sqlx::AnyConnection::connect(url).await.unwrap();
                 let own: String =
@@ -125,7 +125,7 @@ impl TestApp {
                 let create = format!("CREATE DATABASE {other} TEMPLATE template0");
                 connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(create))).await.unwrap();
                 connection.close().await.unwrap();
-                Source::Postgres(url.replacen(&format!("/{own}?"), &format!("/{other}?"), 1))
+                DatabaseAddress::Postgres(url.replacen(&format!("/{own}?"), &format!("/{other}?"), 1))
             }
         };
         Config { database, store: Location::Folder(data.join("predictions")), data, ..self.config() }

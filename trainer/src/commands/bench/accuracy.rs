@@ -28,14 +28,14 @@ const MISSING: f32 = 29.0;
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List the photographs of the data sets that are there, and estimate their ages as the page does.
-    Estimate(Estimate),
+    Estimate(EstimateArguments),
     /// Score the answers of ours and of the others, and write tables into a document.
-    Report(Report),
+    Report(ReportArguments),
 }
 
 /// `trainer bench accuracy estimate`.
 #[derive(Debug, clap::Args)]
-pub struct Estimate {
+pub struct EstimateArguments {
     /// Folder of data sets: `fairface/` with `age_groups.csv`, `utkface/` with `splits/test.csv`, images in `images/` of each.
     #[arg(long, default_value = "../shared/data")]
     pub data: PathBuf,
@@ -49,7 +49,7 @@ pub struct Estimate {
 
 /// `trainer bench accuracy report`.
 #[derive(Debug, clap::Args)]
-pub struct Report {
+pub struct ReportArguments {
     /// What `estimate` and the others have left; `accuracy.json` with all figures goes there, too.
     #[arg(long)]
     pub files: PathBuf,
@@ -141,8 +141,8 @@ pub(super) fn run(command: &Command, device: &Device) -> Result<()> {
     }
 }
 
-fn estimate(arguments: &Estimate, device: &Device) -> Result<()> {
-    let Estimate { data, public, out } = arguments;
+fn estimate(arguments: &EstimateArguments, device: &Device) -> Result<()> {
+    let EstimateArguments { data, public, out } = arguments;
     let weights = public.join("weights");
     let Index { default, detector, .. } = Index::read(&weights)?;
     let mut sets = Vec::new();
@@ -188,8 +188,8 @@ fn estimate(arguments: &Estimate, device: &Device) -> Result<()> {
     write_atomically(&out.join("ours.json"), &serde_json::to_vec_pretty(&ours)?)
 }
 
-fn report(arguments: &Report) -> Result<()> {
-    let Report { files, into, page } = arguments;
+fn report(arguments: &ReportArguments) -> Result<()> {
+    let ReportArguments { files, into, page } = arguments;
     let sets: Vec<Listing> = read(&files.join("photographs.json"))?;
     let ours: Ours = read(&files.join("ours.json"))?;
     let packages: Packages = read(&files.join("packages.json"))?;
@@ -329,7 +329,8 @@ mod tests {
         write("fairface/other.csv", "id,age\na.jpg,\nfairface_0013.jpg,71\n");
         let place = |name: &str| format!("<!-- bench accuracy-{name} -->\n<!-- end of accuracy-{name} -->\n");
         let into = write("accuracy.md", &["summary", "fairface"].map(place).concat());
-        let arguments = Report { files: folder.path().to_owned(), into, page: folder.path().join("page.json") };
+        let arguments =
+            ReportArguments { files: folder.path().to_owned(), into, page: folder.path().join("page.json") };
         report(&arguments).unwrap();
         let text = std::fs::read_to_string(&arguments.into).unwrap();
         // Inside: one of two each. Distances: 0 and 2, 19 (no age, as far off as 29) and 0.

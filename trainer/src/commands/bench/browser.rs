@@ -6,21 +6,21 @@ use anyhow::{Context, Result};
 use burn::tensor::{Device, read_sync};
 use glae_estimate::{Finder, main_face};
 use glae_face::RgbImage;
-use glae_face::detector::Settings;
+use glae_face::detector::DetectorSettings;
 use glae_face::detector::decode::Face;
+use glae_face::detector::manifest::DetectorManifest;
 use glae_face::similarity::align;
 use glae_model::config::{Backbone, NetworkConfig};
 use glae_model::fold::FoldedNet;
 use glae_model::golden::picture;
 use glae_model::manifest::{Crop, Input, sha256};
-use glae_model::{AgeNet, Inference, Manifest, Precision, Routing, Rules, StateDict};
+use glae_model::{AgeManifest, AgeNet, Inference, ManifestHead, Precision, Routing, Rules, StateDict};
 use serde::{Deserialize, Serialize};
 
 use super::detector::{self, Ours};
 use super::turns::bytes;
 use crate::commands::export::golden;
-use crate::detector::exported;
-use crate::evaluation::load_weights;
+use crate::exported;
 use crate::onnx::age::{PAIR, age};
 use glae_data::files::write_atomically;
 use glae_data::photos;
@@ -94,19 +94,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     for name in [&default, &detector] {
         copy(&from.join(name), &to.join(name))?;
     }
-    let crop = load_weights(&to.join(&default), &device)?.0.input.crop;
+    let crop = exported::read::<AgeManifest>(&to.join(&default))?.0.input.crop;
     write_drawn(&to.join(DRAWN), crop, &device)?;
     let index = Index { weights: vec![default.clone(), DRAWN.to_owned()], default, detector };
     write_atomically(&to.join("index.json"), &serde_json::to_vec_pretty(&index)?)?;
 
     let folder = to.join(&index.detector);
-    let (manifest, state) = exported::read(&folder)?;
-    let Settings { longest_side: side, .. } = manifest.settings;
+    let (manifest, state): (DetectorManifest, _) = exported::read(&folder)?;
+    let DetectorSettings { longest_side: side, .. } = manifest.settings;
     let photograph = detector::picture(side, &[FACE]);
     let own = out.join("detector");
     std::fs::create_dir_all(&own).with_context(|| format!("cannot create {}", own.display()))?;
     Ours::new(&state, photograph.clone(), &device)?.write_files(&state, &own)?;
-    let face = face(&exported::open(&folder, &device)?, &own.join("picture.png"))?;
+    let face = face(&exported::finder(&folder, &device)?.1, &own.join("picture.png"))?;
     let networks =
         index.weights.iter().map(|name| network(&to.join(name), &out.join(name), &photograph, &face, &device));
     let plan = BenchPlan { side, networks: networks.collect::<Result<_>>()? };
@@ -126,6 +126,9 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What weights that were drawn from a seed were trained on.
+const NOTHING: &str = "nothing: drawn from a seed, to measure how long they take";
+
 /// Weights of the paper's network from a seed, as they would be exported.
 fn write_drawn(folder: &Path, crop: Crop, device: &Device) -> Result<()> {
     let network = NetworkConfig::paper(Backbone::ResNet18);
@@ -134,12 +137,8 @@ fn write_drawn(folder: &Path, crop: Crop, device: &Device) -> Result<()> {
     let input = Input { crop, ..Input::paper(network.input_size) };
     let state = StateDict::from_safetensors(&bytes)?;
     let inference = Inference::new(&network, &state, input, Rules::default(), device)?;
-    let manifest = Manifest {
-        format: 1,
-        name: DRAWN.to_owned(),
-        file: "weights.safetensors".to_owned(),
-        sha256: sha256(&bytes),
-        bytes: bytes.len() as u64,
+    let manifest = AgeManifest {
+        head: ManifestHead::new(1, DRAWN, &bytes, NOTHING, "MIT OR Apache-2.0"),
         golden: golden(&inference, network.input_size)?,
         network,
         input,
@@ -147,15 +146,11 @@ fn write_drawn(folder: &Path, crop: Crop, device: &Device) -> Result<()> {
         readout: Default::default(),
         temperatures: Default::default(),
         began_with: String::new(),
-        trained_on: "nothing: drawn from a seed, to measure how long they take".to_owned(),
-        licence: "MIT OR Apache-2.0".to_owned(),
         config_sha256: sha256(b""),
         training_median: 0.0,
         measured: Vec::new(),
     };
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    write_atomically(&folder.join(&manifest.file), &bytes)?;
-    write_atomically(&folder.join("manifest.json"), &serde_json::to_vec_pretty(&manifest)?)
+    exported::write(folder, &manifest, &bytes)
 }
 
 /// The main face that is found in the photograph.
@@ -169,9 +164,9 @@ fn face(finder: &Finder, photograph: &Path) -> Result<Face> {
 
 /// Writes what other engines need to compute with these weights.
 fn network(folder: &Path, out: &Path, photograph: &RgbImage, face: &Face, device: &Device) -> Result<Network> {
-    let (manifest, inference) = load_weights(folder, device)?;
-    let Manifest { name, file, network, input, golden, .. } = manifest;
-    let state = StateDict::from_safetensors(&std::fs::read(folder.join(&file))?)?;
+    let (manifest, state): (AgeManifest, _) = exported::read(folder)?;
+    let inference = Inference::new(&manifest.network, &state, manifest.input, manifest.rules(), device)?;
+    let AgeManifest { head: ManifestHead { name, .. }, network, input, golden, .. } = manifest;
     let side = input.size;
     let picture = picture(side, golden.seed);
     let mut planes = Vec::new();
@@ -218,7 +213,8 @@ mod tests {
         let length = |path: PathBuf| std::fs::metadata(path).unwrap().len() as usize;
         for Network { name, side, years, face_years, .. } in &plan.networks {
             let folder = out.join("public/weights").join(name);
-            let (manifest, inference) = load_weights(&folder, &crate::device::cpu()).unwrap();
+            let estimator = exported::estimator(&folder, &crate::device::cpu()).unwrap();
+            let (manifest, inference) = (estimator.manifest(), estimator.inference());
             let picture = glae_model::golden::picture(*side, manifest.golden.seed);
             assert!((read_sync(inference.estimate(&[&picture])).unwrap()[0].years - years).abs() < 1e-3);
             // Another picture, another answer.
@@ -227,7 +223,7 @@ mod tests {
             assert_eq!(length(own.join("input.f32")), 4 * PAIR * 3 * side * side);
             assert_eq!(length(own.join("logits.f32")), 4 * 2 * PAIR * glae_model::AGES);
             // The same numbers in f32 instead of f16.
-            assert!(length(own.join("network.onnx")) as u64 > manifest.bytes * 19 / 10);
+            assert!(length(own.join("network.onnx")) as u64 > manifest.head.bytes * 19 / 10);
             let written = image::open(own.join("picture.png")).unwrap().to_rgb8();
             assert_eq!(written.as_raw(), &picture);
         }

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Distribution, Tensor, TensorData, read_sync};
 use glae_face::RgbImage;
 use glae_face::detector::decode::{Face, priors, read_all};
 use glae_face::detector::network::{STRIDES, YuNet};
-use glae_face::detector::{Detector, Settings, planes};
+use glae_face::detector::{Detector, DetectorSettings, planes};
 use glae_face::similarity::Similarity;
 use glae_model::StateDict;
 use glae_model::engine::Placed;
@@ -101,7 +101,7 @@ pub(super) struct Ours {
     /// Of the picture.
     planes: Vec<f32>,
     shape: [usize; 4],
-    settings: Settings,
+    settings: DetectorSettings,
 }
 
 impl Ours {
@@ -109,7 +109,8 @@ impl Ours {
         let net = state.load_into(YuNet::new(device))?;
         let (planes, width, height) = planes(&picture);
         let (placed, detector) = (Placed::new(state, device)?, Detector::new(state, device)?);
-        let settings = Settings { longest_side: picture.width(), second_look: false, ..Settings::default() };
+        let settings =
+            DetectorSettings { longest_side: picture.width(), second_look: false, ..DetectorSettings::default() };
         Ok(Self { net, placed, detector, picture, planes, shape: [1, 3, height, width], settings })
     }
 
@@ -153,7 +154,7 @@ impl Ours {
         let side = self.picture.width() as usize;
         let (surest, least_score) = surest(read_all(&self.answers(), &priors(side, side)));
         let words = ["opencv", &path(arguments, "detector-opencv.onnx"), &path(arguments, "picture.png")];
-        let Settings { least_score: usual, most_overlap, .. } = self.settings;
+        let DetectorSettings { least_score: usual, most_overlap, .. } = self.settings;
         let numbers = [side.to_string(), threads.to_string(), least_score.to_string()];
         let numbers = numbers.into_iter().chain([usual, most_overlap].map(|number| number.to_string()));
         let words: Vec<String> = words.map(str::to_owned).into_iter().chain(numbers).collect();

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::super::evaluate::tiny;
 use super::*;
-use crate::detector::exported::seeded;
+use crate::exported::seeded;
 use glae_metrics::Predictions;
 use glae_model::manifest::Crop;
 

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use glae_metrics::Band;
-use glae_model::{AgeNet, StateDict};
-use glae_report::{Claims, Metric, Rule, Table, TableRow};
+use glae_model::{AgeNet, Routing, StateDict};
+use glae_report::{Claims, Metric, Table, TableRow};
 
 use super::sources::{Recipe, Sources};
 use crate::config::RunConfig;
@@ -27,6 +27,14 @@ pub(super) struct Definition {
     pub(super) recipes: Vec<Recipe>,
 }
 
+/// Rules by which a run answers for its tables, figures and page, with their names in its predictions files.
+pub(in crate::commands) const ANSWERED: [(&str, Routing); 4] = [
+    ("vanilla", Routing::Vanilla),
+    ("balanced", Routing::Balanced),
+    ("routed", Routing::Smaller),
+    ("bigger", Routing::Bigger),
+];
+
 const MAE: Metric = Metric::Mae(None);
 const CMAE: Metric = Metric::Cmae(None);
 
@@ -38,7 +46,7 @@ fn ladder() -> [Recipe; 4] {
 
 /// `[GLAE] Table II`.
 pub(super) fn two() -> Definition {
-    let cells = [(Rule::Vanilla, MAE), (Rule::Vanilla, CMAE)];
+    let cells = [(Routing::Vanilla, MAE), (Routing::Vanilla, CMAE)];
     let rows = [
         ("ℓ_kl", [1.74, 2.30]),
         ("ℓ_base", [1.51, 1.86]),
@@ -66,7 +74,7 @@ pub(super) fn two() -> Definition {
 /// `[GLAE] Table III`.
 pub(super) fn three(sources: &Sources) -> Result<Definition> {
     let r = sources.config(&Recipe::plain("", WHOLE))?.network.rearrange.r;
-    let cells = [(Rule::Vanilla, MAE), (Rule::Vanilla, CMAE)];
+    let cells = [(Routing::Vanilla, MAE), (Routing::Vanilla, CMAE)];
     let (mut recipes, mut rows) = (Vec::new(), Vec::new());
     let combinations =
         [(r, r / 2, [1.42, 1.66]), (r, r, [1.40, 1.74]), (2 * r, r / 2, [1.42, 1.67]), (2 * r, r, [1.40, 1.80])];
@@ -101,7 +109,7 @@ pub(super) fn three(sources: &Sources) -> Result<Definition> {
 
 /// `[GLAE] Table IV`.
 pub(super) fn four(sources: &Sources) -> Result<Definition> {
-    let cells = [(Rule::Vanilla, MAE), (Rule::Routed, CMAE)];
+    let cells = [(Routing::Vanilla, MAE), (Routing::Smaller, CMAE)];
     let (mut recipes, mut rows) = (Vec::new(), Vec::new());
     let depths = [
         ("{kind=\"pool\"}", [1.14, 1.27]),
@@ -142,10 +150,10 @@ pub(super) fn eight() -> Definition {
     };
     let [kl, base, _, whole] = ladder();
     let mut rows = vec![
-        TableRow::new("ℓ_kl", 0, &cells(Rule::Vanilla), &[3.84, 1.81, 2.64, 1.86, 6.64]),
-        TableRow::new("ℓ_base", 1, &cells(Rule::Vanilla), &[3.39, 1.78, 2.30, 1.83]),
-        TableRow::new("GLAE without routing", 2, &cells(Rule::Vanilla), &[3.41, 1.68, 2.31]),
-        TableRow::new("GLAE", 2, &cells(Rule::Routed), &[]),
+        TableRow::new("ℓ_kl", 0, &cells(Routing::Vanilla), &[3.84, 1.81, 2.64, 1.86, 6.64]),
+        TableRow::new("ℓ_base", 1, &cells(Routing::Vanilla), &[3.39, 1.78, 2.30, 1.83]),
+        TableRow::new("GLAE without routing", 2, &cells(Routing::Vanilla), &[3.41, 1.68, 2.31]),
+        TableRow::new("GLAE", 2, &cells(Routing::Smaller), &[]),
     ];
     rows[1].paper.push(None);
     rows[2].paper.extend([None, Some(7.58)]);
@@ -182,11 +190,11 @@ pub(super) fn nine() -> Definition {
         words: Vec::new(),
         columns: groups_and(&["all"]),
         rows: vec![
-            row("ℓ_base", 0, Rule::Vanilla, [4.76, 1.80, 2.81, 2.62]),
-            row("vanilla", 1, Rule::Vanilla, [4.15, 1.70, 2.53, 2.38]),
-            row("balanced", 1, Rule::Balanced, [2.85, 1.99, 1.98, 2.17]),
-            row("bigger divergence", 1, Rule::Bigger, [3.87, 1.88, 2.36, 2.39]),
-            row("smaller divergence (routing)", 1, Rule::Routed, [3.08, 1.73, 2.10, 2.09]),
+            row("ℓ_base", 0, Routing::Vanilla, [4.76, 1.80, 2.81, 2.62]),
+            row("vanilla", 1, Routing::Vanilla, [4.15, 1.70, 2.53, 2.38]),
+            row("balanced", 1, Routing::Balanced, [2.85, 1.99, 1.98, 2.17]),
+            row("bigger divergence", 1, Routing::Bigger, [3.87, 1.88, 2.36, 2.39]),
+            row("smaller divergence (routing)", 1, Routing::Smaller, [3.08, 1.73, 2.10, 2.09]),
         ],
         notes: vec!["CMAE over the ages of each group. The whole is not the mean of the groups.".to_owned()],
         claims: vec![Claims::Routing { base: 0, whole: 1 }],
@@ -198,7 +206,7 @@ pub(super) fn nine() -> Definition {
 pub(super) fn ten() -> Definition {
     // Classes have no order and no balance to win: cross entropy, stage 1 alone.
     let own = ["loss=dex", "stage2.epochs=0"].map(str::to_owned);
-    let cells = [(Rule::Vanilla, Metric::Top1)];
+    let cells = [(Routing::Vanilla, Metric::Top1)];
     let table = Table {
         number: "X",
         title: "rearrangement and projection for classes in place of ages",

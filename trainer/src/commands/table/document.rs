@@ -6,7 +6,7 @@ use anyhow::Result;
 use glae_model::manifest::sha256;
 use glae_report::document::line;
 use glae_report::words::whole;
-use glae_report::{Answers, Document, Rule};
+use glae_report::{Answers, Document};
 
 use super::sources::Planned;
 use crate::commands::answered::ReportedSplit;
@@ -84,7 +84,7 @@ pub(in crate::commands) fn publish(
 /// How many images the numbers speak of.
 pub(in crate::commands) fn images(answers: &[Vec<Option<Answers>>], split: ReportedSplit) -> String {
     let Some(any) = answers.iter().flatten().flatten().next() else { return String::new() };
-    let predicted = any.predictions(Rule::Vanilla).len();
+    let predicted = any.truth().len() - any.left_out();
     let ages = any.truth().counts().iter().filter(|count| **count > 0).count();
     let left_out = match any.left_out() {
         0 => String::new(),

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::figure::{Figure, head, mean, row, verdict};
 use super::{MISSING, Method};
-use crate::detector::labels::{Part, Parts};
+use crate::detector::labels::{PhotoUse, PhotoUses};
 use glae_data::{Judged, Labelled};
 
 pub(super) const NAME: &str = "fairface";
@@ -72,9 +72,9 @@ fn values(labelled: &[&Labelled], method: &Method) -> [Vec<f64>; 2] {
 impl FairFace {
     /// Ours is the first method.
     pub(super) fn new(labelled: &[Labelled], methods: &[Method]) -> Self {
-        let parts = Parts::shipped();
+        let parts = PhotoUses::shipped();
         let all: Vec<&Labelled> = labelled.iter().collect();
-        let apart: Vec<&Labelled> = labelled.iter().filter(|row| parts.of(&row.file) == Part::Kept).collect();
+        let apart: Vec<&Labelled> = labelled.iter().filter(|row| parts.of(&row.file) == PhotoUse::Kept).collect();
         let mut parts = vec![Subset::new(format!("All {} photographs:", all.len()), &all, methods)];
         if !apart.is_empty() {
             let title = format!("The {} of them that no detector of ours was trained on:", apart.len());

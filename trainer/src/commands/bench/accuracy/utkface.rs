@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::figure::{BOOTSTRAP, Figure, head, row, verdict};
 use super::{MISSING, Method};
-use glae_data::{Group, Truth};
+use glae_data::{Group, LabelledFile};
 
 pub(super) const NAME: &str = "utkface";
 
@@ -66,7 +66,7 @@ struct Field {
 }
 
 /// Ages and answers; where there is none, the training median.
-fn samples(truth: &[Truth], method: &Method) -> Vec<Sample> {
+fn samples(truth: &[LabelledFile], method: &Method) -> Vec<Sample> {
     let prediction = |id: &str| f64::from(method.age(id).unwrap_or(MISSING));
     truth.iter().map(|row| Sample { age: f64::from(row.age), prediction: prediction(&row.id) }).collect()
 }
@@ -76,7 +76,7 @@ impl UtkFace {
     ///
     /// # Errors
     /// There are no chips.
-    pub(super) fn new(truth: &[Truth], methods: &[Method]) -> Result<Self> {
+    pub(super) fn new(truth: &[LabelledFile], methods: &[Method]) -> Result<Self> {
         let all: Vec<Vec<Sample>> = methods.iter().map(|method| samples(truth, method)).collect();
         let rows = methods.iter().zip(&all).enumerate().map(|(place, (method, samples))| -> Result<Standing> {
             let intervals = Intervals::of(samples, BOOTSTRAP)?;
@@ -185,8 +185,8 @@ impl Subset {
 }
 
 impl Field {
-    fn new(truth: &[Truth], all: &[Vec<Sample>], number: usize, names: &[&str]) -> Self {
-        let code = |row: &Truth| -> Option<usize> {
+    fn new(truth: &[LabelledFile], all: &[Vec<Sample>], number: usize, names: &[&str]) -> Self {
+        let code = |row: &LabelledFile| -> Option<usize> {
             let value = row.id.split('_').nth(number)?.parse().ok()?;
             (value < names.len()).then_some(value)
         };
@@ -235,7 +235,8 @@ mod tests {
     fn every_chip_counts_and_groups_are_compared_at_compared_ages() {
         let names = ["20_0_0_1.jpg", "20_1_0_2.jpg", "60_1_4_3.jpg", "80_0_1_4.jpg", "30_1_x.jpg"];
         let ages = [20.0, 20.0, 60.0, 80.0, 30.0];
-        let truth: Vec<Truth> = names.iter().zip(ages).map(|(id, age)| Truth { id: (*id).to_owned(), age }).collect();
+        let truth: Vec<LabelledFile> =
+            names.iter().zip(ages).map(|(id, age)| LabelledFile { id: (*id).to_owned(), age }).collect();
         let answers = |years: [f32; 5]| -> Vec<(&str, f32)> { names.into_iter().zip(years).collect() };
         // Off by 2, 4, 6, 8 and 0; the second by 1, 1, 31 (no age), 0 and 0; the third, which knows them, by 0.
         let ours = method("ours", false, &answers([22.0, 24.0, 54.0, 72.0, 30.0]));

@@ -1,54 +1,64 @@
-//! Detector weights on disk.
+//! Exported weights on disk: a manifest and the file beside it, of the age network or of the detector.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use burn::tensor::{Device, read_sync};
+use glae_data::files::write_atomically;
 use glae_estimate::Finder;
 use glae_face::detector::Detector;
-use glae_face::detector::manifest::Manifest;
-use glae_model::StateDict;
-use glae_model::manifest::verify;
+use glae_face::detector::manifest::DetectorManifest;
+use glae_model::{Estimator, Manifest, StateDict};
+use serde::Serialize;
 
-use glae_data::files::write_atomically;
+const MANIFEST: &str = "manifest.json";
 
 /// Writes weights and manifest into a folder, which is created.
 ///
 /// # Errors
 /// The manifest could not be read again, or the folder cannot be written.
-pub fn write(folder: &Path, manifest: &Manifest, weights: &[u8]) -> Result<()> {
+pub fn write<M: Manifest + Serialize>(folder: &Path, manifest: &M, weights: &[u8]) -> Result<()> {
     manifest.check()?;
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    write_atomically(&folder.join(&manifest.file), weights)?;
-    write_atomically(&folder.join("manifest.json"), &serde_json::to_vec_pretty(manifest)?)
+    write_atomically(&folder.join(&manifest.head().file), weights)?;
+    write_atomically(&folder.join(MANIFEST), &serde_json::to_vec_pretty(manifest)?)
 }
 
-/// Reads exported weights and checks them against their manifest.
+/// Reads exported weights, from their folder or their manifest file, and checks them against the manifest.
 ///
 /// # Errors
 /// A file is missing, damaged, or does not match.
-pub fn read(folder: &Path) -> Result<(Manifest, StateDict)> {
-    let path = folder.join("manifest.json");
+pub fn read<M: Manifest>(path: &Path) -> Result<(M, StateDict)> {
+    let path = if path.is_dir() { path.join(MANIFEST) } else { path.to_owned() };
     let json = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}: is this a run or exported weights?", path.display()))?;
-    let manifest = Manifest::parse(&json).with_context(|| format!("{} is no detector's manifest", path.display()))?;
-    let file = folder.join(&manifest.file);
+        .with_context(|| format!("cannot read {}: give a folder of exported weights", path.display()))?;
+    let manifest = M::parse(&json).with_context(|| format!("cannot use {}", path.display()))?;
+    let file = path.with_file_name(&manifest.head().file);
     let bytes = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    verify(&bytes, &manifest.sha256).with_context(|| format!("cannot use {}", file.display()))?;
-    let state = StateDict::from_safetensors(&bytes).with_context(|| format!("cannot use {}", file.display()))?;
+    let state = manifest.open(&bytes).with_context(|| format!("cannot use {}", file.display()))?;
     Ok((manifest, state))
 }
 
-/// Reads weights from a folder onto a device, which proves itself on the manifest's generated picture.
+/// An exported age network on a device.
 ///
 /// # Errors
-/// They cannot be read, belong to another network, or the device computes something else than it should.
-pub fn open(folder: &Path, device: &Device) -> Result<Finder> {
-    let (manifest, state) = read(folder)?;
+/// It cannot be read, or belongs to another architecture.
+pub fn estimator(path: &Path, device: &Device) -> Result<Estimator> {
+    let (manifest, state) = read(path)?;
+    Estimator::new(manifest, &state, device).with_context(|| format!("cannot use {}", path.display()))
+}
+
+/// An exported detector on a device, which proves itself on the manifest's generated picture.
+///
+/// # Errors
+/// It cannot be read, belongs to another network, or the device computes something else than it should.
+pub fn finder(folder: &Path, device: &Device) -> Result<(DetectorManifest, Finder)> {
+    let (manifest, state): (DetectorManifest, _) = read(folder)?;
     let detector = Detector::new(&state, device).with_context(|| format!("cannot use {}", folder.display()))?;
     read_sync(detector.golden_check(&manifest.golden))
         .with_context(|| format!("{} cannot be used on this device: try --device cpu", folder.display()))?;
-    Ok(Finder::new(detector, manifest.settings))
+    let finder = Finder::new(detector, manifest.settings);
+    Ok((manifest, finder))
 }
 
 /// Exported weights for tests: a seeded network that was never trained, and two photographs of which it finds a face only
@@ -57,11 +67,10 @@ pub fn open(folder: &Path, device: &Device) -> Result<Finder> {
 pub(crate) mod seeded {
     use super::*;
     use glae_face::RgbImage;
-    use glae_face::detector::Settings;
+    use glae_face::detector::DetectorSettings;
     use glae_face::detector::golden::picture;
     use glae_face::detector::network::YuNet;
-    use glae_model::Precision;
-    use glae_model::manifest::sha256;
+    use glae_model::{ManifestHead, Precision};
 
     /// Writes the weights into `folder`, and returns the two photographs.
     pub(crate) fn write_into(folder: &Path) -> [RgbImage; 2] {
@@ -72,7 +81,7 @@ pub(crate) mod seeded {
         let bytes = state.to_safetensors(Precision::Full);
         let detector = Detector::new(&state, &device).unwrap();
         let golden = read_sync(detector.golden()).unwrap();
-        let all = Settings { least_score: 0.0, ..Settings::default() };
+        let all = DetectorSettings { least_score: 0.0, ..DetectorSettings::default() };
         let best = |photo: &RgbImage| {
             let faces = read_sync(detector.detect(photo, all)).unwrap();
             faces.iter().map(|face| face.score).fold(0.0, f32::max)
@@ -84,19 +93,10 @@ pub(crate) mod seeded {
             scores.reverse();
         }
         assert!(scores[0] < scores[1], "{scores:?}");
-        let settings = Settings { least_score: scores.iter().sum::<f32>() / 2.0, ..Settings::default() };
-        let manifest = Manifest {
-            format: 1,
-            name: "seeded".to_owned(),
-            file: "weights.safetensors".to_owned(),
-            sha256: sha256(&bytes),
-            bytes: bytes.len() as u64,
-            settings,
-            trained_on: "nothing".to_owned(),
-            licence: "MIT OR Apache-2.0".to_owned(),
-            measured: Vec::new(),
-            golden,
-        };
+        let settings =
+            DetectorSettings { least_score: scores.iter().sum::<f32>() / 2.0, ..DetectorSettings::default() };
+        let head = ManifestHead::new(1, "seeded", &bytes, "nothing", "MIT OR Apache-2.0");
+        let manifest = DetectorManifest { head, settings, measured: Vec::new(), golden };
         write(folder, &manifest, &bytes).unwrap();
         photos
     }
@@ -120,27 +120,31 @@ pub(crate) mod seeded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glae_face::detector::Settings;
+    use glae_face::detector::DetectorSettings;
     use glae_face::detector::network::YuNet;
-    use glae_model::Precision;
     use glae_model::manifest::sha256;
+    use glae_model::{ManifestHead, Precision};
 
     #[test]
     fn weights_that_answer_otherwise_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         seeded::write_into(folder.path());
-        let (manifest, _) = read(folder.path()).unwrap();
+        let (manifest, _): (DetectorManifest, _) = read(folder.path()).unwrap();
         // Other weights of the same shape, with their own checksum: only the known answer finds them out.
         let device = crate::device::cpu();
         let _turn = crate::device::turn();
         device.seed(6);
         let bytes = StateDict::of(&YuNet::new(&device)).to_safetensors(Precision::Full);
-        write(folder.path(), &Manifest { sha256: sha256(&bytes), ..manifest.clone() }, &bytes).unwrap();
-        let error = format!("{:#}", open(folder.path(), &device).unwrap_err());
+        let head = ManifestHead { sha256: sha256(&bytes), ..manifest.head.clone() };
+        write(folder.path(), &DetectorManifest { head, ..manifest.clone() }, &bytes).unwrap();
+        let error = format!("{:#}", finder(folder.path(), &device).unwrap_err());
         assert!(error.contains("--device cpu") && error.contains("off by"), "{error}");
         write(folder.path(), &manifest, &bytes).unwrap();
-        assert!(format!("{:#}", read(folder.path()).unwrap_err()).contains("does not match its manifest"));
-        let wild = Settings { longest_side: 1, ..manifest.settings };
-        assert!(write(folder.path(), &Manifest { settings: wild, ..manifest }, &bytes).is_err());
+        assert!(
+            format!("{:#}", read::<DetectorManifest>(folder.path()).unwrap_err())
+                .contains("does not match its manifest")
+        );
+        let wild = DetectorSettings { longest_side: 1, ..manifest.settings };
+        assert!(write(folder.path(), &DetectorManifest { settings: wild, ..manifest }, &bytes).is_err());
     }
 }
