@@ -378,19 +378,19 @@ mod tests {
     #[test]
     fn some_labels_alone_read_as_they_did_among_all() {
         let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), &[("photo-1.png", "extra", 30), ("a, b.png", "extra", 60), ("c.png", "extra", 30)]);
+        write(folder.path(), &[("photo-1.png", "extra", 30), ("a b.png", "extra", 60), ("c.png", "extra", 30)]);
         let mut settings = settings(folder.path());
         settings.faces.as_mut().unwrap().held_out = 1;
         let all = SoftLabels::read(&settings).unwrap();
         let [learnt, apart] = all.names().unwrap();
         assert_eq!((learnt.len(), apart), (2, vec!["photo-1.png".to_owned()]));
-        let wanted = ["a, b.png".to_owned(), "photo-1.png".to_owned(), "without a label.png".to_owned()];
+        let wanted = ["a b.png".to_owned(), "photo-1.png".to_owned(), "without a label.png".to_owned()];
         let (labels, rows) = all.only(&wanted.iter().collect()).unwrap();
         std::fs::write(&settings.labels, labels).unwrap();
         std::fs::write(&settings.rows, rows).unwrap();
         let some = SoftLabels::read(&settings).unwrap();
-        assert_eq!(some.rows.keys().collect::<Vec<_>>(), ["a, b.png", "photo-1.png"]);
-        let (before, after) = (&all.rows["a, b.png"], &some.rows["a, b.png"]);
+        assert_eq!(some.rows.keys().collect::<Vec<_>>(), ["a b.png", "photo-1.png"]);
+        let (before, after) = (&all.rows["a b.png"], &some.rows["a b.png"]);
         assert_eq!((&before.probabilities, before.confidence), (&after.probabilities, after.confidence));
     }
 

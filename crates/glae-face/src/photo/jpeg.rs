@@ -16,6 +16,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<Photo, PhotoError> {
     let header = Header::of(bytes, ImageFormat::Jpeg).map_err(refuse)?;
     let cut_off = !outline.ended && !is_complete(bytes, &outline);
     if outline.coefficients() + header.result(1, 3) <= MEMORY {
+        // The decoder of whole pictures (zune-jpeg 0.5) gives stripes where a picture that is not progressive has a scan for
+        // each component and fewer colours than pixels.
+        if outline.apart && !outline.progressive && outline.components.len() < 4 {
+            let pixels = decode_shrunk(Padded::new(bytes, !outline.ended), &header, 1).map_err(refuse)?;
+            return Ok(Photo { pixels: header.upright(pixels), shrunk: 1, cut_off });
+        }
         let pixels = decode_whole(bytes, ImageFormat::Jpeg, header.orientation).map_err(refuse)?;
         return Ok(Photo { pixels, shrunk: 1, cut_off });
     }

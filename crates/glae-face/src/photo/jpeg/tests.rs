@@ -91,6 +91,28 @@ fn a_progressive_file_without_its_end_is_cut_off() {
 
 /// Four fields of one colour each, 48 x 32, in the inks of a press: once as they are, once as luma and chroma, both inverted
 /// as Adobe's programs write them. A decoder that misses the inversion gives negatives.
+/// As encoders write them that fit their tables to the picture: a scan for each component.
+#[test]
+fn a_scan_for_each_component_shows_the_same_picture() {
+    use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+    for (width, height) in [(76, 76), (64, 48), (35, 57)] {
+        let picture = drawing(width, height);
+        for sampling in [SamplingFactor::F_2_2, SamplingFactor::F_2_1, SamplingFactor::F_1_2, SamplingFactor::F_1_1] {
+            let decoded = [false, true].map(|apart| {
+                let mut bytes = Vec::new();
+                let mut encoder = Encoder::new(&mut bytes, 95);
+                encoder.set_sampling_factor(sampling);
+                encoder.set_optimized_huffman_tables(apart);
+                encoder.encode(picture.as_raw(), width as u16, height as u16, ColorType::Rgb).unwrap();
+                assert_eq!(Outline::of(&bytes).apart, apart, "{sampling:?}");
+                decode(&bytes).unwrap()
+            });
+            let difference = mean_difference(&decoded[0], &decoded[1]);
+            assert!(difference < 2.0, "{width} x {height}, {sampling:?}: {difference} levels");
+        }
+    }
+}
+
 #[test]
 fn inks_have_the_colours_of_the_print() {
     let right = [[224, 180, 150], [200, 30, 40], [30, 60, 190], [60, 60, 60]];
