@@ -128,7 +128,7 @@ pub enum Placed<N: Foldable> {
     Processor(cpu::Processor, Box<N::On<cpu::Processor>>),
     /// WebGPU programs.
     #[cfg(all(feature = "gpu", target_family = "wasm"))]
-    Graphics(gpu::Graphics, Box<N::On<gpu::Graphics>>),
+    Graphics(Box<gpu::Graphics>, Box<N::On<gpu::Graphics>>),
     /// Nothing is this: programs without an engine know the type all the same.
     Nowhere(Infallible, PhantomData<N>),
 }
@@ -148,7 +148,7 @@ impl<N: Foldable> Placed<N> {
         #[cfg(all(feature = "gpu", target_family = "wasm"))]
         if let Some(engine) = gpu::Graphics::new(device) {
             let net = N::on(weights, &engine)?;
-            return Ok(Self::Graphics(engine, Box::new(net)));
+            return Ok(Self::Graphics(Box::new(engine), Box::new(net)));
         }
         #[cfg(feature = "tensors")]
         {
@@ -174,7 +174,7 @@ impl<N: Foldable> Placed<N> {
             #[cfg(feature = "cpu")]
             Self::Processor(engine, net) => computed::<N, _>(engine, net, planes, shape).await,
             #[cfg(all(feature = "gpu", target_family = "wasm"))]
-            Self::Graphics(engine, net) => computed::<N, _>(engine, net, planes, shape).await,
+            Self::Graphics(engine, net) => computed::<N, _>(engine.as_ref(), net, planes, shape).await,
             Self::Nowhere(never, _) => {
                 let _ = (planes, shape);
                 match *never {}

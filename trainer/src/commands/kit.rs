@@ -29,7 +29,7 @@ pub struct Arguments {
     /// Another value for a key of the file, as for `trainer train`.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// The most megabytes (of 10^6 bytes) that the files may have together; packed they are a little smaller.
+    /// The most megabytes (of 10^6 bytes) that the folder may take, packed by `tar -czf`.
     #[arg(long, default_value_t = 60.0)]
     pub most: f64,
     /// The most faces without an age to learn from, those that are drawn most often; those held out come on top.
@@ -45,6 +45,9 @@ const QUALITIES: [u8; 9] = [90, 80, 75, 70, 65, 60, 55, 50, 40];
 
 /// Images that the size at a quality is estimated on.
 const SAMPLE: usize = 300;
+
+/// Bytes that all pictures begin with alike, for the most part the tables of their code: packed, they count once.
+const ALIKE: usize = 600;
 
 /// The script that trains.
 const SCRIPT: &str = include_str!("kit/train.sh");
@@ -89,7 +92,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let pictures: Vec<(&String, Vec<u8>)> =
             folder.ids.par_iter().filter_map(|id| Some((id, jpeg(&folder.picture(id)?, quality)))).collect();
         ensure!(!pictures.is_empty(), "none of the images in {} can be used", folder.images.display());
-        size += pictures.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        size += pictures.iter().map(|(_, bytes)| packed(bytes)).sum::<usize>();
         let side = config.network.input_size as f32;
         let points = template.map(|point| point.map(|share| share * side + EDGE as f32));
         files.push((format!("{}.csv", folder.name), landmarks(pictures.iter().map(|(id, _)| id.as_str()), &points)?));
@@ -109,7 +112,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     // The configuration comes last: without it the folder is no kit.
     write_atomically(&out.join(CONFIG), moved(config).to_toml()?.as_bytes())?;
     let shown = out.display();
-    println!("{shown}: {count} files, {size:.1} MB; JPEG of quality {quality}");
+    println!("{shown}: {count} files, about {size:.1} MB packed; JPEG of quality {quality}");
     println!(
         "next: put the program `trainer` beside train.sh, try `sh {shown}/train.sh rehearse`, pack the folder with `tar -czf`"
     );
@@ -167,7 +170,7 @@ fn quality(folders: &[Folder<'_>], room: f64) -> Result<u8> {
     let pictures: Vec<RgbImage> = sample.into_par_iter().filter_map(|(folder, id)| folder.picture(id)).collect();
     ensure!(!pictures.is_empty(), "none of the images can be used");
     let estimate = |quality: u8| {
-        let bytes: usize = pictures.par_iter().map(|picture| jpeg(picture, quality).len()).sum();
+        let bytes: usize = pictures.par_iter().map(|picture| packed(&jpeg(picture, quality))).sum();
         bytes as f64 / pictures.len() as f64 * all.len() as f64
     };
     let (last, first) = (QUALITIES[QUALITIES.len() - 1], QUALITIES);
@@ -188,6 +191,11 @@ impl Folder<'_> {
     fn picture(&self, id: &str) -> Option<RgbImage> {
         self.crops.read_wide(&self.images.join(id), id, EDGE).ok()
     }
+}
+
+/// Bytes of a picture in the packed folder.
+fn packed(jpeg: &[u8]) -> usize {
+    jpeg.len().saturating_sub(ALIKE)
 }
 
 fn jpeg(picture: &RgbImage, quality: u8) -> Vec<u8> {
