@@ -16,7 +16,6 @@ import struct
 import sys
 
 import numpy as np
-from PIL import Image
 
 HERE = pathlib.Path(__file__).resolve().parent
 WEIGHTS = HERE.parent.parent / "public" / "weights"
@@ -477,10 +476,14 @@ class AgeNetwork:
             answers.append(np.maximum(hidden, 0) @ take("last.weight") + take("last.bias"))
         return answers
 
+    def both_logits(self, crop):
+        """Of the crop and of its mirror image."""
+        return [self.logits(crop), self.logits(crop[:, ::-1])]
+
     def estimate(self, crop):
         """The age; for each classifier its distributions of crop and mirror image; and the one that is shown."""
         heat = self.manifest.get("temperatures", {"vanilla": 1, "balanced": 1})
-        both = [self.logits(crop), self.logits(crop[:, ::-1])]
+        both = self.both_logits(crop)
         pairs = []
         for index, head in enumerate(("vanilla", "balanced")):
             logits = np.array([side[index] for side in both], float) / heat[head]
@@ -516,6 +519,9 @@ def look(picture, detector, network):
 
 
 def main(folder):
+    # Others who use these rules read pictures by themselves.
+    from PIL import Image
+
     index = json.loads((WEIGHTS / "index.json").read_text())
     detector, network = Detector(WEIGHTS / index["detector"]), AgeNetwork(WEIGHTS / index["default"])
     pictures = {

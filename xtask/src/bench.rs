@@ -5,6 +5,7 @@ mod board;
 mod browser;
 mod detector;
 pub(crate) mod install;
+mod predict;
 mod stage;
 mod start;
 mod training;
@@ -15,6 +16,7 @@ pub(crate) use accuracy::accuracy;
 pub(crate) use board::board;
 pub(crate) use browser::browser;
 pub(crate) use detector::{Where, detector};
+pub(crate) use predict::predict;
 pub(crate) use start::{first_start, start};
 pub(crate) use training::training;
 

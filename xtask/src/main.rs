@@ -46,6 +46,8 @@ cargo xtask COMMAND: each command does its own set-up and says what it does and 
                           docs/performance.md
   bench training          a step of training and an estimate: ours beside PyTorch and onnxruntime, written into
                           docs/performance.md
+  bench predict           1,000 drawn photographs to ages: `trainer predict` beside a script of onnxruntime and OpenCV,
+                          written into docs/performance.md
   bench accuracy          ages by ours beside face-api.js and human on photographs of ../shared/data, written into
                           docs/accuracy.md
   bench start             from a clean clone to a page, to tests, and to a changed page, written into docs/performance.md
@@ -107,6 +109,7 @@ fn main() -> Result<()> {
         ("bench", ["board"]) => bench::board(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["browser"]) => bench::browser(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["training"]) => bench::training(&project, &mut steps).inspect(|()| steps.summary()),
+        ("bench", ["predict"]) => bench::predict(&project, &mut steps).inspect(|()| steps.summary()),
         ("bench", ["start"]) => bench::start(&project),
         ("bench", ["accuracy"]) => bench::accuracy(&project, &mut steps).inspect(|()| steps.summary()),
         ("fuzz", []) => fuzz::run(&project, &mut steps, 5).inspect(|()| steps.summary()),

@@ -81,21 +81,23 @@ impl Similarity {
         let step = 1.0 / grid as f32;
         let weight = step * step;
         let mut pixels = Vec::with_capacity(width as usize * height as usize * 3);
+        let photo = Bilinear::new(photo)?;
         // Plain loops: every pixel of every training image passes through here.
         for y in 0..height {
             for x in 0..width {
-                let mut sum = [0f32; 3];
+                let mut sum = [0f32; 4];
                 for j in 0..grid {
                     let v = (corner[1] + y) as f32 + (j as f32 + 0.5) * step;
                     for i in 0..grid {
                         let u = (corner[0] + x) as f32 + (i as f32 + 0.5) * step;
-                        let sample = bilinear(photo, back.apply([u, v]));
-                        for channel in 0..3 {
-                            sum[channel] += sample[channel];
+                        let sample = photo.at(back.apply([u, v]));
+                        for lane in 0..4 {
+                            sum[lane] += sample[lane];
                         }
                     }
                 }
-                pixels.extend(sum.map(|value| (value * weight + 0.5).clamp(0.0, 255.0) as u8));
+                let [red, green, blue, _] = sum.map(|value| (value * weight + 0.5).clamp(0.0, 255.0) as u8);
+                pixels.extend([red, green, blue]);
             }
         }
         RgbImage::from_raw(width, height, pixels)
@@ -116,29 +118,47 @@ fn centroid(points: &[[f32; 2]]) -> [f64; 2] {
     [0, 1].map(|axis| points.iter().map(|p| f64::from(p[axis])).sum::<f64>() / n)
 }
 
-/// The colour at a point; the middle of pixel (0, 0) is (0.5, 0.5).
-#[inline]
-fn bilinear(photo: &RgbImage, [x, y]: [f32; 2]) -> [f32; 3] {
-    let (width, height) = (photo.width() as usize, photo.height() as usize);
-    let (left, right, fx) = neighbours(x, width);
-    let (top, bottom, fy) = neighbours(y, height);
-    let pixels = photo.as_raw();
-    let at = |column: usize, row: usize| &pixels[(row * width + column) * 3..][..3];
-    let (p00, p10, p01, p11) = (at(left, top), at(right, top), at(left, bottom), at(right, bottom));
-    std::array::from_fn(|c| {
-        let (upper, lower) = (mix(p00[c], p10[c], fx), mix(p01[c], p11[c], fx));
-        upper + (lower - upper) * fy
-    })
+/// A picture between its pixels.
+struct Bilinear<'a> {
+    pixels: &'a [[u8; 3]],
+    width: usize,
+    height: usize,
 }
 
-#[inline]
-fn mix(a: u8, b: u8, share: f32) -> f32 {
-    f32::from(a) + (f32::from(b) - f32::from(a)) * share
+impl<'a> Bilinear<'a> {
+    /// `None` for a picture without pixels.
+    fn new(photo: &'a RgbImage) -> Option<Self> {
+        let pixels = photo.as_raw().as_chunks().0;
+        let (width, height) = (photo.width() as usize, photo.height() as usize);
+        (!pixels.is_empty()).then_some(Self { pixels, width, height })
+    }
+
+    /// The colour at a point; the middle of pixel (0, 0) is (0.5, 0.5). The fourth number fills a register.
+    #[inline(always)]
+    fn at(&self, [x, y]: [f32; 2]) -> [f32; 4] {
+        let (left, right, fx) = neighbours(x, self.width);
+        let (top, bottom, fy) = neighbours(y, self.height);
+        let line = |row: usize| {
+            mixed(four(self.pixels[row * self.width + left]), four(self.pixels[row * self.width + right]), fx)
+        };
+        mixed(line(top), line(bottom), fy)
+    }
+}
+
+#[inline(always)]
+fn four([red, green, blue]: [u8; 3]) -> [f32; 4] {
+    [f32::from(red), f32::from(green), f32::from(blue), 0.0]
+}
+
+#[inline(always)]
+fn mixed(a: [f32; 4], b: [f32; 4], share: f32) -> [f32; 4] {
+    let one = |lane: usize| a[lane] + (b[lane] - a[lane]) * share;
+    [one(0), one(1), one(2), one(3)]
 }
 
 /// The two pixels around a coordinate, and how far it lies on the way from the first to the second. Outside, both are the
 /// border's.
-#[inline]
+#[inline(always)]
 fn neighbours(coordinate: f32, length: usize) -> (usize, usize, f32) {
     // Casting cuts off the fraction, saturates, and makes 0 of NaN.
     let inside = (coordinate - 0.5).clamp(0.0, (length - 1) as f32);

@@ -1,7 +1,7 @@
 //! The two-part form of a submission, read as a stream: small files stay in memory, large ones go to a temporary file.
 //!
 //! The form's parser keeps what it has not understood, and looks at all of it again with every piece that comes. So the
-//! stream in front of it, [`guard`], gives it pieces of some size, ends a part's head that does not end, and gives up on
+//! stream in front of it, `guard`, gives it pieces of some size, ends a part's head that does not end, and gives up on
 //! a body that stalls.
 
 use std::{

@@ -3,7 +3,7 @@
 //!
 //! A file is announced in the table `files` before it is stored. Announcing, settling and removing meet at that row, so
 //! that a file cannot be removed while a submission is about to name it: `pending` counts the announcements, and is
-//! [`GOING`] while the store is asked to remove the file, for which no transaction is held. Files that this database never
+//! `GOING` while the store is asked to remove the file, for which no transaction is held. Files that this database never
 //! announced are left alone whatever they are: they belong to another database, or to a newer state of this one.
 
 use std::{collections::HashSet, time::Duration};

@@ -4,6 +4,7 @@ mod accuracy;
 mod browser;
 mod detector;
 mod peer;
+mod predict;
 mod report;
 mod training;
 mod turns;
@@ -16,6 +17,8 @@ use burn::tensor::Device;
 pub enum Command {
     /// Time the face detector on the CPU beside onnxruntime and OpenCV, alternating in one run.
     Detector(detector::Arguments),
+    /// Time `trainer predict` over a folder of drawn photographs beside a script of onnxruntime and OpenCV.
+    Predict(predict::Arguments),
     /// Time a step of training and an estimate on the CPU beside PyTorch and onnxruntime, alternating in one run.
     Training(training::Arguments),
     /// Write what the page and onnxruntime-web need to compute the same in one browser.
@@ -34,6 +37,7 @@ pub enum Command {
 pub fn run(command: &Command, device: &Device) -> Result<()> {
     match command {
         Command::Detector(arguments) => detector::run(arguments),
+        Command::Predict(arguments) => predict::run(arguments, device),
         Command::Training(arguments) => training::run(arguments),
         Command::Browser(arguments) => browser::run(arguments),
         Command::Accuracy(command) => accuracy::run(command, device),

@@ -159,12 +159,13 @@ impl Cutter {
         let mut images = images.iter();
         let mut next = |cut: Cut| each(images.next().context("there are as many cuts as images")?, cut);
         match &self.how {
-            How::Detector(pipeline) => each_photograph(&paths, self.allow_cut_off, |_, photo| {
-                next(match photo {
-                    Ok(photo) => self.main(pipeline, &photo)?,
-                    Err(reason) => Cut::Unusable(reason),
-                })
-            }),
+            How::Detector(pipeline) => {
+                let look = |photo: Result<Photo, Unusable>| match photo {
+                    Ok(photo) => self.main(pipeline, &photo),
+                    Err(reason) => Ok(Cut::Unusable(reason)),
+                };
+                each_photograph(&paths, self.allow_cut_off, look, |_, cut| next(cut?))
+            }
             How::Landmarks(_, crops) | How::Square(_, crops) => {
                 let needs_landmarks = matches!(self.how, How::Landmarks(..));
                 let one = |path: &PathBuf, id: &String| {

@@ -11,6 +11,7 @@ use glae_estimate::Alone;
 use glae_face::detector::decode::Face;
 use glae_face::detector::manifest::DetectorManifest;
 use glae_face::detector::trust::refusal;
+use glae_face::photo::Photo;
 use glae_model::manifest::sha256;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,7 @@ use crate::exported;
 use glae_data::files::write_atomically;
 use glae_data::found::{self, FoundImages, Image};
 use glae_data::packed::{self, PackSettings};
+use glae_data::photos::Unusable;
 use glae_data::read_truth;
 
 /// `trainer prepare`.
@@ -105,22 +107,24 @@ fn find(detector: &Path, images: &Path, out: &Path, arguments: &Arguments, devic
     let waiting = files.iter().filter(|file| file.refused.is_none() && !table.has(&file.id));
     let (ids, paths): (Vec<String>, Vec<PathBuf>) = waiting.map(|file| (file.id.clone(), file.path.clone())).unzip();
     let (bar, mut next) = (progress(ids.len()), ids.iter());
-    each_photograph(&paths, false, |_, photo| {
-        let id = next.next().context("there are as many answers as images")?;
-        let found = match photo {
-            Err(reason) => Err(reason.to_string()),
-            Ok(photo) => {
-                let found = read_sync(finder.search(&photo.pixels, &Alone))?;
-                match found.main.map(|main| found.faces[main]) {
-                    None => Err("no face was found".to_owned()),
-                    Some(face) => match refusal(&face).filter(|_| arguments.doubtful == Doubtful::Drop) {
-                        Some(doubt) => Err(doubt.reason().to_owned()),
-                        None => Ok(stored(face, photo.shrunk)),
-                    },
-                }
-            }
+    // The main face, or why there is none.
+    let look = |photo: Result<Photo, Unusable>| -> Result<Result<Face, String>> {
+        let photo = match photo {
+            Ok(photo) => photo,
+            Err(reason) => return Ok(Err(reason.to_string())),
         };
-        match found {
+        let found = read_sync(finder.search(&photo.pixels, &Alone))?;
+        Ok(match found.main.map(|main| found.faces[main]) {
+            None => Err("no face was found".to_owned()),
+            Some(face) => match refusal(&face).filter(|_| arguments.doubtful == Doubtful::Drop) {
+                Some(doubt) => Err(doubt.reason().to_owned()),
+                None => Ok(stored(face, photo.shrunk)),
+            },
+        })
+    };
+    each_photograph(&paths, false, look, |_, found| {
+        let id = next.next().context("there are as many answers as images")?;
+        match found? {
             Ok(face) => table.write(&row(id, &face))?,
             Err(reason) => without.push(format!("{id}: {reason}")),
         }
