@@ -75,8 +75,8 @@ pub enum Precision {
     Full,
     /// f16, but BatchNorm's arrays as f32.
     Half,
-    /// As [`Precision::Half`], but arrays of two and more axes and at least [`LEAST_ROUNDED`] values as i8, each slice of the
-    /// first axis with a factor of its own, in the array of this name and [`FACTORS`].
+    /// As [`Precision::Half`], but arrays of two and more axes and at least 4096 values as i8, each slice of the
+    /// first axis with a factor of its own, in the array of this name and `.factors`.
     Bytes,
 }
 
