@@ -272,7 +272,7 @@ mod tests {
         }
         assert!(out.join("train.sh").is_file());
         assert!(run(&arguments).unwrap_err().to_string().contains("there already"));
-        let arguments = Arguments { out: folder.path().join("small"), most: 0.01, ..arguments };
+        let arguments = Arguments { out: folder.path().join("small"), most: 0.001, ..arguments };
         let error = run(&arguments).unwrap_err().to_string();
         assert!(error.contains("--most") && !arguments.out.exists(), "{error}");
     }
