@@ -13,8 +13,8 @@ use crate::truth::Truth;
 /// Memory is bounded by [`ParserLimits`], whatever is pushed. However the bytes are cut into chunks, the result is the same.
 ///
 /// ```
-/// use glae_metrics::{Limits, Parser};
-/// let mut parser = Parser::new(Limits::default());
+/// use glae_metrics::{ParserLimits, Parser};
+/// let mut parser = Parser::new(ParserLimits::default());
 /// for chunk in [&b"id,age\nface-1,3"[..], b"1.5\n"] {
 ///     parser.push(chunk).unwrap();
 /// }
