@@ -69,7 +69,7 @@ impl Similarity {
     /// Draws the photograph through the transform into a `size` x `size` RGB8 crop; the photograph's border repeats
     /// outside it. Where the transform shrinks, each output pixel averages a grid of samples, so nothing aliases.
     ///
-    /// `None` if the transform cannot be inverted.
+    /// `None` if the transform cannot be inverted, or the photograph has no pixels.
     pub fn warp(&self, photo: &RgbImage, size: u32) -> Option<RgbImage> {
         self.warp_part(photo, [0, 0], [size, size])
     }

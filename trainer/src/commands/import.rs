@@ -10,6 +10,7 @@ use glae_model::weights::Array;
 use glae_model::{AGES, AgeNet, Precision, StateDict};
 use serde::Deserialize;
 
+use crate::start::fitted;
 use glae_data::files::write_atomically;
 
 /// `trainer import`.
@@ -257,14 +258,8 @@ fn check(state: &StateDict) -> Result<()> {
     let device = crate::device::cpu();
     for (side, picture, sum, norm, above, age) in ANSWERS {
         let config = network(side);
-        // The projection has as many places as the input's side asks for; it begins as the average in any case.
-        let mut state = state.clone();
-        let places = config.map_side().pow(2);
-        for head in ["vanilla", "balanced"] {
-            let pool = Array { shape: vec![places, 1], values: vec![1.0 / places as f32; places] };
-            state.0.insert(format!("{head}.projection.pool.weight"), pool);
-        }
-        let net = state.load_into(AgeNet::new(&config, &device))?;
+        let net = AgeNet::new(&config, &device);
+        let net = fitted(state, &StateDict::of(&net)).load_into(net)?;
         let map = net.backbone.forward(picture.tensor(side, &device));
         let features: Vec<f32> = map.clone().mean_dims(&[2, 3]).into_data().try_to_vec().context("features are f32")?;
         let logits: Vec<f32> = net.vanilla.forward(map).holistic.into_data().try_to_vec().context("logits are f32")?;

@@ -173,9 +173,9 @@ fn quality(folders: &[Folder<'_>], room: f64) -> Result<u8> {
         let bytes: usize = pictures.par_iter().map(|picture| packed(&jpeg(picture, quality))).sum();
         bytes as f64 / pictures.len() as f64 * all.len() as f64
     };
-    let (last, first) = (QUALITIES[QUALITIES.len() - 1], QUALITIES);
+    let last = QUALITIES[QUALITIES.len() - 1];
     // A sample errs by a few hundredths.
-    first.into_iter().find(|quality| estimate(*quality) < 0.97 * room).with_context(|| {
+    QUALITIES.into_iter().find(|quality| estimate(*quality) < 0.97 * room).with_context(|| {
         format!(
             "even at JPEG quality {last} the {} images take {:.1} MB and there is room for {:.1}: allow more with --most, or take \
              fewer with --faces",

@@ -18,7 +18,7 @@ use glae_data::found::{FoundImages, Image, find};
 const BLOCK: usize = 64;
 
 /// `trainer predict`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Arguments {
     /// Folder of exported weights.
     #[arg(long)]

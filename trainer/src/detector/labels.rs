@@ -9,7 +9,7 @@ use glae_face::detector::decode::Face;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use glae_data::read_cells;
+use glae_data::{POINTS, read_cells};
 
 /// A photograph and all its faces, the main one first.
 #[derive(Clone, Debug)]
@@ -23,23 +23,10 @@ pub struct LabelledPhoto {
 }
 
 /// Columns of one face behind `file`.
-pub const COLUMNS: [&str; 15] = [
-    "x",
-    "y",
-    "w",
-    "h",
-    "x_eye_l",
-    "y_eye_l",
-    "x_eye_r",
-    "y_eye_r",
-    "x_nose",
-    "y_nose",
-    "x_mouth_l",
-    "y_mouth_l",
-    "x_mouth_r",
-    "y_mouth_r",
-    "score",
-];
+pub const COLUMNS: [&str; 15] = {
+    let [a, b, c, d, e, f, g, h, i, j] = POINTS;
+    ["x", "y", "w", "h", a, b, c, d, e, f, g, h, i, j, "score"]
+};
 
 /// Reads a table of faces: one row per face, rows of one file behind each other, the main face first.
 ///

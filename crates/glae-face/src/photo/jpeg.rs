@@ -7,21 +7,18 @@ use jpeg_decoder::PixelFormat;
 
 use super::{Header, MEMORY, Photo, PhotoError, decode_whole};
 
-/// What the inverse cosine transform can shrink by.
-const SHRINKS: [u32; 3] = [2, 4, 8];
+/// What the inverse cosine transform can shrink by; 1 leaves the picture as it is.
+const SHRINKS: [u32; 4] = [1, 2, 4, 8];
 
 pub(super) fn read(bytes: &[u8]) -> Result<Photo, PhotoError> {
     let outline = Outline::of(bytes);
     let refuse = |error| if outline.ended { error } else { PhotoError::CutOff };
     let header = Header::of(bytes, ImageFormat::Jpeg).map_err(refuse)?;
     let cut_off = !outline.ended && !is_complete(bytes, &outline);
-    if outline.coefficients() + header.result(1, 3) <= MEMORY {
-        // The decoder of whole pictures (zune-jpeg 0.5) gives stripes where a picture that is not progressive has a scan for
-        // each component and fewer colours than pixels.
-        if outline.apart && !outline.progressive && outline.components.len() < 4 {
-            let pixels = decode_shrunk(Padded::new(bytes, !outline.ended), &header, 1).map_err(refuse)?;
-            return Ok(Photo { pixels: header.upright(pixels), shrunk: 1, cut_off });
-        }
+    // The decoder of whole pictures (zune-jpeg 0.5) gives stripes where a picture that is not progressive has a scan for each
+    // component and fewer colours than pixels.
+    let stripes = outline.apart && !outline.progressive && outline.components.len() < 4;
+    if !stripes && outline.coefficients() + header.result(1, 3) <= MEMORY {
         let pixels = decode_whole(bytes, ImageFormat::Jpeg, header.orientation).map_err(refuse)?;
         return Ok(Photo { pixels, shrunk: 1, cut_off });
     }

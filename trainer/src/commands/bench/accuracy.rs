@@ -168,18 +168,13 @@ fn estimate(arguments: &EstimateArguments, device: &Device) -> Result<()> {
         println!("{name}: {} photographs", files.len());
         let arguments = predict::Arguments {
             weights: weights.join(&default),
-            landmarks: None,
             detector: Some(weights.join(&detector)),
-            unaligned: false,
             // Every photograph is counted, those whose face the page refuses to judge as well.
             doubtful: Doubtful::Keep,
-            strict: false,
             skip_bad: true,
-            allow_truncated: false,
-            resume: false,
             out: folder.join("ours.csv"),
-            distribution: false,
             images: files.iter().map(|file| images.join(file)).collect(),
+            ..predict::Arguments::default()
         };
         predict::run(&arguments, device)?;
     }
@@ -250,7 +245,7 @@ fn methods(folder: &Path, set: &Listing, packages: &Packages) -> Result<Vec<Meth
 /// # Errors
 /// The file is unreadable, an age is no number, a row is of no listed photograph, or, if each photograph has its row, one is
 /// missing.
-fn answers(path: &Path, files: &[String], each: bool) -> Result<BTreeMap<String, f32>> {
+pub(super) fn answers(path: &Path, files: &[String], each: bool) -> Result<BTreeMap<String, f32>> {
     let named = path.display();
     let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {named}"))?;
     let header = reader.headers()?.clone();

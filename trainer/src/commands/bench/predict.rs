@@ -11,6 +11,7 @@ use image::ImageFormat;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::accuracy::answers;
 use super::browser::Index;
 use super::detector::picture;
 use super::peer::Peer;
@@ -62,7 +63,7 @@ pub(super) fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     let Index { default, detector, .. } = Index::read(&weights)?;
     let (ages, detector) = (weights.join(default), weights.join(detector));
     let photographs = out.join("photographs");
-    draw(&photographs, *count)?;
+    let files = draw(&photographs, *count)?;
     write_graphs(&ages, &detector, out)?;
 
     let predictions = out.join("ours.csv");
@@ -70,17 +71,11 @@ pub(super) fn run(arguments: &Arguments, device: &Device) -> Result<()> {
         predict::run(
             &predict::Arguments {
                 weights: ages.clone(),
-                landmarks: None,
                 detector: Some(detector.clone()),
-                unaligned: false,
                 doubtful: Doubtful::Keep,
-                strict: false,
-                skip_bad: false,
-                allow_truncated: false,
-                resume: false,
                 out: predictions.clone(),
-                distribution: false,
                 images: vec![photographs.clone()],
+                ..predict::Arguments::default()
             },
             device,
         )
@@ -88,7 +83,7 @@ pub(super) fn run(arguments: &Arguments, device: &Device) -> Result<()> {
     ours()?;
     let words = [&photographs, out, &ages, &detector].map(|path| path.to_string_lossy().into_owned());
     let peer = Peer::start(&arguments.python, &arguments.script, &words)?;
-    let difference = apart(&years(&predictions)?, &peer.hello.answers, *count)?;
+    let difference = apart(&files, &answers(&predictions, &files, false)?, &peer.hello.answers)?;
     ensure!(difference <= SAME, "{} is {difference:.2} years from our ages on average", peer.hello.version);
     let fact = format!("{}: {difference:.2} years from our ages on average", peer.hello.version);
 
@@ -106,15 +101,16 @@ pub(super) fn run(arguments: &Arguments, device: &Device) -> Result<()> {
 }
 
 /// One drawn face in each photograph, JPEG, named by its number.
-fn draw(folder: &Path, count: usize) -> Result<()> {
+fn draw(folder: &Path, count: usize) -> Result<Vec<String>> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let mut random = ChaCha8Rng::seed_from_u64(1);
-    for number in 0..count {
+    let mut one = |number: usize| {
         let face = (number as u64, random.random_range(0.4..0.6), random.random_range(0.4..0.55), 0.2);
-        let path = folder.join(format!("{number:05}.jpg"));
-        picture(SIDE, &[face]).save_with_format(&path, ImageFormat::Jpeg)?;
-    }
-    Ok(())
+        let file = format!("{number:05}.jpg");
+        picture(SIDE, &[face]).save_with_format(folder.join(&file), ImageFormat::Jpeg)?;
+        Ok(file)
+    };
+    (0..count).map(&mut one).collect()
 }
 
 /// Both looks of the detector and the age network, for onnxruntime.
@@ -132,24 +128,15 @@ fn write_graphs(ages: &Path, detector: &Path, out: &Path) -> Result<()> {
     write_atomically(&out.join("age.onnx"), &age(&manifest.network, &state, PAIR)?)
 }
 
-/// Ages by file name.
-fn years(predictions: &Path) -> Result<BTreeMap<String, f64>> {
-    let mut reader = csv::Reader::from_path(predictions)?;
-    let row = |row: Result<csv::StringRecord, csv::Error>| {
-        let row = row?;
-        Ok((row[0].to_owned(), row[1].parse()?))
-    };
-    reader.records().map(row).collect()
-}
-
-/// Mean distance of the ages, in years; the script's are in the order of the numbers, below 0 where it has none.
-fn apart(ours: &BTreeMap<String, f64>, theirs: &[f32], count: usize) -> Result<f64> {
+/// Mean distance of the ages, in years; the script's are in the order of the files, below 0 where it has none.
+fn apart(files: &[String], ours: &BTreeMap<String, f32>, theirs: &[f32]) -> Result<f64> {
+    let count = files.len();
     ensure!(theirs.len() == count, "{} answers to {count} photographs", theirs.len());
-    let both: Vec<f64> = theirs
+    let both: Vec<f64> = files
         .iter()
-        .enumerate()
+        .zip(theirs)
         .filter(|(_, years)| **years >= 0.0)
-        .filter_map(|(number, years)| Some((ours.get(&format!("{number:05}.jpg"))? - f64::from(*years)).abs()))
+        .filter_map(|(file, years)| Some(f64::from((ours.get(file)? - years).abs())))
         .collect();
     ensure!(both.len() * 10 >= count * 9, "only {} of {count} photographs have an age by both", both.len());
     Ok(both.iter().sum::<f64>() / both.len() as f64)
@@ -161,12 +148,13 @@ mod tests {
 
     #[test]
     fn ages_of_both_are_compared_photograph_by_photograph() {
-        let ours = (0..20).map(|number| (format!("{number:05}.jpg"), 30.0)).collect();
+        let files: Vec<String> = (0..20).map(|number| format!("{number:05}.jpg")).collect();
+        let ours = files.iter().map(|file| (file.clone(), 30.0)).collect();
         let mut theirs = vec![31.0; 20];
         theirs[3] = -1.0;
-        assert_eq!(apart(&ours, &theirs, 20).unwrap(), 1.0);
+        assert_eq!(apart(&files, &ours, &theirs).unwrap(), 1.0);
         theirs[4..8].fill(-1.0);
-        assert!(apart(&ours, &theirs, 20).unwrap_err().to_string().contains("only 15 of 20"));
-        assert!(apart(&ours, &theirs, 21).is_err());
+        assert!(apart(&files, &ours, &theirs).unwrap_err().to_string().contains("only 15 of 20"));
+        assert!(apart(&files, &ours, &theirs[..19]).is_err());
     }
 }

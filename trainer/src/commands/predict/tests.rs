@@ -14,18 +14,12 @@ fn arguments(folder: &Path, crop: Crop) -> Arguments {
     with.save(folder.join("with.png")).unwrap();
     Arguments {
         weights: folder.join("weights"),
-        landmarks: None,
-        detector: None,
-        unaligned: false,
         // What a network that was never trained takes for a face looks like none.
         doubtful: Doubtful::Keep,
-        strict: false,
-        skip_bad: false,
-        allow_truncated: false,
-        resume: false,
         out: folder.join("predictions.csv"),
         distribution: true,
         images: ["without.png", "with.png"].map(|name| folder.join(name)).to_vec(),
+        ..Arguments::default()
     }
 }
 
