@@ -15,6 +15,9 @@ const SMALL: f32 = 24.0;
 /// Closer looks at most; each doubles the size at which the photograph is searched.
 const CLOSER: u32 = 3;
 
+/// Least score of a face that is found only in an enlarged photograph: there false faces are more than twice as many.
+const LEAST_ENLARGED: f32 = 0.88;
+
 /// Least score of a face in a photograph that has to be turned for it, where none was found without. Of 150 photographs
 /// without faces none has one above 0.82 in any turn; of faces of at least 24 pixels between the eyes nearly all have 0.93.
 const LEAST_TURNED: f32 = 0.85;
@@ -139,9 +142,14 @@ impl Finder {
         let (side, mut scale) = (self.settings.longest_side, self.scale(photo));
         for look in 1..=CLOSER {
             let longest = side << look;
+            let pixels = photo.width().max(photo.height());
             let is_worth_it = found.faces.is_empty() || found.faces.iter().any(|face| is_small(face, scale));
-            if longest > photo.width().max(photo.height()) || !is_worth_it {
+            if !is_worth_it || !shows_more(pixels, side, look) {
                 break;
+            }
+            let mut settings = self.settings;
+            if longest > pixels {
+                settings.least_score = settings.least_score.max(LEAST_ENLARGED);
             }
             let level = Level::new(photo, longest, found.turn);
             let tiles = level.tiles(side);
@@ -151,9 +159,9 @@ impl Finder {
                     found.stopped = true;
                     break;
                 }
-                more.extend(self.detector.detect_in(&level, tile, self.settings).await?);
+                more.extend(self.detector.detect_in(&level, tile, settings).await?);
             }
-            found.faces = self.detector.join(photo, found.faces, more, self.settings).await?;
+            found.faces = self.detector.join(photo, found.faces, more, settings).await?;
             scale = level.scale();
             if found.stopped {
                 break;
@@ -171,6 +179,12 @@ impl Finder {
     async fn is_upright(&self, photo: &RgbImage, face: &Face) -> Result<Option<bool>, DetectError> {
         self.detector.is_upright(photo, face, self.settings.most_overlap).await
     }
+}
+
+/// Whether faces are larger at this closer look than at the one before, for a photograph of so many pixels: the first one
+/// may enlarge it, because small faces are seen better so; the others would need far more tiles for that.
+fn shows_more(pixels: u32, side: u32, look: u32) -> bool {
+    if look == 1 { pixels.saturating_mul(2) > side } else { side << look <= pixels }
 }
 
 /// Whether a face is small where it was found: there a pixel is `scale` pixels of the photograph.
@@ -193,4 +207,20 @@ pub fn main_face(faces: &[Face], [width, height]: [u32; 2]) -> Option<usize> {
         (face.width * face.height).sqrt() * (1.0 - away).max(0.0)
     };
     (0..faces.len()).max_by(|a, b| weight(&faces[*a]).total_cmp(&weight(&faces[*b])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_closer_look_may_enlarge_a_photograph_and_the_others_may_not() {
+        let looks = |pixels| [1, 2, 3].map(|look| shows_more(pixels, 320, look));
+        // The first look has enlarged 160 pixels to 320, which is all.
+        assert_eq!(looks(160), [false, false, false]);
+        assert_eq!(looks(200), [true, false, false]);
+        assert_eq!(looks(1279), [true, false, false]);
+        assert_eq!(looks(1280), [true, true, false]);
+        assert_eq!(looks(2560), [true, true, true]);
+    }
 }

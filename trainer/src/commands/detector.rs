@@ -7,18 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, read_sync};
 use glae_estimate::Finder;
-use glae_face::detector::decode::Face;
 use glae_face::detector::manifest::{DetectionRates, DetectorManifest, DetectorMeasured, LONGEST_SIDES};
 use glae_face::detector::network::YuNet;
 use glae_face::detector::{Detector, DetectorSettings, SECOND};
 use glae_model::{ManifestHead, Precision, StateDict};
 
 use crate::checkpoint::Checkpoint;
+use crate::detector::decoys::decoys;
 use crate::detector::evaluation::{compare, detect, missed, searched};
-use crate::detector::labels::{LabelledPhoto, PhotoUse, PhotoUses, load, read_names};
+use crate::detector::labels::{LabelledPhoto, PhotoUse, PhotoUses, load, people, read_names};
 use crate::detector::mesh::{chips, everyday};
 use crate::detector::scene::Stock;
-use crate::detector::sight::Decoy;
 use crate::detector::training::Plan;
 use crate::exported;
 
@@ -28,9 +27,6 @@ const TRAINED_ON: &str = "1,493 photographs of FairFace, Flickr8k, LFW, COCO, Ca
 /// What their second look was trained on besides.
 const SECOND_TRAINED_ON: &str =
     "; the second look on 1,349 of these photographs and the same chips, points by FaceMesh where that is sure";
-
-/// What a first look gives at least this score is a decoy.
-const LEAST_DECOY: f32 = 0.2;
 
 /// Scores below this are not even looked at when the threshold is chosen.
 const DOUBTFUL: f32 = 0.05;
@@ -207,22 +203,9 @@ fn stock(data: &Path) -> Result<Stock> {
     let training = |file: &str| parts.of(file) == PhotoUse::Training;
     let mut photos = everyday(data, "fairface", training)?;
     photos.extend(everyday(data, "natural", training)?);
-    Ok(Stock { photos, backgrounds: negatives(data, training)?, chips: chips(data, |_| true)?, decoys: Vec::new() })
-}
-
-/// What a first look takes for faces in photographs without one.
-fn decoys(backgrounds: &[LabelledPhoto], state: &StateDict, device: &Device) -> Result<Vec<Decoy>> {
-    let detector = Detector::new(state, device)?;
-    let settings = DetectorSettings {
-        least_score: LEAST_DECOY,
-        longest_side: 320,
-        second_look: false,
-        ..DetectorSettings::default()
-    };
-    let answers = detect(&detector, backgrounds, settings)?;
-    let of_photo =
-        |(background, faces): (usize, Vec<Face>)| faces.into_iter().map(move |face| Decoy { background, face });
-    Ok(answers.into_iter().enumerate().flat_map(of_photo).collect())
+    let (photos, mut backgrounds) = people(photos);
+    backgrounds.extend(negatives(data, training)?);
+    Ok(Stock { photos, backgrounds, chips: chips(data, |_| true)?, decoys: Vec::new() })
 }
 
 fn negatives(data: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<LabelledPhoto>> {

@@ -1,6 +1,7 @@
 //! Training and measuring the face detector.
 
 pub mod assign;
+pub mod decoys;
 pub mod drawn;
 pub mod evaluation;
 pub mod labels;

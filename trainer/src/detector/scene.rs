@@ -10,9 +10,9 @@ use image::imageops::{FilterType, blur, flip_horizontal_in_place, resize};
 use image::{DynamicImage, Rgb};
 use rand::Rng;
 
+use super::decoys::Decoy;
 use super::drawn::Drawing;
 use super::labels::LabelledPhoto;
-use super::sight::Decoy;
 
 /// Faces narrower than this in the scene are not asked for: the finest priors are 8 pixels apart.
 const LEAST_WIDTH: f32 = 7.0;
@@ -211,7 +211,7 @@ pub(super) fn seen(photo: &RgbImage, faces: &[Face], transform: &Similarity, dra
 }
 
 /// Evenly over the orders of magnitude.
-fn between(least: f32, most: f32, random: &mut impl Rng) -> f32 {
+pub(super) fn between(least: f32, most: f32, random: &mut impl Rng) -> f32 {
     random.random_range(least.ln()..most.max(least + 1.0).ln()).exp()
 }
 

@@ -136,15 +136,20 @@ fn sigmoid(logit: f32) -> f32 {
 /// Non-maximum suppression with votes: from the surest face down, each stays unless it overlaps one that stayed by more
 /// than `most_overlap`. What stays keeps its score; its box and points become the mean over all answers to the same face,
 /// weighted by their scores (Bazarevsky et al., "BlazeFace", 2019): neighbouring priors err differently.
-pub fn suppress(mut faces: Vec<Face>, most_overlap: f32) -> Vec<Face> {
+pub fn suppress(faces: Vec<Face>, most_overlap: f32) -> Vec<Face> {
+    distinct(faces.clone(), most_overlap).iter().map(|face| voted(face, &faces)).collect()
+}
+
+/// From the surest face down, each stays unless it overlaps one that stayed by more than `most_overlap`.
+pub(super) fn distinct(mut faces: Vec<Face>, most_overlap: f32) -> Vec<Face> {
     faces.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut kept: Vec<Face> = Vec::new();
-    for face in &faces {
+    for face in faces {
         if kept.iter().all(|other| face.overlap(other) <= most_overlap) {
-            kept.push(*face);
+            kept.push(face);
         }
     }
-    kept.iter().map(|face| voted(face, &faces)).collect()
+    kept
 }
 
 /// The mean of all answers that vote on `face`, weighted by score. Without another vote `face` stays the same to the last
