@@ -1,6 +1,8 @@
 //! Where tensors live: the only place of the trainer that names a backend.
 
+use std::sync::mpsc::{Receiver, RecvError, RecvTimeoutError, TryRecvError};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use burn::module::Module;
@@ -70,6 +72,35 @@ pub fn numbered(opened: &Device, numbers: &[usize]) -> Result<Vec<Device>> {
         devices.push(device.clone());
     }
     Ok(devices)
+}
+
+/// Makes this thread one of those that share the processor's work, the first thing that a program does. A thread that is none of
+/// them waits for each part of a training step until one of them has been woken, a thousand times a step.
+///
+/// # Panics
+/// If the threads are there already.
+pub fn share_work() {
+    let threads = rayon::ThreadPoolBuilder::new().use_current_thread();
+    threads.build_global().expect("nothing has been shared yet");
+}
+
+/// The next that another thread sends; meanwhile this one does its part of the processor's work.
+///
+/// # Errors
+/// Nothing comes any more.
+pub fn awaited<T>(receiver: &Receiver<T>) -> std::result::Result<T, RecvError> {
+    loop {
+        match receiver.try_recv() {
+            Ok(sent) => return Ok(sent),
+            Err(TryRecvError::Disconnected) => return Err(RecvError),
+            Err(TryRecvError::Empty) if rayon::yield_now() == Some(rayon::Yield::Executed) => {}
+            Err(TryRecvError::Empty) => match receiver.recv_timeout(Duration::from_millis(1)) {
+                Ok(sent) => return Ok(sent),
+                Err(RecvTimeoutError::Disconnected) => return Err(RecvError),
+                Err(RecvTimeoutError::Timeout) => {}
+            },
+        }
+    }
 }
 
 /// Burn's generator belongs to the whole process: who draws from it holds this meanwhile, and does not call [`seeded`].

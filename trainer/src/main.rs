@@ -7,7 +7,7 @@ use trainer::commands::teach;
 use trainer::commands::{
     bench, data, demo, detector, evaluate, export, figure, groups, import, kit, predict, prepare, report, table, train,
 };
-use trainer::device::DeviceArgument;
+use trainer::device::{DeviceArgument, share_work};
 
 /// Keeps the memory of one training step's maps for the next: the system's allocator gives large ones back and clears new
 /// ones, which took a sixth of a step.
@@ -66,6 +66,7 @@ enum Command {
 
 fn main() -> Result<()> {
     let Arguments { device, command } = Arguments::parse();
+    share_work();
     // Files alone need no device.
     if let Some(Command::Data(command)) = &command {
         return data::run(command);

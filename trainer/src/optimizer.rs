@@ -12,6 +12,7 @@ use glae_model::weights::{Array, mapped};
 use crate::accumulate::flat;
 use crate::adamw::AdamW;
 use crate::config::OptimizerKind;
+use crate::layers::descent::{Descent, squares};
 use crate::schedule::Rates;
 
 /// The optimizer of a run, with its state.
@@ -68,7 +69,12 @@ impl Sgd {
     /// w -= rate (g + m v). Parameters without gradient stay as they are.
     pub fn step<M: Module>(&mut self, module: M, gradients: Gradients, rates: Rates, decay: f64, clip: f64) -> M {
         let Rates { learning_rate, momentum, .. } = rates;
+        let descent = Descent { rate: learning_rate as f32, momentum: momentum as f32, decay: decay as f32 };
         update(module, gradients, clip, |name, _, weight, gradient| {
+            if let Some([weight, velocity]) = descent.step(&weight, &gradient, self.velocities.get(&name)) {
+                self.velocities.insert(name, velocity);
+                return weight;
+            }
             let gradient = gradient + weight.clone().mul_scalar(decay);
             let velocity = match self.velocities.remove(&name) {
                 Some(velocity) => velocity.mul_scalar(momentum) + gradient.clone(),
@@ -100,17 +106,17 @@ pub(crate) fn update<M: Module>(
     clip: f64,
     mut change: impl FnMut(String, usize, Tensor<1>, Tensor<1>) -> Tensor<1>,
 ) -> M {
-    let mut squares: Option<Tensor<1>> = None;
+    let mut sum: Option<Tensor<1>> = None;
     glae_model::weights::gradients(&module, &mut gradients, |_, gradient| {
-        let own = gradient.clone().mul(gradient).sum();
-        squares = Some(match squares.take() {
+        let own = squares(&gradient).unwrap_or_else(|| gradient.clone().mul(gradient).sum());
+        sum = Some(match sum.take() {
             Some(sum) => sum + own,
             None => own,
         });
         None
     });
-    let Some(squares) = squares else { return module };
-    let shrink = squares.sqrt().add_scalar(1e-6).recip().mul_scalar(clip).clamp_max(1.0);
+    let Some(sum) = sum else { return module };
+    let shrink = sum.sqrt().add_scalar(1e-6).recip().mul_scalar(clip).clamp_max(1.0);
     let mut found = flat(&module, &mut gradients);
     drop(gradients);
     mapped(module, |weight| {

@@ -20,7 +20,7 @@ use self::dashboard::Dashboard;
 use crate::average::Average;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::config::{RunConfig, Stage};
-use crate::device::seeded;
+use crate::device::{awaited, seeded};
 use crate::evaluation::{WaysScored, estimates, inference, median};
 use crate::optimizer::Optimizer;
 use crate::schedule::one_cycle;
@@ -109,7 +109,7 @@ impl Run<'_> {
                 let mut saved = Instant::now();
                 std::thread::scope(|scope| -> Result<()> {
                     let batches = self.batches(scope, kind, stage, at, per_epoch);
-                    while let Ok(batch) = dashboard.waiting(|| batches.recv()) {
+                    while let Ok(batch) = dashboard.waiting(|| awaited(&batches)) {
                         let (batch, began) = (batch?, Instant::now());
                         let step = at.epoch * per_epoch + at.step;
                         let rates = one_cycle(step, steps, stage.learning_rate, stage.warmup);

@@ -19,7 +19,7 @@ use super::loss::DetectorLoss;
 use super::scene::{Stock, WhichLook};
 use crate::adamw::AdamW;
 use crate::checkpoint::{Checkpoint, Progress};
-use crate::device::seeded;
+use crate::device::{awaited, seeded};
 use crate::layers::Quick;
 use crate::schedule::one_cycle;
 
@@ -112,7 +112,7 @@ impl Plan {
             });
             let (mut sum, mut since) = ([0f64; 4], std::time::Instant::now());
             for step in first..self.steps() {
-                let batch: SceneBatch = receiver.recv()?;
+                let batch: SceneBatch = awaited(&receiver)?;
                 let input = TensorData::new(batch.planes, [self.batch, 3, side, side]);
                 let answers = net.forward_with(Tensor::from_data(input, &training), &Quick);
                 let loss = DetectorLoss::new(answers, &priors, &batch.faces, self.point_weight, &training);

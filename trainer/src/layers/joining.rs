@@ -6,6 +6,7 @@ use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::Tensor;
+use glae_model::cpu::Buffer;
 use glae_model::wide;
 use rayon::prelude::*;
 
@@ -17,7 +18,7 @@ pub(super) fn join(x: &Tensor<4>, shortcut: &Tensor<4>) -> Option<Tensor<4>> {
     let (x, shortcut) = (x?, shortcut?);
     let pixels = [&x, &shortcut].map(|tensor| Pixels::of(tensor.primitive()));
     let [a, b] = pixels.each_ref().map(Pixels::view);
-    let mut sum = vec![0f32; a.values.len()];
+    let mut sum = Buffer::unwritten(a.values.len());
     let chunks = sum.par_chunks_mut(CHUNK).zip(a.values.par_chunks(CHUNK)).zip(b.values.par_chunks(CHUNK));
     chunks.for_each(|((sum, a), b)| sums(sum, a, b));
     let output = planes(like(&a, sum));
@@ -56,7 +57,7 @@ impl Backward<Flex, 2> for Joined {
     fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let upstream = Pixels::of(&gradients.consume::<Flex>(&ops.node));
         let output = ops.state.view();
-        let mut through = vec![0f32; output.values.len()];
+        let mut through = Buffer::unwritten(output.values.len());
         let chunks = through.par_chunks_mut(CHUNK).zip(output.values.par_chunks(CHUNK));
         let chunks = chunks.zip(upstream.numbers().par_chunks(CHUNK));
         chunks.for_each(|((through, output), upstream)| above(through, output, upstream));

@@ -6,6 +6,7 @@
 //! take such tensors too.
 
 mod convolution;
+pub(crate) mod descent;
 mod joining;
 mod normalisation;
 mod pooling;
@@ -16,7 +17,7 @@ use burn::backend::{Autodiff, BackendTypes, Flex, TensorMetadata};
 use burn::nn::BatchNorm;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Shape, Tensor, TensorData};
-use glae_model::cpu::{Map, View};
+use glae_model::cpu::{Buffer, Map, View};
 use glae_model::layers::{Burn, Pool, TrainingLayers};
 
 type Cpu = Autodiff<Flex, NoCheckpointing>;
@@ -55,6 +56,19 @@ struct Pixels {
     values: Primitive,
 }
 
+/// What nobody else holds goes to the next maps: to ask the system for all maps of a step, and to clear them, would take as long
+/// as a tenth of it.
+impl Drop for Pixels {
+    fn drop(&mut self) {
+        if self.values.is_unique() {
+            let nothing = primitive(Vec::new(), [0]);
+            if let Ok(piece) = std::mem::replace(&mut self.values, nothing).into_data().try_into_vec() {
+                Buffer::give(piece);
+            }
+        }
+    }
+}
+
 impl Pixels {
     /// Nothing is copied where the tensor came from one of these layers.
     fn of(planes: &Primitive) -> Self {
@@ -83,8 +97,8 @@ fn planes(map: Map) -> Primitive {
 }
 
 /// A map of the same size.
-fn like(map: &View, values: Vec<f32>) -> Map {
-    Map { values: values.into(), batch: map.batch, height: map.height, width: map.width, channels: map.channels }
+fn like(map: &View, values: Buffer) -> Map {
+    Map { values, batch: map.batch, height: map.height, width: map.width, channels: map.channels }
 }
 
 fn primitive(values: Vec<f32>, shape: impl Into<Shape>) -> Primitive {

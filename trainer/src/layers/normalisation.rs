@@ -8,7 +8,7 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::nn::BatchNorm;
 use burn::tensor::Tensor;
-use glae_model::cpu::{Map, View};
+use glae_model::cpu::{Buffer, Map, View};
 use glae_model::wide;
 use rayon::prelude::*;
 
@@ -69,7 +69,7 @@ impl Channels {
 
     fn forward(&self, x: &View, activated: bool) -> Map {
         let least = if activated { 0.0 } else { f32::NEG_INFINITY };
-        let mut output = vec![0f32; x.values.len()];
+        let mut output = Buffer::unwritten(x.values.len());
         let chunks = output.par_chunks_mut(chunk(x.channels)).zip(x.values.par_chunks(chunk(x.channels)));
         chunks.for_each(|(output, from)| scaled(output, from, &self.scale, &self.shift, least));
         like(x, output)
@@ -212,7 +212,7 @@ impl Backward<Flex, 3> for Normalised {
             let pixels = (x.values.len() / channels) as f64;
             let share = |sums: &[f64]| sums.iter().map(|sum| (sum / pixels) as f32).collect::<Vec<f32>>();
             let (mean, along) = (share(&plain), share(&weighted));
-            let mut gradient = vec![0f32; x.values.len()];
+            let mut gradient = Buffer::unwritten(x.values.len());
             gradient
                 .par_chunks_mut(chunk)
                 .zip(chunks())

@@ -6,8 +6,9 @@ use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::Tensor;
-use glae_model::cpu::{Map, View};
+use glae_model::cpu::{Buffer, Map, View};
 use glae_model::layers::Pool;
+use glae_model::wide;
 use rayon::prelude::*;
 
 use super::{Cpu, Pixels, planes};
@@ -35,28 +36,39 @@ pub(super) fn max_pool(x: &Tensor<4>, pool: Pool) -> Option<Tensor<4>> {
 fn forward(x: &View, pool: Pool) -> (Map, Vec<u8>) {
     let (height, width, channels) = (pool.output(x.height), pool.output(x.width), x.channels);
     let line = width * channels;
-    let mut values = vec![f32::NEG_INFINITY; x.batch * height * line];
+    let mut values = Buffer::unwritten(x.batch * height * line);
     let mut places = vec![0u8; values.len()];
-    values.par_chunks_exact_mut(line).zip(places.par_chunks_exact_mut(line)).enumerate().for_each(
-        |(index, (values, places))| {
-            let (image, row) = (index / height, index % height);
-            for place in 0..pool.size * pool.size {
-                let Some(y) = inside(row, place / pool.size, pool, x.height) else { continue };
-                let from = &x.values[(image * x.height + y) * x.width * channels..][..x.width * channels];
-                for column in 0..width {
-                    let Some(x) = inside(column, place % pool.size, pool, x.width) else { continue };
-                    let own = column * channels..(column + 1) * channels;
-                    let found = values[own.clone()].iter_mut().zip(&mut places[own]);
-                    for ((value, at), new) in found.zip(&from[x * channels..][..channels]) {
-                        let larger = *new > *value;
-                        *value = if larger { *new } else { *value };
-                        *at = if larger { place as u8 } else { *at };
-                    }
+    let rows = values.par_chunks_exact_mut(line).zip(places.par_chunks_exact_mut(line));
+    rows.enumerate().for_each(|(index, (values, places))| of_row(*x, pool, height, index, values, places));
+    (Map { batch: x.batch, height, width, channels, values }, places)
+}
+
+wide! {
+    /// A row of the output, counted through all images, of `height` rows each.
+    fn of_row<'a>(
+        x: View<'a>,
+        pool: Pool,
+        height: usize,
+        index: usize,
+        values: &'a mut [f32],
+        places: &'a mut [u8],
+    ) -> () {
+        let (image, row, channels) = (index / height, index % height, x.channels);
+        values.fill(f32::NEG_INFINITY);
+        for place in 0..pool.size * pool.size {
+            let Some(y) = inside(row, place / pool.size, pool, x.height) else { continue };
+            let from = &x.values[(image * x.height + y) * x.width * channels..][..x.width * channels];
+            let pixels = values.chunks_exact_mut(channels).zip(places.chunks_exact_mut(channels));
+            for (column, (values, places)) in pixels.enumerate() {
+                let Some(x) = inside(column, place % pool.size, pool, x.width) else { continue };
+                for ((value, at), new) in values.iter_mut().zip(places).zip(&from[x * channels..][..channels]) {
+                    let larger = *new > *value;
+                    *value = if larger { *new } else { *value };
+                    *at = if larger { place as u8 } else { *at };
                 }
             }
-        },
-    );
-    (Map { batch: x.batch, height, width, channels, values: values.into() }, places)
+        }
+    }
 }
 
 /// Where the tap of a square lies in the map; `None` outside.
@@ -83,11 +95,12 @@ impl Backward<Flex, 1> for Pooled {
         let upstream = Pixels::of(&gradients.consume::<Flex>(&ops.node));
         let upstream = upstream.view();
         let State { places, pool, size: [height, width, channels] } = ops.state;
-        let mut values = vec![0f32; upstream.batch * height * width * channels];
+        let mut values = Buffer::unwritten(upstream.batch * height * width * channels);
         let line = upstream.width * channels;
         let image = upstream.height * line;
         let images = upstream.values.par_chunks_exact(image).zip(places.par_chunks_exact(image));
         values.par_chunks_exact_mut(height * width * channels).zip(images).for_each(|(values, (upstream, places))| {
+            values.fill(0.0);
             for (square, (upstream, places)) in
                 upstream.chunks_exact(channels).zip(places.chunks_exact(channels)).enumerate()
             {
@@ -102,7 +115,7 @@ impl Backward<Flex, 1> for Pooled {
                 }
             }
         });
-        let map = Map { batch: upstream.batch, height, width, channels, values: values.into() };
+        let map = Map { batch: upstream.batch, height, width, channels, values };
         gradients.register::<Flex>(node.id, planes(map));
     }
 }

@@ -1,7 +1,7 @@
 //! Convolutions that see all channels.
 
 use super::product::{Matrices, Rows};
-use super::{Map, View, all, inside, winograd, within};
+use super::{Map, View, all, cores, each, inside, winograd, within};
 use crate::layers::{Activation, Fit, Step, by_place};
 use crate::wide;
 
@@ -36,14 +36,15 @@ impl Conv {
     /// # Shapes
     /// - `weight`: `[out, channels, side, side]` in row-major order; `bias`: `[out]`
     ///
-    /// `map` is the smaller side of the maps that come: where they are smaller than a tile, Winograd's way is not worth it.
+    /// `maps` are so many maps of this height and width that come at a time: where they are few or small, Winograd's way is not
+    /// worth it.
     ///
     /// # Panics
     /// If weights and shape do not fit.
-    pub fn new(weight: &[f32], bias: Vec<f32>, shape: [usize; 4], step: Step, map: usize) -> Self {
+    pub fn new(weight: &[f32], bias: Vec<f32>, shape: [usize; 4], step: Step, maps: (usize, [usize; 2])) -> Self {
         let [out, channels, side, _] = shape;
         assert_eq!((weight.len(), bias.len()), (out * channels * side * side, out), "weights do not fit their shape");
-        let method = if winograd::serves(shape, step.stride, map) {
+        let method = if winograd::serves(shape, step.stride, winograd::whole_tiles(maps.0, maps.1)) {
             let planes = winograd::transformed(weight, [out, channels]);
             Method::Winograd(Matrices::new(&planes, [winograd::PLACES, channels, out]))
         } else {
@@ -128,7 +129,7 @@ impl Window {
     }
 
     /// The map with the zeros around it that the window sees; `None` if it sees none.
-    fn framed(&self, x: View) -> Option<Map> {
+    pub(super) fn framed(&self, x: View) -> Option<Map> {
         let Self { side, step } = *self;
         let [rows, columns] = [x.height, x.width].map(|length| step.fit(length, side));
         let reach = |fit: Fit| (fit.places - 1) * step.stride + side;
@@ -138,18 +139,14 @@ impl Window {
         }
         let (height, width) = (height.max(x.height + rows.before), width.max(x.width + columns.before));
         let mut framed = x.unwritten(height, width, x.channels);
-        let lines = framed.values.chunks_exact_mut(width * x.channels);
-        for (index, line) in lines.enumerate() {
-            let Some(y) = inside(index % height, rows.before, x.height) else {
-                line.fill(0.0);
-                continue;
-            };
+        each(&mut framed.values, width * x.channels, |index, line| {
+            let Some(y) = inside(index % height, rows.before, x.height) else { return line.fill(0.0) };
             let (before, line) = line.split_at_mut(columns.before * x.channels);
             let (line, behind) = line.split_at_mut(x.width * x.channels);
             before.fill(0.0);
             line.copy_from_slice(x.line(index / height * x.height + y));
             behind.fill(0.0);
-        }
+        });
         Some(framed)
     }
 
@@ -158,10 +155,13 @@ impl Window {
         self.side * self.side * x.channels
     }
 
-    /// Lines of the output whose patches together have about so many numbers.
+    /// Lines of the output whose patches together have about so many numbers; no core is left without lines where there are
+    /// enough.
     pub(super) fn lines(&self, x: &View, numbers: usize) -> usize {
         let [height, width] = self.output(x);
-        (numbers / (self.patch(x) * width)).clamp(1, x.batch * height)
+        let lines = x.batch * height;
+        let blocks = (lines * width * self.patch(x)).div_ceil(numbers).next_multiple_of(cores());
+        lines.div_ceil(blocks)
     }
 }
 
@@ -212,7 +212,7 @@ mod tests {
             numbers(bias.clone().into_data()),
             shape,
             step,
-            input[2].min(input[3]),
+            (input[0], [input[2], input[3]]),
         );
         let expected = burns(planes, weight, Some(bias), step, 1);
         assert_same(&own.forward(&map, Finish::default()), expected.clone());
@@ -239,10 +239,11 @@ mod tests {
 
     #[test]
     fn winograds_way_is_burns_whatever_the_size() {
-        for [height, width] in [[4, 4], [7, 7], [5, 9], [16, 14], [34, 33]] {
-            compare([16, 8, 3, 3], Step::half(1), [2, 8, height, width]);
+        // So many images that there are enough tiles.
+        for (images, [height, width]) in [(64, [4, 4]), (64, [7, 7]), (32, [5, 9]), (6, [16, 14]), (2, [34, 33])] {
+            compare([16, 8, 3, 3], Step::half(1), [images, 8, height, width]);
         }
-        // More tiles than one block has.
-        compare([8, 16, 3, 3], Step::half(1), [3, 16, 56, 56]);
+        // More tiles than one block has, and a depth that a register of sixteen does not divide.
+        compare([8, 24, 3, 3], Step::half(1), [3, 24, 56, 56]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Buffer, Map, Simd, View, WithSimd, bounded, each, inside, widest};
+use super::{Buffer, Map, Simd, View, WithSimd, bounded, each, inside, store, widest};
 use crate::layers::{Activation, Fit, Step, by_place};
 
 /// So many numbers of a row are written before the next strip of channels is looked at: 8 kB, which with the 24 kB of the map
@@ -144,11 +144,7 @@ impl Row<'_> {
             sum
         };
         let put = |to: &mut [f32], sum: S::f32s| {
-            let sum = bounded(simd, sum, *range);
-            match S::as_mut_simd_f32s(&mut to[first..]) {
-                ([to, ..], _) => *to = sum,
-                ([], part) => simd.partial_store_f32s(part, sum),
-            }
+            store(simd, to, first, bounded(simd, sum, *range));
         };
         let Range { start, end } = places;
         let mut output = output[start * channels..end * channels].chunks_exact_mut(channels);

@@ -2,15 +2,12 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Device, Tensor, TensorData};
-
 use super::conv::Window;
-use super::winograd::{self, G, LANES, Lane, PLACES, SEEN, TILE, Tiles, lane, weighted};
-use super::{Conv, Map, View, all, inside};
-use crate::layers::{Step, by_place};
-
-/// So many numbers of patches are laid out at a time: 4 MB.
-const PATCHES: usize = 1 << 20;
+use super::outer::outer;
+use super::product::{Matrices, Rows};
+use super::winograd::{self, Block, G, LANES, Lane, PLACES, Pieces, SEEN, TILE, Tiles, lane, weighted};
+use super::{Buffer, Conv, Map, Simd, View, WithSimd, all, inside, load, store, widest};
+use crate::layers::{Activation, Step};
 
 /// Tiles that are transformed by one core in a row.
 const BLOCK: usize = 64;
@@ -19,36 +16,33 @@ const BLOCK: usize = 64;
 ///
 /// # Panics
 /// If `upstream` is not as large as the output.
-pub fn of_kernel(x: View, upstream: View, side: usize, step: Step, device: &Device) -> Vec<f32> {
+pub fn of_kernel(x: View, upstream: View, side: usize, step: Step) -> Vec<f32> {
     let window = Window { side, step };
     let shape = [upstream.channels, x.channels, side, side];
     assert_eq!([upstream.height, upstream.width], window.output(&x), "the gradient does not fit the output");
-    if winograd::serves(shape, step.stride, x.height.min(x.width)) {
-        return by_tiles(x, upstream, device);
+    if winograd::serves(shape, step.stride, winograd::whole_tiles(x.batch, [x.height, x.width])) {
+        return by_tiles(x, upstream);
     }
-    let (line, lines) = (upstream.width * upstream.channels, x.batch * upstream.height);
-    let per_block = window.lines(&x, PATCHES);
-    let mut parts = vec![Vec::new(); lines.div_ceil(per_block)];
-    all(parts.iter_mut().collect(), 1, |index, part| {
-        let first = index * per_block;
-        let lines = per_block.min(lines - first);
-        let patches = tensor(window.patches(x, first, lines), [1, lines * upstream.width, window.patch(&x)], device);
-        let gradient = upstream.values[first * line..][..lines * line].to_vec();
-        let gradient = tensor(gradient, [1, lines * upstream.width, upstream.channels], device);
-        *part = numbers(gradient.swap_dims(1, 2).matmul(patches));
-    });
-    let mut sum = vec![0f32; shape.iter().product()];
-    for part in parts {
-        sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-    }
-    // [out, places, channels] to [out, channels, places].
-    let places = side * side;
-    let mut turned = vec![0f32; sum.len()];
-    for (own, turned) in sum.chunks_exact(places * x.channels).zip(turned.chunks_exact_mut(places * x.channels)) {
-        for (from, value) in own.iter().enumerate() {
-            turned[from % x.channels * places + from / x.channels] = *value;
+    let framed = window.framed(x);
+    let seen = framed.as_ref().map_or(x, Map::view);
+    let apart = seen.width * seen.channels;
+    let start = |pixel: usize| {
+        let (line, column) = (pixel / upstream.width, pixel % upstream.width);
+        let row = line / upstream.height * seen.height + line % upstream.height * step.stride;
+        row * apart + column * step.stride * seen.channels
+    };
+    let rows = Rows { values: seen.values, starts: start, pieces: side, apart };
+    let sums = outer(&rows, window.patch(&x), upstream.values, upstream.channels);
+    // [places, channels, out] to [out, channels, places].
+    let (places, channels, out) = (side * side, x.channels, upstream.channels);
+    let mut turned = vec![0f32; sums.len()];
+    all(turned.chunks_mut(LANES * channels * places).collect(), 1, |block, turned| {
+        for (from, sums) in sums.chunks_exact(out).enumerate() {
+            let to = from % channels * places + from / channels;
+            let turned = turned[to..].iter_mut().step_by(channels * places);
+            turned.zip(&sums[block * LANES..]).for_each(|(to, sum)| *to = *sum);
         }
-    }
+    });
     turned
 }
 
@@ -59,7 +53,7 @@ pub fn of_kernel(x: View, upstream: View, side: usize, step: Step, device: &Devi
 ///
 /// # Panics
 /// If weights and maps do not fit.
-pub fn of_input(x: View, weight: &[f32], upstream: View, side: usize, step: Step, device: &Device) -> Map {
+pub fn of_input(x: View, weight: &[f32], upstream: View, side: usize, step: Step) -> Map {
     let (places, channels, out) = (side * side, x.channels, upstream.channels);
     if step.stride == 1 {
         // One more convolution, its kernel turned round and its channels exchanged.
@@ -68,23 +62,30 @@ pub fn of_input(x: View, weight: &[f32], upstream: View, side: usize, step: Step
             let to = (from % channels * out + from / channels) * places;
             turned[to..to + places].iter_mut().zip(kernel.iter().rev()).for_each(|(to, value)| *to = *value);
         }
-        let conv = Conv::new(&turned, vec![0.0; channels], [channels, out, side, side], step, x.height.min(x.width));
+        let maps = (x.batch, [x.height, x.width]);
+        let conv = Conv::new(&turned, vec![0.0; channels], [channels, out, side, side], step, maps);
         return conv.forward(&upstream, Default::default());
     }
-    let window = Window { side, step };
-    let weight = by_place(weight, [out, channels, side, side]);
-    let weight = tensor(weight, [1, places * channels, out], device).swap_dims(1, 2);
+    // [out, places, channels]: what each number of the gradient gives to the patch that it saw.
+    let mut turned = vec![0f32; weight.len()];
+    for (turned, kernel) in turned.chunks_exact_mut(places * channels).zip(weight.chunks_exact(places * channels)) {
+        for (place, pixel) in turned.chunks_exact_mut(channels).enumerate() {
+            pixel.iter_mut().zip(kernel[place..].iter().step_by(places)).for_each(|(to, from)| *to = *from);
+        }
+    }
+    let weight = Matrices::new(&turned, [1, out, places * channels]);
     let mut gradient = x.unwritten(x.height, x.width, channels);
-    gradient.values.fill(0.0);
     let (image, lines) = (x.height * x.width * channels, upstream.height);
     let line = upstream.width * out;
     all(gradient.values.chunks_exact_mut(image).collect(), 1, |index, gradient| {
-        let own = upstream.values[index * lines * line..][..lines * line].to_vec();
-        let own = tensor(own, [1, lines * upstream.width, out], device);
-        let patches = numbers(own.matmul(weight.clone()));
+        gradient.fill(0.0);
+        let own = &upstream.values[index * lines * line..][..lines * line];
+        let mut patches = Buffer::unwritten(lines * upstream.width * places * channels);
+        let rows = Rows { values: own, starts: |row| row * out, pieces: 1, apart: 0 };
+        weight.multiply(rows, &[], Activation::Linear, &mut patches);
         // One image, counted from its own beginning.
         let single = Map { batch: 1, ..x };
-        window.visit(&single, 0, lines, |patch, pixels| {
+        Window { side, step }.visit(&single, |patch, pixels| {
             gradient[pixels].iter_mut().zip(&patches[patch]).for_each(|(sum, part)| *sum += part);
         });
     });
@@ -92,24 +93,14 @@ pub fn of_input(x: View, weight: &[f32], upstream: View, side: usize, step: Step
 }
 
 impl Window {
-    /// The patches of some lines of the output, counted through all images: `[places, side, side, channels]`. Outside of the
-    /// map there are zeros.
-    fn patches(&self, x: View, first: usize, lines: usize) -> Vec<f32> {
-        let [_, width] = self.output(&x);
-        let mut all = vec![0f32; lines * width * self.patch(&x)];
-        self.visit(&x, first, lines, |patches, pixels| {
-            all[patches].copy_from_slice(&x.values[pixels]);
-        });
-        all
-    }
-
-    /// Each piece that patches and map have in common: where it lies in the patches of these lines, and where in the map.
-    fn visit(&self, x: &View, first: usize, lines: usize, mut seen: impl FnMut(Range<usize>, Range<usize>)) {
+    /// Each piece that the patches of all places of the output and the map have in common: where it lies in the patches,
+    /// `[places, side, side, channels]`, and where in the map.
+    fn visit(&self, x: &View, mut seen: impl FnMut(Range<usize>, Range<usize>)) {
         let Self { side, step } = *self;
         let [rows, columns] = [x.height, x.width].map(|length| step.fit(length, side));
         let (stride, padding) = (step.stride, columns.before);
         let (height, width, channels, patch) = (rows.places, columns.places, x.channels, self.patch(x));
-        for index in first..first + lines {
+        for index in 0..x.batch * height {
             let (image, row) = (index / height, index % height);
             for tap in 0..side {
                 let Some(y) = inside(row * stride + tap, rows.before, x.height) else { continue };
@@ -122,7 +113,7 @@ impl Window {
                         continue;
                     }
                     let count = (end - start) * channels;
-                    let to = ((index - first) * width + column) * patch + (tap * side + start) * channels;
+                    let to = (index * width + column) * patch + (tap * side + start) * channels;
                     let from = ((image * x.height + y) * x.width + left + start - padding) * channels;
                     seen(to..to + count, from..from + count);
                 }
@@ -131,59 +122,31 @@ impl Window {
     }
 }
 
-fn tensor(values: Vec<f32>, shape: [usize; 3], device: &Device) -> Tensor<3> {
-    Tensor::from_data(TensorData::new(values, shape), device)
-}
-
-fn numbers(tensor: Tensor<3>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().expect("a product of f32 is f32")
-}
-
 /// By the adjoint of Winograd's way: with dY the gradient and V = B' d B, dg = G' [sum over tiles of V * (A dY A')] G.
-fn by_tiles(x: View, upstream: View, device: &Device) -> Vec<f32> {
+fn by_tiles(x: View, upstream: View) -> Vec<f32> {
     let tiles = Tiles::new(&x);
     let (channels, out, count) = (x.channels, upstream.channels, tiles.lines * tiles.columns);
     let per_block = tiles.per_block(BLOCK);
     let block = |index: usize| tiles.block(index, per_block);
-    let mut seen = vec![0f32; PLACES * count * channels];
+    let mut seen = Buffer::unwritten(PLACES * count * channels);
     all(winograd::blocks(&mut seen, per_block * tiles.columns * channels), 1, |index, mut pieces| {
         block(index).transformed(x, &mut pieces);
     });
-    let mut gradients = vec![0f32; PLACES * count * out];
-    all(winograd::blocks(&mut gradients, per_block * tiles.columns * out), 1, |index, pieces| {
-        for (tile, [image, top, left]) in block(index).places().enumerate() {
-            let pixels: [Option<usize>; TILE * TILE] = std::array::from_fn(|place| {
-                let (row, column) = (top + place / TILE, left + place % TILE);
-                let there = row < upstream.height && column < upstream.width;
-                there.then(|| ((image * upstream.height + row) * upstream.width + column) * out)
-            });
-            for channel in (0..out).step_by(LANES) {
-                let own = pixels.map(|pixel| match pixel {
-                    Some(pixel) => *lane(&upstream.values[pixel + channel..]),
-                    None => [0.0; LANES],
-                });
-                let mut half = [[0f32; LANES]; SEEN * TILE];
-                for column in 0..TILE {
-                    let spread = spread(std::array::from_fn(|row| own[row * TILE + column]));
-                    spread.into_iter().enumerate().for_each(|(row, lane)| half[row * TILE + column] = lane);
-                }
-                for row in 0..SEEN {
-                    let spread = spread(std::array::from_fn(|column| half[row * TILE + column]));
-                    for (column, lane) in spread.into_iter().enumerate() {
-                        pieces[row * SEEN + column][tile * out + channel..][..LANES].copy_from_slice(&lane);
-                    }
-                }
-            }
-        }
+    let mut gradients = Buffer::unwritten(PLACES * count * out);
+    all(winograd::blocks(&mut gradients, per_block * tiles.columns * out), 1, |index, mut pieces| {
+        widest(Spread { block: &block(index), upstream, pieces: &mut pieces });
     });
-    let seen = tensor(seen, [PLACES, count, channels], device);
-    let gradients = tensor(gradients, [PLACES, count, out], device);
-    let products = numbers(seen.swap_dims(1, 2).matmul(gradients));
+    let mut products = vec![Vec::new(); PLACES];
+    let places = seen.chunks_exact(count * channels).zip(gradients.chunks_exact(count * out));
+    all(products.iter_mut().zip(places).collect(), 1, |_, (product, (seen, gradients))| {
+        let rows = Rows { values: seen, starts: |tile| tile * channels, pieces: 1, apart: 0 };
+        *product = outer(&rows, channels, gradients, out);
+    });
     let mut kernel = vec![0f32; out * channels * 9];
     all(kernel.chunks_exact_mut(LANES * channels * 9).collect(), 1, |index, kernel| {
         for channel in 0..channels {
             let from = channel * out + index * LANES;
-            let place = |row: usize, column: usize| *lane(&products[(row * SEEN + column) * channels * out + from..]);
+            let place = |row: usize, column: usize| *lane(&products[row * SEEN + column][from..]);
             let half: [[Lane; 3]; SEEN] = std::array::from_fn(|row| {
                 let line = std::array::from_fn(|column| place(row, column));
                 std::array::from_fn(|tap| weighted(line, &G.map(|g| g[tap])))
@@ -198,23 +161,70 @@ fn by_tiles(x: View, upstream: View, device: &Device) -> Vec<f32> {
     kernel
 }
 
-/// A of one line of a gradient.
-fn spread(y: [Lane; TILE]) -> [Lane; SEEN] {
-    let mut all = [[0f32; LANES]; SEEN];
-    for i in 0..LANES {
-        let [a, b, c, d] = y.map(|lane| lane[i]);
-        let (even, odd, far_even, far_odd) = (a + c, b + d, a + 4.0 * c, 2.0 * b + 8.0 * d);
-        let line = [a, even + odd, even - odd, far_even + far_odd, far_even - far_odd, d];
-        all.iter_mut().zip(line).for_each(|(lane, value)| lane[i] = value);
+/// A dY A' for each tile and channel of a gradient: `[tiles, channels]` for each place.
+struct Spread<'a, 'b> {
+    block: &'a Block,
+    upstream: View<'a>,
+    pieces: &'a mut Pieces<'b>,
+}
+
+impl WithSimd for Spread<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { block, upstream, pieces } = self;
+        let out = upstream.channels;
+        let outside = Buffer::zeros(out);
+        for (tile, [image, top, left]) in block.places().enumerate() {
+            let mut pixels = [&outside[..]; TILE * TILE];
+            for (place, pixel) in pixels.iter_mut().enumerate() {
+                let (row, column) = (top + place / TILE, left + place % TILE);
+                if row < upstream.height && column < upstream.width {
+                    let pixels = (image * upstream.height + row) * upstream.width + column;
+                    *pixel = &upstream.values[pixels * out..][..out];
+                }
+            }
+            for first in (0..out).step_by(S::F32_LANES) {
+                let mut own = [[simd.splat_f32s(0.0); TILE]; TILE];
+                for (place, pixel) in pixels.iter().enumerate() {
+                    own[place % TILE][place / TILE] = load(simd, pixel, first);
+                }
+                let mut half = [[simd.splat_f32s(0.0); TILE]; SEEN];
+                for (column, line) in own.into_iter().enumerate() {
+                    spread(simd, line).into_iter().enumerate().for_each(|(row, value)| half[row][column] = value);
+                }
+                for (row, line) in half.into_iter().enumerate() {
+                    for (column, value) in spread(simd, line).into_iter().enumerate() {
+                        store(simd, &mut pieces[row * SEEN + column][tile * out..][..out], first, value);
+                    }
+                }
+            }
+        }
     }
-    all
+}
+
+/// A of one line of a gradient.
+#[inline(always)]
+fn spread<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; TILE]) -> [S::f32s; SEEN] {
+    let times = |factor: f32, value: S::f32s, rest: S::f32s| simd.mul_add_e_f32s(simd.splat_f32s(factor), value, rest);
+    let (even, odd, far_even) = (simd.add_f32s(a, c), simd.add_f32s(b, d), times(4.0, c, a));
+    let far_odd = times(4.0, d, b);
+    [
+        a,
+        simd.add_f32s(even, odd),
+        simd.sub_f32s(even, odd),
+        times(2.0, far_odd, far_even),
+        times(-2.0, far_odd, far_even),
+        d,
+    ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tests::{RESNET, assert_same, burns, random};
     use super::*;
-    use burn::tensor::{Distribution, Tensor};
+    use burn::tensor::{Device, Distribution, Tensor};
 
     /// Our gradients and those of Burn.
     fn compare(shape: [usize; 4], step: Step, input: [usize; 4]) {
@@ -233,9 +243,9 @@ mod tests {
         let flat = |tensor: Tensor<4>| tensor.into_data().try_to_vec::<f32>().unwrap();
         let y = y.inner();
         let upstream = Map::from_planes(&flat(y.clone()), y.dims());
-        let of_input = of_input(map.view(), &flat(weight), upstream.view(), side, step, &device);
+        let of_input = of_input(map.view(), &flat(weight), upstream.view(), side, step);
         assert_same(&of_input, x.grad(&gradients).unwrap());
-        let of_kernel = of_kernel(map.view(), upstream.view(), side, step, &device);
+        let of_kernel = of_kernel(map.view(), upstream.view(), side, step);
         let expected = flat(kernel.grad(&gradients).unwrap());
         let largest = expected.iter().fold(0f32, |most, value| most.max(value.abs()));
         assert_eq!(of_kernel.len(), expected.len());
@@ -259,10 +269,11 @@ mod tests {
 
     #[test]
     fn winograds_way_has_burns_gradients_whatever_the_size() {
-        for [height, width] in [[4, 4], [7, 7], [5, 9], [16, 14]] {
-            compare([16, 8, 3, 3], Step::half(1), [2, 8, height, width]);
+        // So many images that there are enough tiles.
+        for (images, [height, width]) in [(64, [4, 4]), (64, [7, 7]), (32, [5, 9]), (6, [16, 14])] {
+            compare([16, 8, 3, 3], Step::half(1), [images, 8, height, width]);
         }
-        // More tiles than one block has.
-        compare([8, 16, 3, 3], Step::half(1), [3, 16, 34, 33]);
+        // More tiles than one block has, and a depth that a register of sixteen does not divide.
+        compare([8, 24, 3, 3], Step::half(1), [3, 24, 34, 33]);
     }
 }

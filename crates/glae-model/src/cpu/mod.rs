@@ -8,6 +8,8 @@ mod depthwise;
 #[cfg(all(feature = "loss", not(target_family = "wasm")))]
 pub mod gradient;
 mod memory;
+#[cfg(all(feature = "loss", not(target_family = "wasm")))]
+mod outer;
 mod pair;
 mod product;
 mod winograd;
@@ -70,7 +72,8 @@ impl Engine for Processor {
     type Depthwise = Depthwise;
 
     fn conv(&self, weight: &[f32], bias: Vec<f32>, shape: [usize; 4], step: Step, map: usize) -> Conv {
-        Conv::new(weight, bias, shape, step, map)
+        // A face and its mirror image.
+        Conv::new(weight, bias, shape, step, (2, [map; 2]))
     }
 
     fn depthwise(&self, weight: &[f32], bias: Vec<f32>, stride: usize) -> Depthwise {
@@ -308,6 +311,24 @@ fn bounded<S: Simd>(_: S, value: S::f32s, [least, most]: [f32; 2]) -> S::f32s {
     let [a, b, c, d] = pulp::bytemuck::cast(value);
     let value = f32x4_pmin(f32x4_pmax(i32x4(a, b, c, d), f32x4_splat(least)), f32x4_splat(most));
     pulp::bytemuck::cast([lane::<0>(value), lane::<1>(value), lane::<2>(value), lane::<3>(value)])
+}
+
+/// A pixel's channels from `first` on, as many as a register holds; zeros behind the last one.
+#[inline(always)]
+fn load<S: Simd>(simd: S, pixel: &[f32], first: usize) -> S::f32s {
+    match S::as_simd_f32s(&pixel[first..]) {
+        ([whole, ..], _) => *whole,
+        ([], part) => simd.partial_load_f32s(part),
+    }
+}
+
+/// Writes a register to a pixel's channels from `first` on, as many as there are.
+#[inline(always)]
+fn store<S: Simd>(simd: S, pixel: &mut [f32], first: usize, values: S::f32s) {
+    match S::as_mut_simd_f32s(&mut pixel[first..]) {
+        ([whole, ..], _) => *whole = values,
+        ([], part) => simd.partial_store_f32s(part, values),
+    }
 }
 
 /// Does work with the widest registers of the processor: what is inlined into it is compiled for these.

@@ -132,7 +132,7 @@ mod tests {
         let (x, _) = random(shape);
         let conv = |from: usize, to: usize| {
             let shape = [to, from, side, side];
-            Conv::new(&numbers(shape.iter().product()), numbers(to), shape, Step::half(1), 0)
+            Conv::new(&numbers(shape.iter().product()), numbers(to), shape, Step::half(1), (0, [0; 2]))
         };
         let then = [Activation::Relu, Activation::Relu6];
         let finish = |then| Finish { shortcut: None, then };

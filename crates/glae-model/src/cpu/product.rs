@@ -4,7 +4,7 @@
 //! maps of these networks takes as long as the product itself, and none reads a convolution's rows where they lie in the
 //! map. Registers and instructions are chosen by `pulp`: AVX-512, AVX2, NEON, or the 128 bits of browsers.
 
-use super::{Buffer, Simd, WithSimd, bounded, widest};
+use super::{Buffer, Simd, WithSimd, all, bounded, widest};
 use crate::layers::Activation;
 
 /// Registers of columns that are summed side by side.
@@ -22,7 +22,7 @@ const HIGHER: usize = 8;
 pub(super) struct Matrices {
     /// For each matrix panels of [`WIDE`] registers of columns, the last one of a single register where that holds the rest;
     /// `[inside, columns of the panel]` each, with zeros behind the last column.
-    panels: Vec<f32>,
+    panels: Buffer,
     shape: [usize; 3],
 }
 
@@ -46,19 +46,26 @@ impl Matrices {
         let [n, inside, columns] = shape;
         assert_eq!(values.len(), n * inside * columns, "one number for each place");
         let lanes = widest(Lanes);
-        let mut panels = Vec::with_capacity(n * inside * columns.next_multiple_of(lanes));
+        // First column and width of each panel.
+        let starts = std::iter::successors(Some(0), |first| Some(first + panel(columns - first, lanes)));
+        let starts: Vec<usize> = starts.take_while(|first| *first < columns).collect();
+        let mut panels = Buffer::unwritten(n * inside * columns.next_multiple_of(lanes));
+        let (mut pieces, mut rest) = (Vec::with_capacity(n * starts.len()), &mut panels[..]);
         for matrix in values.chunks_exact(inside * columns) {
-            let mut first = 0;
-            while first < columns {
-                let wide = panel(columns - first, lanes);
-                let taken = wide.min(columns - first);
-                for row in matrix.chunks_exact(columns) {
-                    panels.extend_from_slice(&row[first..][..taken]);
-                    panels.resize(panels.len() + wide - taken, 0.0);
-                }
-                first += wide;
+            for first in &starts {
+                let piece;
+                (piece, rest) = rest.split_at_mut(inside * panel(columns - first, lanes));
+                pieces.push((matrix, *first, piece));
             }
         }
+        all(pieces, 1, |_, (matrix, first, piece)| {
+            let wide = piece.len() / inside;
+            let taken = wide.min(columns - first);
+            for (to, row) in piece.chunks_exact_mut(wide).zip(matrix.chunks_exact(columns)) {
+                to[..taken].copy_from_slice(&row[first..][..taken]);
+                to[taken..].fill(0.0);
+            }
+        });
         Self { panels, shape }
     }
 

@@ -3,8 +3,7 @@
 
 use super::conv::{Finish, finished};
 use super::product::Matrices;
-use super::{Buffer, Map, Simd, View, WithSimd, all, inside, widest};
-use crate::wide;
+use super::{Buffer, Map, Simd, View, WithSimd, all, cores, inside, load, store, widest};
 
 /// Side of the output that one tile gives.
 pub(super) const TILE: usize = 4;
@@ -18,7 +17,7 @@ pub(super) const PLACES: usize = SEEN * SEEN;
 /// Channels that are transformed side by side.
 pub(super) const LANES: usize = 8;
 
-/// So many tiles at least are multiplied at a time: fewer would only read the weights again and again.
+/// About so many tiles are multiplied at a time: fewer would only read the weights again and again.
 const BLOCK: usize = 64;
 
 pub(super) type Lane = [f32; LANES];
@@ -26,10 +25,20 @@ pub(super) type Lane = [f32; LANES];
 /// The same piece of each place's plane.
 pub(super) type Pieces<'a> = [&'a mut [f32]; PLACES];
 
-/// Whether a convolution of this shape (`[out, channels, side, side]`) is Winograd's, on maps of this smaller side: the depths
-/// are worked on lane by lane.
-pub(super) fn serves([out, channels, side, _]: [usize; 4], stride: usize, map: usize) -> bool {
-    (side, stride) == (3, 1) && map >= TILE && channels.is_multiple_of(LANES) && out.is_multiple_of(LANES)
+/// From so many tiles on this way is the quicker one. It reads four times as many weights as the kernel has numbers, which few
+/// tiles do not repay where the processor multiplies faster than it reads; browsers multiply more slowly.
+const LEAST_TILES: usize = if cfg!(target_family = "wasm") { 1 } else { 64 };
+
+/// Tiles that lie wholly in so many maps of this height and width: what others give is in part thrown away.
+pub(super) fn whole_tiles(batch: usize, [height, width]: [usize; 2]) -> usize {
+    batch * (height / TILE) * (width / TILE)
+}
+
+/// Whether a convolution of this shape (`[out, channels, side, side]`) is Winograd's, on maps with so many whole tiles in all: the
+/// depths are worked on lane by lane.
+pub(super) fn serves([out, channels, side, _]: [usize; 4], stride: usize, tiles: usize) -> bool {
+    let fits = (side, stride) == (3, 1) && channels.is_multiple_of(LANES) && out.is_multiple_of(LANES);
+    fits && tiles >= LEAST_TILES
 }
 
 /// G of [`transformed`].
@@ -101,7 +110,8 @@ pub(super) fn forward(x: View, weight: &Matrices, bias: &[f32], finish: Finish) 
             block.transformed(x, pieces);
         }
         let products = weight.multiplied(&planes, block.count());
-        untransformed(&block, &products, piece, [x.height, x.width], out);
+        let size = [x.height, x.width];
+        widest(Untransformed { block: &block, products: &products, output: piece, size, out });
         let shortcut = finish.shortcut.map(|map| &map.values[start(block.first)..][..piece.len()]);
         finished(piece, bias, shortcut, finish.then);
     });
@@ -124,9 +134,10 @@ impl Tiles {
         Self { rows, columns: x.width.div_ceil(TILE), lines: x.batch * rows }
     }
 
-    /// Rows of tiles in a block of at least so many tiles.
+    /// Rows of tiles in a block of about so many tiles; no core is left without a block where there are rows for all.
     pub(super) fn per_block(&self, tiles: usize) -> usize {
-        tiles.div_ceil(self.columns).clamp(1, self.lines)
+        let blocks = (self.lines * self.columns).div_ceil(tiles).next_multiple_of(cores());
+        self.lines.div_ceil(blocks)
     }
 
     pub(super) fn block(&self, index: usize, per_block: usize) -> Block {
@@ -171,29 +182,30 @@ impl WithSimd for Transformed<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Self { block, x, pieces } = self;
         let channels = x.channels;
+        let outside = Buffer::zeros(channels);
         for (tile, [image, top, left]) in block.places().enumerate() {
-            // Where each pixel that the tile sees begins.
-            let pixels: [Option<usize>; PLACES] = std::array::from_fn(|place| {
-                let y = inside(top + place / SEEN, 1, x.height)?;
-                Some(((image * x.height + y) * x.width + inside(left + place % SEEN, 1, x.width)?) * channels)
-            });
-            for channel in (0..channels).step_by(LANES) {
-                let seen = pixels.map(|pixel| match pixel {
-                    Some(pixel) => *lane(&x.values[pixel + channel..]),
-                    None => [0.0; LANES],
-                });
-                let mut half = [[0f32; LANES]; PLACES];
-                for column in 0..SEEN {
-                    let turned = before(std::array::from_fn(|row| seen[row * SEEN + column]));
-                    turned.into_iter().enumerate().for_each(|(row, lane)| half[row * SEEN + column] = lane);
+            let mut pixels = [&outside[..]; PLACES];
+            for (place, pixel) in pixels.iter_mut().enumerate() {
+                let (row, column) = (inside(top + place / SEEN, 1, x.height), inside(left + place % SEEN, 1, x.width));
+                if let (Some(row), Some(column)) = (row, column) {
+                    *pixel = &x.values[((image * x.height + row) * x.width + column) * channels..][..channels];
                 }
-                for row in 0..SEEN {
-                    let turned = before(std::array::from_fn(|column| half[row * SEEN + column]));
-                    for (column, lane) in turned.into_iter().enumerate() {
-                        pieces[row * SEEN + column][tile * channels + channel..][..LANES].copy_from_slice(&lane);
+            }
+            for first in (0..channels).step_by(S::F32_LANES) {
+                let mut seen = [[simd.splat_f32s(0.0); SEEN]; SEEN];
+                for (place, pixel) in pixels.iter().enumerate() {
+                    seen[place % SEEN][place / SEEN] = load(simd, pixel, first);
+                }
+                let mut half = [[simd.splat_f32s(0.0); SEEN]; SEEN];
+                for (column, line) in seen.into_iter().enumerate() {
+                    before(simd, line).into_iter().enumerate().for_each(|(row, value)| half[row][column] = value);
+                }
+                for (row, line) in half.into_iter().enumerate() {
+                    for (column, value) in before(simd, line).into_iter().enumerate() {
+                        store(simd, &mut pieces[row * SEEN + column][tile * channels..][..channels], first, value);
                     }
                 }
             }
@@ -201,29 +213,44 @@ impl WithSimd for Transformed<'_, '_> {
     }
 }
 
-wide! {
-    /// A' m A for each tile and channel, into the rows of the output that the block covers: `size` is its height and width,
-    /// `out` its channels.
-    fn untransformed<'a>(block: &'a Block, products: &'a [f32], output: &'a mut [f32], size: [usize; 2], out: usize) -> () {
-        let [height, width] = size;
+/// A' m A for each tile and channel, into the rows of the output that the block covers.
+struct Untransformed<'a> {
+    block: &'a Block,
+    /// `[36, tiles, out]`
+    products: &'a [f32],
+    output: &'a mut [f32],
+    /// Height and width of the output.
+    size: [usize; 2],
+    out: usize,
+}
+
+impl WithSimd for Untransformed<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { block, products, output, size: [height, width], out } = self;
         let plane = block.count() * out;
         let line = |line: usize| line / block.tiles.rows * height + line % block.tiles.rows * TILE;
-        let first = line(block.first);
+        let first_line = line(block.first);
         for (tile, [image, top, left]) in block.places().enumerate() {
             let (rows, columns) = (TILE.min(height - top), TILE.min(width - left));
-            for channel in (0..out).step_by(LANES) {
-                let products: [Lane; PLACES] =
-                    std::array::from_fn(|place| *lane(&products[place * plane + tile * out + channel..]));
-                let mut half = [[0f32; LANES]; TILE * SEEN];
-                for column in 0..SEEN {
-                    let turned = behind(std::array::from_fn(|row| products[row * SEEN + column]));
-                    turned.into_iter().enumerate().for_each(|(row, lane)| half[row * SEEN + column] = lane);
+            for first in (0..out).step_by(S::F32_LANES) {
+                let mut seen = [[simd.splat_f32s(0.0); SEEN]; SEEN];
+                for place in 0..PLACES {
+                    let products = &products[place * plane + tile * out..][..out];
+                    seen[place % SEEN][place / SEEN] = load(simd, products, first);
                 }
-                for row in 0..rows {
-                    let turned = behind(std::array::from_fn(|column| half[row * SEEN + column]));
-                    for (column, lane) in turned.into_iter().enumerate().take(columns) {
-                        let pixel = (image * height + top + row - first) * width + left + column;
-                        output[pixel * out + channel..][..LANES].copy_from_slice(&lane);
+                let mut half = [[simd.splat_f32s(0.0); SEEN]; TILE];
+                for (column, line) in seen.into_iter().enumerate() {
+                    behind(simd, line).into_iter().enumerate().for_each(|(row, value)| half[row][column] = value);
+                }
+                for (row, line) in half.into_iter().enumerate() {
+                    for (column, value) in behind(simd, line).into_iter().enumerate() {
+                        if row < rows && column < columns {
+                            let pixel = (image * height + top + row - first_line) * width + left + column;
+                            store(simd, &mut output[pixel * out..][..out], first, value);
+                        }
                     }
                 }
             }
@@ -238,32 +265,30 @@ pub(super) fn lane(values: &[f32]) -> &Lane {
 
 /// B' of one line of a tile.
 #[inline(always)]
-fn before(d: [Lane; SEEN]) -> [Lane; SEEN] {
-    let mut all = [[0f32; LANES]; SEEN];
-    for i in 0..LANES {
-        let [a, b, c, d, e, f] = d.map(|lane| lane[i]);
-        let (even, odd) = (e - 4.0 * c, d - 4.0 * b);
-        let (near, far) = (e - c, 2.0 * (d - b));
-        let line = [4.0 * a - 5.0 * c + e, even + odd, even - odd, near + far, near - far, 4.0 * b - 5.0 * d + f];
-        all.iter_mut().zip(line).for_each(|(lane, value)| lane[i] = value);
-    }
-    all
+fn before<S: Simd>(simd: S, [a, b, c, d, e, f]: [S::f32s; SEEN]) -> [S::f32s; SEEN] {
+    let times = |factor: f32, value: S::f32s, rest: S::f32s| simd.mul_add_e_f32s(simd.splat_f32s(factor), value, rest);
+    let (even, odd) = (times(-4.0, c, e), times(-4.0, b, d));
+    let (near, far) = (simd.sub_f32s(e, c), simd.sub_f32s(d, b));
+    [
+        times(4.0, a, times(-5.0, c, e)),
+        simd.add_f32s(even, odd),
+        simd.sub_f32s(even, odd),
+        times(2.0, far, near),
+        times(-2.0, far, near),
+        times(4.0, b, times(-5.0, d, f)),
+    ]
 }
 
 /// A' of one line of products.
 #[inline(always)]
-fn behind(m: [Lane; SEEN]) -> [Lane; TILE] {
-    let mut all = [[0f32; LANES]; TILE];
-    for i in 0..LANES {
-        let [a, b, c, d, e, f] = m.map(|lane| lane[i]);
-        let (sum, difference, far_sum, far_difference) = (b + c, b - c, d + e, d - e);
-        let line = [
-            a + sum + far_sum,
-            difference + 2.0 * far_difference,
-            sum + 4.0 * far_sum,
-            difference + 8.0 * far_difference + f,
-        ];
-        all.iter_mut().zip(line).for_each(|(lane, value)| lane[i] = value);
-    }
-    all
+fn behind<S: Simd>(simd: S, [a, b, c, d, e, f]: [S::f32s; SEEN]) -> [S::f32s; TILE] {
+    let times = |factor: f32, value: S::f32s, rest: S::f32s| simd.mul_add_e_f32s(simd.splat_f32s(factor), value, rest);
+    let (sum, difference) = (simd.add_f32s(b, c), simd.sub_f32s(b, c));
+    let (far_sum, far_difference) = (simd.add_f32s(d, e), simd.sub_f32s(d, e));
+    [
+        simd.add_f32s(a, simd.add_f32s(sum, far_sum)),
+        times(2.0, far_difference, difference),
+        times(4.0, far_sum, sum),
+        times(8.0, far_difference, simd.add_f32s(difference, f)),
+    ]
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use glae_model::cpu::{Map, View};
+use glae_model::cpu::{Buffer, Map, View};
 use glae_model::layers::{Fit, Step};
 use glae_model::wide;
 use rayon::prelude::*;
@@ -104,11 +104,11 @@ pub(super) fn of_input(x: View, kernel: &[f32], upstream: View, stride: usize) -
     let channels = x.channels;
     // [9, channels]
     let taps: Vec<f32> = (0..9).flat_map(|tap| kernel.iter().skip(tap).step_by(9).copied()).collect();
-    let mut values = vec![0f32; x.values.len()];
+    let mut values = Buffer::zeros(x.values.len());
     values.par_chunks_exact_mut(x.width * channels).with_min_len(4).enumerate().for_each(|(index, output)| {
         of_row([x.height, x.width], &taps, upstream, stride, index, output);
     });
-    Map { values: values.into(), batch: x.batch, height: x.height, width: x.width, channels }
+    Map { values, batch: x.batch, height: x.height, width: x.width, channels }
 }
 
 wide! {

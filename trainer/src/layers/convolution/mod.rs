@@ -1,7 +1,6 @@
 //! Convolutions in training on the CPU, forward and backward.
 //!
-//! 1x1 convolutions are plain matrix products; the others are those of [`glae_model::cpu`], Winograd's way for 3x3 where it
-//! serves. On other devices, and for convolutions of another kind, everything is Burn's own.
+//! They are those of [`glae_model::cpu`], Winograd's way for 3x3 where it serves. On other devices, and for convolutions of another kind, everything is Burn's own.
 
 mod depthwise;
 
@@ -15,13 +14,12 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Shape, Tensor};
-use glae_model::cpu::{Conv, Depthwise, Finish, finished, gradient};
+use glae_model::cpu::{Buffer, Conv, Depthwise, Finish, gradient};
 use glae_model::layers::{Activation, Step};
 use glae_model::wide;
 use rayon::prelude::*;
 
-use super::{CHUNK, Cpu, Pixels, Primitive, chunk, planes, primitive};
-use crate::device::cpu;
+use super::{CHUNK, Cpu, Pixels, Primitive, planes, primitive};
 
 /// `conv.forward(x)` in training on the CPU. `None` for tensors of another backend and for convolutions that are none of
 /// [`Form`]; the caller then uses Burn.
@@ -71,8 +69,6 @@ fn layer(conv: &Conv2d, x: &Tensor<4>, kind: Form, then: Activation) -> Option<T
 /// The convolutions that are known here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// 1 x 1, stride 1.
-    Point,
     /// 3 x 3, each channel by itself, padded as TensorFlow pads.
     Depthwise { stride: usize },
     /// Every output channel sees every input channel.
@@ -92,7 +88,6 @@ impl Form {
             return None;
         }
         match (conv.groups, per_group, side, stride) {
-            (1, _, 1, 1) => Some(Self::Point),
             (1, ..) => Some(Self::Dense { side, step: Step::half(stride) }),
             (groups, 1, 3, 1) if groups == out => Some(Self::Depthwise { stride }),
             _ => None,
@@ -106,7 +101,6 @@ impl Form {
         let square = conv.dilation == [1, 1] && conv.stride == [stride; 2] && width == side;
         match (conv.groups, per_group, side, stride) {
             _ if !square || conv.padding != PaddingConfig2d::Valid => None,
-            (1, _, 1, 1) => Some(Self::Point),
             (1, ..) => Some(Self::Dense { side, step: Step::same(stride) }),
             (groups, 1, 3, _) if groups == out => Some(Self::Depthwise { stride }),
             _ => None,
@@ -131,17 +125,10 @@ impl State {
         let bias = bias.map_or_else(|| vec![0.0; out], |bias| bias.to_contiguous().storage::<f32>().to_vec());
         let x = self.x.view();
         match self.kind {
-            Form::Point => {
-                let mut y = Flex::float_matmul(self.x.rows(), self.matrix().transpose(0, 1));
-                y.storage_mut::<f32>()
-                    .par_chunks_mut(chunk(out))
-                    .for_each(|pixels| finished(pixels, &bias, None, then));
-                y.reshape(Shape::new([x.batch, x.height, x.width, out])).permute(&[0, 3, 1, 2])
-            }
             Form::Depthwise { stride } => planes(Depthwise::new(self.kernel(), bias, stride).forward(&x, then)),
             Form::Dense { step, .. } => {
                 let shape = self.weight.shape().dims();
-                let conv = Conv::new(self.kernel(), bias, shape, step, x.height.min(x.width));
+                let conv = Conv::new(self.kernel(), bias, shape, step, (x.batch, [x.height, x.width]));
                 planes(conv.forward(&x, Finish { shortcut: None, then }))
             }
         }
@@ -151,35 +138,22 @@ impl State {
         self.weight.as_slice().expect("it is f32 and contiguous")
     }
 
-    /// The kernel of a 1x1 convolution, `[out, channels]`.
-    fn matrix(&self) -> Primitive {
-        let [out, channels, ..]: [usize; 4] = self.weight.shape().dims();
-        self.weight.reshape(Shape::new([out, channels]))
-    }
-
     fn of_input(&self, upstream: &Pixels) -> Primitive {
         let x = self.x.view();
         match self.kind {
-            Form::Point => {
-                let gradient = Flex::float_matmul(upstream.rows(), self.matrix());
-                gradient.reshape(Shape::new([x.batch, x.height, x.width, x.channels])).permute(&[0, 3, 1, 2])
-            }
             Form::Depthwise { stride } => planes(depthwise::of_input(x, self.kernel(), upstream.view(), stride)),
-            Form::Dense { side, step } => {
-                planes(gradient::of_input(x, self.kernel(), upstream.view(), side, step, &cpu()))
-            }
+            Form::Dense { side, step } => planes(gradient::of_input(x, self.kernel(), upstream.view(), side, step)),
         }
     }
 
     fn of_weight(&self, upstream: &Pixels) -> Primitive {
         let shape = self.weight.shape();
         match self.kind {
-            Form::Point => Flex::float_matmul(upstream.rows().transpose(0, 1), self.x.rows()).reshape(shape),
             Form::Depthwise { stride } => {
                 primitive(depthwise::of_kernel(self.x.view(), upstream.view(), stride), shape)
             }
             Form::Dense { side, step } => {
-                primitive(gradient::of_kernel(self.x.view(), upstream.view(), side, step, &cpu()), shape)
+                primitive(gradient::of_kernel(self.x.view(), upstream.view(), side, step), shape)
             }
         }
     }
@@ -188,10 +162,10 @@ impl State {
     fn through(&self, upstream: Pixels) -> Pixels {
         let Some(output) = &self.clipped else { return upstream };
         let (output, from) = (output.numbers(), upstream.numbers());
-        let mut through = vec![0f32; from.len()];
+        let mut through = Buffer::unwritten(from.len());
         let chunks = through.par_chunks_mut(CHUNK).zip(output.par_chunks(CHUNK)).zip(from.par_chunks(CHUNK));
         chunks.for_each(|((through, output), from)| between(through, output, from));
-        Pixels { values: primitive(through, upstream.values.shape()) }
+        Pixels { values: primitive(through.into_vec(), upstream.values.shape()) }
     }
 
     fn register(
