@@ -63,9 +63,15 @@ pub fn crop_square(photo: &RgbImage, square: Square, size: u32) -> RgbImage {
                 *sum += weight * value;
             }
         }
-        pixels.extend(sums.iter().map(|v| v.round().clamp(0.0, 255.0) as u8));
+        pixels.extend(sums.iter().map(|sum| nearest(*sum)));
     }
     RgbImage::from_raw(size, size, pixels).expect("the buffer has size * size * 3 bytes")
+}
+
+/// The nearest whole number, halves upwards, within 0 to 255; `f32::round` is a call of a library.
+pub(crate) fn nearest(value: f32) -> u8 {
+    let below = value as u8;
+    below.saturating_add(u8::from(value - f32::from(below) >= 0.5))
 }
 
 /// What one output pixel reads along one axis: `weights` for the source pixels from `first` on, summing to 1.

@@ -2,6 +2,8 @@
 
 use image::RgbImage;
 
+use crate::crop::nearest;
+
 /// The pixels that one output pixel is made of along one side, and their shares.
 struct Window {
     start: usize,
@@ -30,7 +32,7 @@ pub(super) fn resize(picture: &RgbImage, width: u32, height: u32) -> RgbImage {
             for (source, share) in mixed.chunks_exact(3).skip(window.start).zip(&window.shares) {
                 sums.iter_mut().zip(source).for_each(|(sum, value)| *sum += value * share);
             }
-            pixel.iter_mut().zip(sums).for_each(|(value, sum)| *value = sum.clamp(0.0, 255.0).round() as u8);
+            pixel.iter_mut().zip(sums).for_each(|(value, sum)| *value = nearest(sum));
         }
     }
     resized

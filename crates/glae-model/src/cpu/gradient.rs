@@ -35,7 +35,7 @@ pub fn of_kernel(x: View, upstream: View, side: usize, step: Step) -> Vec<f32> {
     let sums = outer(&rows, window.patch(&x), upstream.values, upstream.channels);
     // [places, channels, out] to [out, channels, places].
     let (places, channels, out) = (side * side, x.channels, upstream.channels);
-    let mut turned = vec![0f32; sums.len()];
+    let mut turned = Buffer::unwritten(sums.len());
     all(turned.chunks_mut(LANES * channels * places).collect(), 1, |block, turned| {
         for (from, sums) in sums.chunks_exact(out).enumerate() {
             let to = from % channels * places + from / channels;
@@ -43,7 +43,7 @@ pub fn of_kernel(x: View, upstream: View, side: usize, step: Step) -> Vec<f32> {
             turned.zip(&sums[block * LANES..]).for_each(|(to, sum)| *to = *sum);
         }
     });
-    turned
+    turned.into_vec()
 }
 
 /// The gradient towards the input of a convolution; `x` only tells the size.
@@ -57,11 +57,13 @@ pub fn of_input(x: View, weight: &[f32], upstream: View, side: usize, step: Step
     let (places, channels, out) = (side * side, x.channels, upstream.channels);
     if step.stride == 1 {
         // One more convolution, its kernel turned round and its channels exchanged.
-        let mut turned = vec![0f32; weight.len()];
-        for (from, kernel) in weight.chunks_exact(places).enumerate() {
-            let to = (from % channels * out + from / channels) * places;
-            turned[to..to + places].iter_mut().zip(kernel.iter().rev()).for_each(|(to, value)| *to = *value);
-        }
+        let mut turned = Buffer::unwritten(weight.len());
+        all(turned.chunks_exact_mut(out * places).collect(), 4, |channel, turned| {
+            let kernels = weight.chunks_exact(places).skip(channel).step_by(channels);
+            for (turned, kernel) in turned.chunks_exact_mut(places).zip(kernels) {
+                turned.iter_mut().zip(kernel.iter().rev()).for_each(|(to, value)| *to = *value);
+            }
+        });
         let maps = (x.batch, [x.height, x.width]);
         let conv = Conv::new(&turned, vec![0.0; channels], [channels, out, side, side], step, maps);
         return conv.forward(&upstream, Default::default());
@@ -136,13 +138,13 @@ fn by_tiles(x: View, upstream: View) -> Vec<f32> {
     all(winograd::blocks(&mut gradients, per_block * tiles.columns * out), 1, |index, mut pieces| {
         widest(Spread { block: &block(index), upstream, pieces: &mut pieces });
     });
-    let mut products = vec![Vec::new(); PLACES];
+    let mut products: Vec<Buffer> = (0..PLACES).map(|_| Vec::new().into()).collect();
     let places = seen.chunks_exact(count * channels).zip(gradients.chunks_exact(count * out));
     all(products.iter_mut().zip(places).collect(), 1, |_, (product, (seen, gradients))| {
         let rows = Rows { values: seen, starts: |tile| tile * channels, pieces: 1, apart: 0 };
         *product = outer(&rows, channels, gradients, out);
     });
-    let mut kernel = vec![0f32; out * channels * 9];
+    let mut kernel = Buffer::unwritten(out * channels * 9);
     all(kernel.chunks_exact_mut(LANES * channels * 9).collect(), 1, |index, kernel| {
         for channel in 0..channels {
             let from = channel * out + index * LANES;
@@ -158,7 +160,7 @@ fn by_tiles(x: View, upstream: View) -> Vec<f32> {
             }
         }
     });
-    kernel
+    kernel.into_vec()
 }
 
 /// A dY A' for each tile and channel of a gradient: `[tiles, channels]` for each place.

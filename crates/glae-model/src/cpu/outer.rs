@@ -26,8 +26,8 @@ pub(super) fn outer<S: Fn(usize) -> usize + Sync>(
     inside: usize,
     gradient: &[f32],
     columns: usize,
-) -> Vec<f32> {
-    let mut sums = vec![0f32; inside * columns];
+) -> Buffer {
+    let mut sums = Buffer::unwritten(inside * columns);
     let length = inside / left.pieces;
     let pieces = sums.chunks_exact_mut(length * columns).enumerate();
     let parts = pieces.flat_map(|(piece, sums)| {
@@ -56,6 +56,7 @@ impl<S: Fn(usize) -> usize> WithSimd for Part<'_, S> {
     #[inline(always)]
     fn with_simd<V: Simd>(self, simd: V) {
         let Self { left, offset, gradient, columns, sums } = self;
+        sums.fill(0.0);
         let wide = WIDE * V::F32_LANES;
         let pixels = gradient.len() / columns;
         let mut starts = [0; PIXELS];

@@ -62,7 +62,8 @@ impl Matrices {
             let wide = piece.len() / inside;
             let taken = wide.min(columns - first);
             for (to, row) in piece.chunks_exact_mut(wide).zip(matrix.chunks_exact(columns)) {
-                to[..taken].copy_from_slice(&row[first..][..taken]);
+                // One by one, which for so few is quicker than a call that copies them.
+                to[..taken].iter_mut().zip(&row[first..]).for_each(|(to, from)| *to = *from);
                 to[taken..].fill(0.0);
             }
         });
