@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn memory_goes_to_the_next_that_fits_into_it() {
         let mut free = none();
-        [10, 100, 9].map(|length| free.add(vec![0.0; length]));
+        [10, 100, 9].into_iter().for_each(|length| free.add(vec![0.0; length]));
         let mut taken = |length| free.take(length).map(|piece| piece.len());
         // The one that fits exactly, the one that was used last of those that are roomy, and the smallest that is large enough.
         assert_eq!([taken(10), taken(5), taken(4), taken(1)], [Some(10), Some(9), Some(100), None]);
