@@ -5,7 +5,9 @@ use std::ops::Range;
 use super::conv::Window;
 use super::outer::outer;
 use super::product::{Matrices, Rows};
-use super::winograd::{self, Block, G, LANES, Lane, PLACES, Pieces, SEEN, TILE, Tiles, lane, weighted};
+use super::winograd::{
+    self, Block, G, LANES, Lane, Line, PLACES, Pieces, SEEN, TILE, Tiles, both, lane, times, weighted,
+};
 use super::{Buffer, Conv, Map, Simd, View, WithSimd, all, inside, load, store, widest};
 use crate::layers::{Activation, Step};
 
@@ -192,12 +194,8 @@ impl WithSimd for Spread<'_, '_> {
                 for (place, pixel) in pixels.iter().enumerate() {
                     own[place % TILE][place / TILE] = load(simd, pixel, first);
                 }
-                let mut half = [[simd.splat_f32s(0.0); TILE]; SEEN];
-                for (column, line) in own.into_iter().enumerate() {
-                    spread(simd, line).into_iter().enumerate().for_each(|(row, value)| half[row][column] = value);
-                }
-                for (row, line) in half.into_iter().enumerate() {
-                    for (column, value) in spread(simd, line).into_iter().enumerate() {
+                for (row, line) in both::<Matrix, S, TILE, SEEN>(simd, own).into_iter().enumerate() {
+                    for (column, value) in line.into_iter().enumerate() {
                         store(simd, &mut pieces[row * SEEN + column][tile * out..][..out], first, value);
                     }
                 }
@@ -206,20 +204,23 @@ impl WithSimd for Spread<'_, '_> {
     }
 }
 
-/// A of one line of a gradient.
-#[inline(always)]
-fn spread<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; TILE]) -> [S::f32s; SEEN] {
-    let times = |factor: f32, value: S::f32s, rest: S::f32s| simd.mul_add_e_f32s(simd.splat_f32s(factor), value, rest);
-    let (even, odd, far_even) = (simd.add_f32s(a, c), simd.add_f32s(b, d), times(4.0, c, a));
-    let far_odd = times(4.0, d, b);
-    [
-        a,
-        simd.add_f32s(even, odd),
-        simd.sub_f32s(even, odd),
-        times(2.0, far_odd, far_even),
-        times(-2.0, far_odd, far_even),
-        d,
-    ]
+/// A
+struct Matrix;
+
+impl Line<TILE, SEEN> for Matrix {
+    #[inline(always)]
+    fn of<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; TILE]) -> [S::f32s; SEEN] {
+        let (even, odd) = (simd.add_f32s(a, c), simd.add_f32s(b, d));
+        let (far_even, far_odd) = (times(simd, 4.0, c, a), times(simd, 4.0, d, b));
+        [
+            a,
+            simd.add_f32s(even, odd),
+            simd.sub_f32s(even, odd),
+            times(simd, 2.0, far_odd, far_even),
+            times(simd, -2.0, far_odd, far_even),
+            d,
+        ]
+    }
 }
 
 #[cfg(test)]

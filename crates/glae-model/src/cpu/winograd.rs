@@ -199,12 +199,8 @@ impl WithSimd for Transformed<'_, '_> {
                 for (place, pixel) in pixels.iter().enumerate() {
                     seen[place % SEEN][place / SEEN] = load(simd, pixel, first);
                 }
-                let mut half = [[simd.splat_f32s(0.0); SEEN]; SEEN];
-                for (column, line) in seen.into_iter().enumerate() {
-                    before(simd, line).into_iter().enumerate().for_each(|(row, value)| half[row][column] = value);
-                }
-                for (row, line) in half.into_iter().enumerate() {
-                    for (column, value) in before(simd, line).into_iter().enumerate() {
+                for (row, line) in both::<Before, S, SEEN, SEEN>(simd, seen).into_iter().enumerate() {
+                    for (column, value) in line.into_iter().enumerate() {
                         store(simd, &mut pieces[row * SEEN + column][tile * channels..][..channels], first, value);
                     }
                 }
@@ -241,12 +237,8 @@ impl WithSimd for Untransformed<'_> {
                     let products = &products[place * plane + tile * out..][..out];
                     seen[place % SEEN][place / SEEN] = load(simd, products, first);
                 }
-                let mut half = [[simd.splat_f32s(0.0); SEEN]; TILE];
-                for (column, line) in seen.into_iter().enumerate() {
-                    behind(simd, line).into_iter().enumerate().for_each(|(row, value)| half[row][column] = value);
-                }
-                for (row, line) in half.into_iter().enumerate() {
-                    for (column, value) in behind(simd, line).into_iter().enumerate() {
+                for (row, line) in both::<Behind, S, SEEN, TILE>(simd, seen).into_iter().enumerate() {
+                    for (column, value) in line.into_iter().enumerate() {
                         if row < rows && column < columns {
                             let pixel = (image * height + top + row - first_line) * width + left + column;
                             store(simd, &mut output[pixel * out..][..out], first, value);
@@ -263,32 +255,66 @@ pub(super) fn lane(values: &[f32]) -> &Lane {
     values.first_chunk().expect("depths are multiples of the lanes")
 }
 
-/// B' of one line of a tile.
-#[inline(always)]
-fn before<S: Simd>(simd: S, [a, b, c, d, e, f]: [S::f32s; SEEN]) -> [S::f32s; SEEN] {
-    let times = |factor: f32, value: S::f32s, rest: S::f32s| simd.mul_add_e_f32s(simd.splat_f32s(factor), value, rest);
-    let (even, odd) = (times(-4.0, c, e), times(-4.0, b, d));
-    let (near, far) = (simd.sub_f32s(e, c), simd.sub_f32s(d, b));
-    [
-        times(4.0, a, times(-5.0, c, e)),
-        simd.add_f32s(even, odd),
-        simd.sub_f32s(even, odd),
-        times(2.0, far, near),
-        times(-2.0, far, near),
-        times(4.0, b, times(-5.0, d, f)),
-    ]
+/// One of Winograd's matrices, times one line of a tile.
+pub(super) trait Line<const FROM: usize, const TO: usize> {
+    fn of<S: Simd>(simd: S, line: [S::f32s; FROM]) -> [S::f32s; TO];
 }
 
-/// A' of one line of products.
+/// A matrix times a tile times the matrix turned round; `seen` is the tile column by column, what is returned row by row.
 #[inline(always)]
-fn behind<S: Simd>(simd: S, [a, b, c, d, e, f]: [S::f32s; SEEN]) -> [S::f32s; TILE] {
-    let times = |factor: f32, value: S::f32s, rest: S::f32s| simd.mul_add_e_f32s(simd.splat_f32s(factor), value, rest);
-    let (sum, difference) = (simd.add_f32s(b, c), simd.sub_f32s(b, c));
-    let (far_sum, far_difference) = (simd.add_f32s(d, e), simd.sub_f32s(d, e));
-    [
-        simd.add_f32s(a, simd.add_f32s(sum, far_sum)),
-        times(2.0, far_difference, difference),
-        times(4.0, far_sum, sum),
-        times(8.0, far_difference, simd.add_f32s(difference, f)),
-    ]
+pub(super) fn both<L: Line<FROM, TO>, S: Simd, const FROM: usize, const TO: usize>(
+    simd: S,
+    seen: [[S::f32s; FROM]; FROM],
+) -> [[S::f32s; TO]; TO] {
+    let mut half = [[simd.splat_f32s(0.0); FROM]; TO];
+    for (column, line) in seen.into_iter().enumerate() {
+        L::of(simd, line).into_iter().enumerate().for_each(|(row, value)| half[row][column] = value);
+    }
+    let mut all = [[simd.splat_f32s(0.0); TO]; TO];
+    for (all, line) in all.iter_mut().zip(half) {
+        *all = L::of(simd, line);
+    }
+    all
+}
+
+/// A number times a register, and another one added.
+#[inline(always)]
+pub(super) fn times<S: Simd>(simd: S, factor: f32, value: S::f32s, rest: S::f32s) -> S::f32s {
+    simd.mul_add_e_f32s(simd.splat_f32s(factor), value, rest)
+}
+
+/// B'
+struct Before;
+
+impl Line<SEEN, SEEN> for Before {
+    #[inline(always)]
+    fn of<S: Simd>(simd: S, [a, b, c, d, e, f]: [S::f32s; SEEN]) -> [S::f32s; SEEN] {
+        let (even, odd) = (times(simd, -4.0, c, e), times(simd, -4.0, b, d));
+        let (near, far) = (simd.sub_f32s(e, c), simd.sub_f32s(d, b));
+        [
+            times(simd, 4.0, a, times(simd, -5.0, c, e)),
+            simd.add_f32s(even, odd),
+            simd.sub_f32s(even, odd),
+            times(simd, 2.0, far, near),
+            times(simd, -2.0, far, near),
+            times(simd, 4.0, b, times(simd, -5.0, d, f)),
+        ]
+    }
+}
+
+/// A'
+struct Behind;
+
+impl Line<SEEN, TILE> for Behind {
+    #[inline(always)]
+    fn of<S: Simd>(simd: S, [a, b, c, d, e, f]: [S::f32s; SEEN]) -> [S::f32s; TILE] {
+        let (sum, difference) = (simd.add_f32s(b, c), simd.sub_f32s(b, c));
+        let (far_sum, far_difference) = (simd.add_f32s(d, e), simd.sub_f32s(d, e));
+        [
+            simd.add_f32s(a, simd.add_f32s(sum, far_sum)),
+            times(simd, 2.0, far_difference, difference),
+            times(simd, 4.0, far_sum, sum),
+            times(simd, 8.0, far_difference, simd.add_f32s(difference, f)),
+        ]
+    }
 }
