@@ -55,13 +55,55 @@ def network(width):
     return ResNet()
 
 
+def mobilenet(width):
+    """MobileNet-v1 without batch normalisation, padded as TensorFlow pads: where a stride leaves one over, behind."""
+    import torch
+    from torch import nn
+
+    pairs = [(2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (16, 2), *[(16, 1)] * 5, (32, 2), (32, 1)]
+
+    class Convolution(nn.Conv2d):
+        def __init__(self, inside, out, side, stride, groups=1):
+            super().__init__(inside, out, side, stride, side // 2 if stride == 1 else 0, groups=groups)
+
+        def forward(self, x):
+            if self.stride == (2, 2):
+                # Square maps: behind the last pixel, and before the first one where their side is odd.
+                before = x.shape[-1] % 2
+                x = nn.functional.pad(x, (before, 1, before, 1))
+            return nn.functional.relu6(super().forward(x), inplace=True)
+
+    class Pair(nn.Module):
+        def __init__(self, inside, out, stride):
+            super().__init__()
+            self.depth = Convolution(inside, inside, 3, stride, inside)
+            self.point = Convolution(inside, out, 1, 1)
+
+        def forward(self, x):
+            return self.point(self.depth(x))
+
+    class MobileNet(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1 = Convolution(3, width, 3, 2)
+            widths = [width, *(width * factor for factor, _ in pairs)]
+            made = [Pair(inside, out, stride) for inside, out, (_, stride) in zip(widths, widths[1:], pairs)]
+            self.pairs = nn.Sequential(*made)
+
+        def forward(self, x):
+            return self.pairs(self.conv1(x))
+
+    return MobileNet()
+
+
 def loaded(folder, width, threads):
     import torch
     from safetensors.torch import load_file
 
     torch.set_num_threads(threads)
-    net = network(width)
-    missing, unexpected = net.load_state_dict(load_file(folder / "backbone.safetensors"), strict=False)
+    state = load_file(folder / "backbone.safetensors")
+    net = mobilenet(width) if "pairs.0.depth.weight" in state else network(width)
+    missing, unexpected = net.load_state_dict(state, strict=False)
     wrong = [name for name in missing if not name.endswith("num_batches_tracked")] + unexpected
     assert not wrong, f"the state dict is another network's: {wrong}"
     # What PyTorch's own guide advises on processors.

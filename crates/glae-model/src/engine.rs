@@ -93,6 +93,11 @@ pub trait DeviceEngine: Engine {
     /// From planes, `[batch, channels, height, width]` of this shape.
     fn map(&self, planes: &[f32], shape: [usize; 4]) -> Self::Map;
 
+    /// All layers of a network, one after the other.
+    fn at_once<T>(&self, work: impl FnOnce() -> T) -> T {
+        work()
+    }
+
     /// The numbers of maps, `[batch, height, width, channels]` each, all with one wait for the device.
     ///
     /// # Errors
@@ -190,7 +195,8 @@ async fn computed<N: Foldable, E: DeviceEngine>(
     planes: &[f32],
     shape: [usize; 4],
 ) -> Result<Vec<Vec<f32>>, DeviceError> {
-    engine.read(N::maps(net, engine, &engine.map(planes, shape))).await
+    let maps = engine.at_once(|| N::maps(net, engine, &engine.map(planes, shape)));
+    engine.read(maps).await
 }
 
 /// Why a device gave no numbers.

@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use burn::module::{Module, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 use glae_model::AgeNet;
+use glae_model::cpu::together;
 use glae_model::loss::{Labels, Terms};
 use glae_model::weights::{self, Named, mapped};
 
@@ -74,8 +75,10 @@ impl Run<'_> {
                     .map(|(copy, part)| scope.spawn(move || copy.pass(self, trained, part, share, device)))
                     .collect();
                 let pass = own.map(|part| {
-                    let loss = self.loss(&net, trained, part, device).mul_scalar(share);
-                    (loss.backward(), f64::from(loss.into_scalar::<f32>()))
+                    together(|| {
+                        let loss = self.loss(&net, trained, part, device).mul_scalar(share);
+                        (loss.backward(), f64::from(loss.into_scalar::<f32>()))
+                    })
                 });
                 let found: Vec<(Found, f64)> = passes
                     .into_iter()

@@ -14,6 +14,11 @@ mod pair;
 mod product;
 mod winograd;
 
+#[cfg(not(target_family = "wasm"))]
+use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(not(target_family = "wasm"))]
+use std::time::{Duration, Instant};
+
 use burn::tensor::Device;
 pub use pulp::{Arch, Simd, WithSimd};
 
@@ -119,6 +124,10 @@ impl Engine for Processor {
 impl DeviceEngine for Processor {
     fn map(&self, planes: &[f32], shape: [usize; 4]) -> Map {
         Map::from_planes(planes, shape)
+    }
+
+    fn at_once<T>(&self, work: impl FnOnce() -> T) -> T {
+        together(work)
     }
 
     async fn read(&self, maps: Vec<Map>) -> Result<Vec<Vec<f32>>, DeviceError> {
@@ -337,6 +346,39 @@ pub fn widest<W: WithSimd>(work: W) -> W::Output {
     Arch::new().dispatch(work)
 }
 
+/// So long the other cores stay awake for the next layer. To wake one takes as long as a small layer, and on a machine that is
+/// one of several on a processor longer.
+#[cfg(not(target_family = "wasm"))]
+const AWAKE: Duration = Duration::from_micros(500);
+
+/// Does work of many parts, one after the other, each of which all cores share: between the parts the other cores stay awake.
+pub fn together<T>(work: impl FnOnce() -> T) -> T {
+    #[cfg(not(target_family = "wasm"))]
+    if cores() > 1 {
+        let done = AtomicBool::new(false);
+        return rayon::in_place_scope(|scope| {
+            (1..cores()).for_each(|_| scope.spawn(|_| stay_awake(&done)));
+            let answer = work();
+            done.store(true, Ordering::Relaxed);
+            answer
+        });
+    }
+    work()
+}
+
+/// Does what others have to share until all is done, or there was nothing for some time: this core may be the one that the work
+/// waits for.
+#[cfg(not(target_family = "wasm"))]
+fn stay_awake(done: &AtomicBool) {
+    let mut since = Instant::now();
+    while !done.load(Ordering::Relaxed) && since.elapsed() < AWAKE {
+        match rayon::yield_now() {
+            Some(rayon::Yield::Executed) => since = Instant::now(),
+            _ => std::hint::spin_loop(),
+        }
+    }
+}
+
 /// Cores that work at a time.
 fn cores() -> usize {
     #[cfg(not(target_family = "wasm"))]
@@ -369,6 +411,18 @@ pub(crate) mod tests {
     use burn::tensor::module::conv2d;
     use burn::tensor::ops::ConvOptions;
     use burn::tensor::{Distribution, Tensor};
+
+    #[test]
+    fn cores_that_stay_awake_hold_nothing_up() {
+        // Also where those that wait are the ones that the work needs: one pool inside another's.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        let sum = || {
+            let mut numbers = vec![1.0; 1000];
+            together(|| each(&mut numbers, 10, |index, piece| piece.fill(together(|| index as f32))));
+            numbers.iter().sum::<f32>()
+        };
+        assert_eq!([sum(), pool.install(sum)], [49_500.0; 2]);
+    }
 
     /// Kernels, strides and inputs, as a ResNet has them; the last two are smaller than a tile, and of a depth that no lane
     /// divides.
