@@ -24,11 +24,13 @@ STRIDES = (8, 16, 32)
 LEAST_VOTE, SAME_VOTE = 0.3, 0.5
 # The second look: side of the cut-out square, the face's length in it, least score at the first look, least overlap.
 SIDE, LENGTH, LEAST_AGAIN, SAME_AGAIN, MOST_AGAIN = 128, 72.0, 0.4, 0.35, 64
+# What the first look's points and box weigh beside those of a second look with weights of its own.
+POINTS_BESIDE, BOX_BESIDE = 1e-3, 0.5
 UPRIGHT = np.array([[0.31, 0.46], [0.69, 0.46], [0.5, 0.64], [0.35, 0.82], [0.65, 0.82]])
 # The search: faces that are small where they were found call for tiles, and so does a photograph without any; by how many
 # pixels tiles share a border; the share of the smaller box in common from which two are one face; the least score of a face
-# in a turned photograph; the score from which the main face needs no other turn.
-SMALL, SHARED, MOST_LEVELS, ONE_FACE, LEAST_TURNED, SURE = 24.0, 96, 3, 0.5, 0.85, 0.9
+# in tiles of an enlarged photograph, and in a turned one; the score from which the main face needs no other turn.
+SMALL, SHARED, MOST_LEVELS, ONE_FACE, LEAST_ENLARGED, LEAST_TURNED, SURE = 24.0, 96, 3, 0.5, 0.82, 0.86, 0.9
 LEAST_WIDTH, MOST_ASIDE, LEAST_APART = 24.0, 0.55, 0.45
 # Doubt of ages: the face, then the crop, then the sum of what speaks for a large error.
 LEAST_EYES, ASIDE, APART, COVERED, DARK, BLURRED = 24.0, 0.44, 0.65, 0.86, 45.0, 2.4
@@ -76,10 +78,10 @@ class Detector:
         self.manifest, self.arrays = weights(folder)
         self.settings = self.manifest["settings"]
         own = {name.removeprefix("second."): array for name, array in self.arrays.items() if name.startswith("second.")}
-        # Looks again, and weighs the first look's points by this.
-        self.second, self.first_weight = self, 1.0
+        # Looks again.
+        self.second = self
         if own:
-            self.second, self.first_weight = copy.copy(self), 1e-3
+            self.second = copy.copy(self)
             self.second.arrays = own
 
     def named(self, name):
@@ -134,14 +136,17 @@ class Detector:
         rows = np.concatenate(rows)
         return rows[rows[:, 14] >= least]
 
-    def suppressed(self, faces):
-        faces = faces[np.argsort(-faces[:, 14], kind="stable")]
+    def distinct(self, faces):
+        """From the surest down, those that overlap none before them."""
         kept = []
-        for face in faces:
+        for face in sorted(faces, key=lambda face: -face[14]):
             if all(overlap(face, other) <= self.settings["most_overlap"] for other in kept):
                 kept.append(face)
+        return kept
+
+    def suppressed(self, faces):
         merged = []
-        for face in kept:
+        for face in self.distinct(faces):
             votes = np.array([v for v in faces if v[14] >= LEAST_VOTE and overlap(v, face) >= SAME_VOTE])
             if len(votes) > 1:
                 face = np.append(np.average(votes[:, :14], axis=0, weights=votes[:, 14]), face[14])
@@ -155,13 +160,15 @@ class Detector:
         faces = self.suppressed(self.heard(small, min(self.settings["least_score"], LEAST_VOTE)))
         return [turned_back(scaled(face, scale), picture, turn) for face in faces]
 
-    def sure(self, picture, faces):
+    def sure(self, picture, faces, least=0.0):
         """Those that the second look confirms, in any order."""
-        least = self.settings["least_score"]
-        if self.settings.get("second_look"):
+        least, again = max(least, self.settings["least_score"]), self.settings.get("second_look")
+        if again:
             faces = [face for face in faces if face[14] >= min(least, LEAST_AGAIN)][:MOST_AGAIN]
             faces = [self.again(picture, face) for face in faces]
-        return [face for face in faces if face[14] >= least]
+        faces = [face for face in faces if face[14] >= least]
+        # A second look that moves boxes may have laid two onto one face.
+        return self.distinct(faces) if again and self.second is not self else faces
 
     def faces(self, picture):
         """All faces from left to right, in pixels of the picture; by how many quarters it is to be turned clockwise; and
@@ -195,17 +202,16 @@ class Detector:
         return faces, turn, upended
 
     def closer(self, picture, faces, turn):
-        """And those that tiles show, for as long as faces are small."""
-        side = self.settings["longest_side"]
-        scale = max(picture.shape[:2]) / max(resized(picture, side).shape[:2])
-        small = [min(face[2:4]) / scale for face in faces]
+        """And those that tiles show, for as long as faces are small. The first such look may enlarge the picture."""
+        side, pixels = self.settings["longest_side"], max(picture.shape[:2])
+        grown = min(side, 2 * pixels)
         for level in range(1, MOST_LEVELS + 1):
             longest = side * 2**level
-            if longest > max(picture.shape[:2]) or not (min(small, default=0) < SMALL):
+            more_to_see = 2 * pixels > side if level == 1 else longest <= pixels
+            if not more_to_see or not (min((min(face[2:4]) * grown / pixels for face in faces), default=0) < SMALL):
                 break
-            more = self.tiled(picture, longest, turn)
-            faces = one_each(faces + self.sure(picture, more))
-            small = [min(face[2:4]) * longest / max(picture.shape[:2]) for face in faces]
+            more = self.sure(picture, self.tiled(picture, longest, turn), LEAST_ENLARGED if longest > pixels else 0.0)
+            faces, grown = one_each(faces + more), min(longest, 2 * pixels)
         return faces
 
     def tiled(self, picture, longest, turn):
@@ -243,13 +249,15 @@ class Detector:
 
     def again(self, picture, face):
         """The second look: the score is the mean over three looks; the points are so too, or, where the second look has
-        weights of its own, the mean over its two."""
+        weights of its own, the mean over its two. Then the box is a mean as well, with half the weight for the first."""
         points, (there, expected) = face[4:14].reshape(5, 2), cut_out(face)
         if there is None:
             return face
         cut, back = warped(picture, there, SIDE), inverse(there)
-        total, score = face[14] * self.first_weight, face[14]
+        own = self.second is not self
+        total, score = face[14] * (POINTS_BESIDE if own else 1), face[14]
         sums = points * total
+        boxes, weights = [framed(face)], [face[14] * BOX_BESIDE]
         for mirrored in (False, True):
             look = cut[:, ::-1] if mirrored else cut
             seen = [mirror(f) if mirrored else f for f in self.suppressed(self.second.heard(look, LEAST_VOTE))]
@@ -258,7 +266,21 @@ class Detector:
                 score += best[14]
                 total += best[14]
                 sums = sums + moved(back, best[4:14].reshape(5, 2)) * best[14]
-        return np.concatenate([face[:4], (sums / total).ravel(), [score / 3]])
+                x, y, width, height = framed(best)
+                if abs(back[1]) > abs(back[0]):  # it lies on its side
+                    width, height = height, width
+                boxes.append([*moved(back, np.array([x, y])), *np.multiply([width, height], np.hypot(*back[:2]))])
+                weights.append(best[14])
+        frame = face[:4]
+        if own:
+            x, y, width, height = np.average(boxes, axis=0, weights=weights)
+            frame = [x - width / 2, y - height / 2, width, height]
+        return np.concatenate([frame, (sums / total).ravel(), [score / 3]])
+
+
+def framed(face):
+    """Middle, width and height of its box."""
+    return [face[0] + face[2] / 2, face[1] + face[3] / 2, face[2], face[3]]
 
 
 def cut_out(face):

@@ -6,7 +6,7 @@ use glae_face::detector::trust::{self, Doubt};
 use glae_model::Estimate;
 
 /// From here on an age is doubted. This and the two weights below were chosen on UTKFace's validation split: of the ages
-/// more than 15 years off 51 % carry a doubt, of those within 5 years 10 % (docs/detector.md).
+/// more than 15 years off 50 % carry a doubt, of those within 5 years 10 % (docs/detector.md).
 const MOST: f32 = 6.7;
 
 /// What a year between both classifiers' answers adds, in years of standard deviation.
@@ -29,7 +29,8 @@ const BLURRED: f32 = 2.4;
 /// Mean brightness of a crop, 0 to 255, below which an age is doubted.
 const DARK: f32 = 45.0;
 
-/// Score of the detector below which a face may be covered: no face of UTKFace's validation split has less.
+/// Score of the detector below which a face may be covered: of the 1,162 faces of UTKFace's validation split two have less, all
+/// others at least 0.93.
 const COVERED: f32 = 0.86;
 
 /// What speaks for an age being far off.

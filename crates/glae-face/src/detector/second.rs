@@ -121,7 +121,10 @@ impl CutOut {
             score += best.score;
             weight += best.score;
             let ([x, y], scale) = (self.back.apply(best.middle()), self.back.scale());
-            let seen = [x, y, best.width * scale, best.height * scale];
+            // Of a face that lies on its side in the photograph the box does, too.
+            let lies = self.back.b.abs() > self.back.a.abs();
+            let [width, height] = if lies { [best.height, best.width] } else { [best.width, best.height] };
+            let seen = [x, y, width * scale, height * scale];
             frame.iter_mut().zip(seen).for_each(|(sum, value)| *sum += value * best.score);
             frame_weight += best.score;
             for (sum, point) in points.iter_mut().zip(best.points) {
@@ -232,6 +235,21 @@ mod tests {
         }
         // Where neither look saw a face, the first one's points are left.
         assert_near(sight.seen([&answers(None), &answers(None)], true, 0.4).points, face().points);
+    }
+
+    #[test]
+    fn the_box_of_a_face_on_its_side_lies_on_its_side_too() {
+        let side = Similarity { a: 0.0, b: 60.0, tx: 180.0, ty: 60.0 };
+        let face = Face { width: 75.0, height: 60.0, points: UPRIGHT.map(|p| side.apply(p)), ..face() };
+        let sight = CutOut::new(&RgbImage::new(300, 200), &face).unwrap();
+        let [width, height] = [sight.expected.height, sight.expected.width];
+        let middle = SIDE as f32 / 2.0;
+        let upright = Face { x: middle - width / 2.0, y: middle - height / 2.0, width, height, ..sight.expected };
+        let mirrored = upright.mirrored(SIDE as f32);
+        let seen = sight.seen([&answers(Some(&upright)), &answers(Some(&mirrored))], true, 0.4);
+        for (seen, was) in [(seen.x, face.x), (seen.y, face.y), (seen.width, 75.0), (seen.height, 60.0)] {
+            assert!((seen - was).abs() < 1e-2, "{seen} instead of {was}");
+        }
     }
 
     #[test]
