@@ -5,9 +5,7 @@ use std::ops::Range;
 use super::conv::Window;
 use super::outer::outer;
 use super::product::{Matrices, Rows};
-use super::winograd::{
-    self, Block, G, LANES, Lane, Line, PLACES, Pieces, SEEN, TILE, Tiles, both, lane, times, weighted,
-};
+use super::winograd::{self, Block, G, LANES, Lane, Line, PLACES, Pieces, SEEN, TILE, Tiles, both, times, weighted};
 use super::{Buffer, Conv, Map, Simd, View, WithSimd, all, inside, load, store, widest};
 use crate::layers::{Activation, Step};
 
@@ -163,6 +161,11 @@ fn by_tiles(x: View, upstream: View) -> Vec<f32> {
         }
     });
     kernel.into_vec()
+}
+
+#[inline(always)]
+fn lane(values: &[f32]) -> &Lane {
+    values.first_chunk().expect("depths are multiples of the lanes")
 }
 
 /// A dY A' for each tile and channel of a gradient: `[tiles, channels]` for each place.

@@ -250,11 +250,6 @@ impl WithSimd for Untransformed<'_> {
     }
 }
 
-#[inline(always)]
-pub(super) fn lane(values: &[f32]) -> &Lane {
-    values.first_chunk().expect("depths are multiples of the lanes")
-}
-
 /// One of Winograd's matrices, times one line of a tile.
 pub(super) trait Line<const FROM: usize, const TO: usize> {
     fn of<S: Simd>(simd: S, line: [S::f32s; FROM]) -> [S::f32s; TO];
