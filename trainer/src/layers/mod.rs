@@ -56,8 +56,8 @@ struct Pixels {
     values: Primitive,
 }
 
-/// What nobody else holds goes to the next maps: to ask the system for all maps of a step, and to clear them, would take as long
-/// as a tenth of it.
+/// Memory that no other tensor holds goes to the next maps: to ask the system for all maps of a step, and to clear them, takes a
+/// tenth of the step.
 impl Drop for Pixels {
     fn drop(&mut self) {
         if self.values.is_unique() {

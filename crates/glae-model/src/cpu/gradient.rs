@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::conv::Window;
 use super::outer::outer;
 use super::product::{Matrices, Rows};
-use super::winograd::{self, Block, G, LANES, Lane, Line, PLACES, Pieces, SEEN, TILE, Tiles, both, times, weighted};
-use super::{Buffer, Conv, Map, Simd, View, WithSimd, all, inside, load, store, widest};
+use super::winograd::{self, Before, G, LANES, Lane, Line, PLACES, SEEN, TILE, Tiles, times, weighted};
+use super::{Buffer, Conv, Map, Simd, View, all, inside};
 use crate::layers::{Activation, Step};
 
 /// Tiles that are transformed by one core in a row.
@@ -132,11 +132,11 @@ fn by_tiles(x: View, upstream: View) -> Vec<f32> {
     let block = |index: usize| tiles.block(index, per_block);
     let mut seen = Buffer::unwritten(PLACES * count * channels);
     all(winograd::blocks(&mut seen, per_block * tiles.columns * channels), 1, |index, mut pieces| {
-        block(index).transformed(x, &mut pieces);
+        block(index).transformed::<Before, SEEN>(x, &mut pieces);
     });
     let mut gradients = Buffer::unwritten(PLACES * count * out);
     all(winograd::blocks(&mut gradients, per_block * tiles.columns * out), 1, |index, mut pieces| {
-        widest(Spread { block: &block(index), upstream, pieces: &mut pieces });
+        block(index).transformed::<Spread, TILE>(upstream, &mut pieces);
     });
     let mut products: Vec<Buffer> = (0..PLACES).map(|_| Vec::new().into()).collect();
     let places = seen.chunks_exact(count * channels).zip(gradients.chunks_exact(count * out));
@@ -168,49 +168,10 @@ fn lane(values: &[f32]) -> &Lane {
     values.first_chunk().expect("depths are multiples of the lanes")
 }
 
-/// A dY A' for each tile and channel of a gradient: `[tiles, channels]` for each place.
-struct Spread<'a, 'b> {
-    block: &'a Block,
-    upstream: View<'a>,
-    pieces: &'a mut Pieces<'b>,
-}
-
-impl WithSimd for Spread<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { block, upstream, pieces } = self;
-        let out = upstream.channels;
-        let outside = Buffer::zeros(out);
-        for (tile, [image, top, left]) in block.places().enumerate() {
-            let mut pixels = [&outside[..]; TILE * TILE];
-            for (place, pixel) in pixels.iter_mut().enumerate() {
-                let (row, column) = (top + place / TILE, left + place % TILE);
-                if row < upstream.height && column < upstream.width {
-                    let pixels = (image * upstream.height + row) * upstream.width + column;
-                    *pixel = &upstream.values[pixels * out..][..out];
-                }
-            }
-            for first in (0..out).step_by(S::F32_LANES) {
-                let mut own = [[simd.splat_f32s(0.0); TILE]; TILE];
-                for (place, pixel) in pixels.iter().enumerate() {
-                    own[place % TILE][place / TILE] = load(simd, pixel, first);
-                }
-                for (row, line) in both::<Matrix, S, TILE, SEEN>(simd, own).into_iter().enumerate() {
-                    for (column, value) in line.into_iter().enumerate() {
-                        store(simd, &mut pieces[row * SEEN + column][tile * out..][..out], first, value);
-                    }
-                }
-            }
-        }
-    }
-}
-
 /// A
-struct Matrix;
+struct Spread;
 
-impl Line<TILE, SEEN> for Matrix {
+impl Line<TILE, SEEN> for Spread {
     #[inline(always)]
     fn of<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; TILE]) -> [S::f32s; SEEN] {
         let (even, odd) = (simd.add_f32s(a, c), simd.add_f32s(b, d));

@@ -1,6 +1,8 @@
 //! 3x3 convolutions by Winograd's F(4x4, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015):
 //! 36 products of matrices for 16 places of the output, where there were 144. Tiles of 6 x 6 numbers overlap by two.
 
+use std::marker::PhantomData;
+
 use super::conv::{Finish, finished};
 use super::product::Matrices;
 use super::{Buffer, Map, Simd, View, WithSimd, all, cores, inside, load, store, widest};
@@ -107,7 +109,7 @@ pub(super) fn forward(x: View, weight: &Matrices, bias: &[f32], finish: Finish) 
         let block = tiles.block(index, per_block);
         let mut planes = Buffer::unwritten(PLACES * block.count() * channels);
         for pieces in &mut blocks(&mut planes, block.count() * channels) {
-            block.transformed(x, pieces);
+            block.transformed::<Before, SEEN>(x, pieces);
         }
         let products = weight.multiplied(&planes, block.count());
         let size = [x.height, x.width];
@@ -165,41 +167,47 @@ impl Block {
             .flat_map(move |line| (0..columns).map(move |column| [line / rows, line % rows * TILE, column * TILE]))
     }
 
-    /// B' d B for each tile and channel: `[tiles, channels]` for each place.
-    pub(super) fn transformed(&self, x: View, pieces: &mut Pieces) {
-        widest(Transformed { block: self, x, pieces });
+    /// L d L' for the `SIDE` x `SIDE` numbers of each tile and channel, of which [`TILE`] x [`TILE`] lie in the middle: `[tiles,
+    /// channels]` for each place. Outside of the map there are zeros.
+    pub(super) fn transformed<L: Line<SIDE, SEEN>, const SIDE: usize>(&self, x: View, pieces: &mut Pieces) {
+        widest(Transformed::<L, SIDE> { block: self, x, pieces, line: PhantomData });
     }
 }
 
-/// [`Block::transformed`], compiled as [`wide`] does.
-struct Transformed<'a, 'b> {
+/// [`Block::transformed`], compiled as [`crate::wide`] does.
+struct Transformed<'a, 'b, L, const SIDE: usize> {
     block: &'a Block,
     x: View<'a>,
     pieces: &'a mut Pieces<'b>,
+    line: PhantomData<L>,
 }
 
-impl WithSimd for Transformed<'_, '_> {
+impl<L: Line<SIDE, SEEN>, const SIDE: usize> WithSimd for Transformed<'_, '_, L, SIDE> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { block, x, pieces } = self;
-        let channels = x.channels;
+        let Self { block, x, pieces, .. } = self;
+        let (channels, padding) = (x.channels, (SIDE - TILE) / 2);
         let outside = Buffer::zeros(channels);
         for (tile, [image, top, left]) in block.places().enumerate() {
-            let mut pixels = [&outside[..]; PLACES];
-            for (place, pixel) in pixels.iter_mut().enumerate() {
-                let (row, column) = (inside(top + place / SEEN, 1, x.height), inside(left + place % SEEN, 1, x.width));
+            // Column by column.
+            let mut pixels = [[&outside[..]; SIDE]; SIDE];
+            for (place, pixel) in pixels.as_flattened_mut().iter_mut().enumerate() {
+                let (row, column) = (top + place % SIDE, left + place / SIDE);
+                let (row, column) = (inside(row, padding, x.height), inside(column, padding, x.width));
                 if let (Some(row), Some(column)) = (row, column) {
                     *pixel = &x.values[((image * x.height + row) * x.width + column) * channels..][..channels];
                 }
             }
             for first in (0..channels).step_by(S::F32_LANES) {
-                let mut seen = [[simd.splat_f32s(0.0); SEEN]; SEEN];
-                for (place, pixel) in pixels.iter().enumerate() {
-                    seen[place % SEEN][place / SEEN] = load(simd, pixel, first);
+                let mut seen = [[simd.splat_f32s(0.0); SIDE]; SIDE];
+                for (seen, pixels) in seen.iter_mut().zip(&pixels) {
+                    for (seen, pixel) in seen.iter_mut().zip(pixels) {
+                        *seen = load(simd, pixel, first);
+                    }
                 }
-                for (row, line) in both::<Before, S, SEEN, SEEN>(simd, seen).into_iter().enumerate() {
+                for (row, line) in both::<L, S, SIDE, SEEN>(simd, seen).into_iter().enumerate() {
                     for (column, value) in line.into_iter().enumerate() {
                         store(simd, &mut pieces[row * SEEN + column][tile * channels..][..channels], first, value);
                     }
@@ -257,7 +265,7 @@ pub(super) trait Line<const FROM: usize, const TO: usize> {
 
 /// A matrix times a tile times the matrix turned round; `seen` is the tile column by column, what is returned row by row.
 #[inline(always)]
-pub(super) fn both<L: Line<FROM, TO>, S: Simd, const FROM: usize, const TO: usize>(
+fn both<L: Line<FROM, TO>, S: Simd, const FROM: usize, const TO: usize>(
     simd: S,
     seen: [[S::f32s; FROM]; FROM],
 ) -> [[S::f32s; TO]; TO] {
@@ -279,7 +287,7 @@ pub(super) fn times<S: Simd>(simd: S, factor: f32, value: S::f32s, rest: S::f32s
 }
 
 /// B'
-struct Before;
+pub(super) struct Before;
 
 impl Line<SEEN, SEEN> for Before {
     #[inline(always)]
