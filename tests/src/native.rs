@@ -45,7 +45,7 @@ pub fn detector(folder: &Path) -> Result<(Detector, DetectorManifest)> {
     let path = own.join("manifest.json");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let manifest = DetectorManifest::parse(&text).with_context(|| path.display().to_string())?;
-    let state = manifest.open(&fs::read(own.join(&manifest.head.file))?)?;
+    let state = manifest.file(&fs::read(own.join(&manifest.head.file))?)?.all()?;
     Ok((Detector::new(&state, &Device::flex())?, manifest))
 }
 

@@ -101,7 +101,7 @@ fn each_file_is_the_one_its_manifest_speaks_of() {
         assert_eq!(manifest.head.name, name);
         assert_eq!(manifest.head.bytes, bytes.len() as u64, "{name}: size");
         assert!(manifest.head.bytes < MOST_BYTES, "{name} is too large for a page: {} bytes", manifest.head.bytes);
-        manifest.open(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        manifest.file(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(
             !manifest.head.licence.is_empty() && !manifest.head.trained_on.is_empty(),
             "{name} does not say where it is from"

@@ -35,7 +35,8 @@ pub fn read<M: Manifest>(path: &Path) -> Result<(M, StateDict)> {
     let manifest = M::parse(&json).with_context(|| format!("cannot use {}", path.display()))?;
     let file = path.with_file_name(&manifest.head().file);
     let bytes = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    let state = manifest.open(&bytes).with_context(|| format!("cannot use {}", file.display()))?;
+    let state =
+        manifest.file(&bytes).and_then(|file| file.all()).with_context(|| format!("cannot use {}", file.display()))?;
     Ok((manifest, state))
 }
 

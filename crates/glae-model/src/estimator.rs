@@ -10,7 +10,7 @@ use crate::fold::FoldedNet;
 use crate::golden::{self, GoldenError, GoldenOutcome};
 use crate::manifest::{AgeManifest, Input, Manifest};
 use crate::routing::{Answer, MirrorPair, Route, Routing, Rules, Temperatures};
-use crate::weights::{StateDict, WeightsError};
+use crate::weights::{Arrays, WeightsError};
 
 /// What the network says of one face.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,7 +106,7 @@ impl Inference {
     /// The state belongs to another architecture.
     pub fn new(
         network: &NetworkConfig,
-        state: &StateDict,
+        state: &dyn Arrays,
         input: Input,
         rules: Rules,
         device: &Device,
@@ -167,12 +167,15 @@ impl Inference {
         Ok(all.iter().map(|heads| heads.estimate(self.rules)).collect())
     }
 
-    /// The vanilla and the balanced classifier's answers to a crop without its mirror image.
+    /// The vanilla and the balanced classifier's answers to the generated picture of this side and seed, without its mirror
+    /// image. It may be smaller than the network's input, see [`FoldedNet::forward`].
     ///
     /// # Errors
-    /// As [`Self::estimate`].
-    pub async fn answers(&self, crop: &[u8]) -> Result<[Answer; 2], EstimateError> {
-        let logits = self.logits(&self.planes(&[crop], false)?).await?;
+    /// A device that fails.
+    pub async fn proof(&self, side: usize, seed: u32) -> Result<[Answer; 2], EstimateError> {
+        let mut planes = Vec::new();
+        Input { size: side, ..self.input }.normalise(&golden::picture(side, seed), false, &mut planes);
+        let logits = DeviceError::finite(self.net.forward(&planes, [1, 3, side, side]).await?)?;
         let (vanilla, balanced) = logits.split_at(AGES);
         let Rules { readout, temperatures: Temperatures { vanilla: hot, balanced: other }, .. } = self.rules;
         let answer =
@@ -231,15 +234,15 @@ impl Estimator {
     /// # Errors
     /// Wrong checksum, damaged file, another architecture.
     pub fn load(manifest: AgeManifest, weights: &[u8], device: &Device) -> Result<Self, WeightsError> {
-        let state = manifest.open(weights)?;
-        Self::new(manifest, &state, device)
+        let file = manifest.file(weights)?;
+        Self::new(manifest, &file, device)
     }
 
     /// The same for weights that were checked before.
     ///
     /// # Errors
     /// Another architecture.
-    pub fn new(manifest: AgeManifest, state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
+    pub fn new(manifest: AgeManifest, state: &dyn Arrays, device: &Device) -> Result<Self, WeightsError> {
         let inference = Inference::new(&manifest.network, state, manifest.input, manifest.rules(), device)?;
         Ok(Self { manifest, inference })
     }
@@ -273,6 +276,6 @@ impl Estimator {
     /// The device fails or computes something else.
     pub async fn golden_check(&self) -> Result<GoldenOutcome, GoldenError> {
         let AgeManifest { input, golden, .. } = &self.manifest;
-        golden.compare(&self.inference.answers(&golden::picture(input.size, golden.seed)).await?)
+        golden.compare(&self.inference.proof(golden.side.unwrap_or(input.size), golden.seed).await?)
     }
 }

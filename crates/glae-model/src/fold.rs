@@ -13,7 +13,7 @@ use crate::engine::{DeviceError, Engine, Foldable, Placed};
 use crate::gpu;
 use crate::layers::{Activation, Step};
 use crate::mobilenet::STEM_STRIDE;
-use crate::weights::{StateDict, WeightsError};
+use crate::weights::{Arrays, WeightsError};
 use head::OnHost;
 pub use head::{Dense, Head, HeadEngine};
 
@@ -25,6 +25,8 @@ const EPSILON: f32 = 1e-5;
 pub struct FoldedNet {
     backbone: Placed<Backbone>,
     heads: [Head; 2],
+    /// Numbers of an image that the classifiers read.
+    features: usize,
 }
 
 impl FoldedNet {
@@ -32,18 +34,20 @@ impl FoldedNet {
     ///
     /// # Errors
     /// A tensor is missing or has another shape than the architecture, or the device cannot compute the architecture.
-    pub fn new(config: &NetworkConfig, state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
-        Ok(Self { backbone: Placed::new((config, state), device)?, heads: Head::both(config, state)? })
+    pub fn new(config: &NetworkConfig, state: &dyn Arrays, device: &Device) -> Result<Self, WeightsError> {
+        let features = config.feature_side().pow(2) * config.channels();
+        Ok(Self { backbone: Placed::new((config, state), device)?, heads: Head::both(config, state)?, features })
     }
 
     /// Both classifiers' logits, `[2, batch, 101]`, vanilla first, of normalised `pixels`, `[batch, 3, size, size]` of this
-    /// shape.
+    /// shape. Of images smaller than the network's input the classifiers read the last map again and again.
     ///
     /// # Errors
     /// A device that fails.
     pub async fn forward(&self, pixels: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, DeviceError> {
         let features = self.backbone.forward(pixels, shape).await?.concat();
-        let images: Vec<_> = features.chunks_exact(features.len() / shape[0]).map(<[f32]>::to_vec).collect();
+        let whole = |image: &[f32]| image.iter().copied().cycle().take(self.features).collect();
+        let images: Vec<Vec<f32>> = features.chunks_exact(features.len() / shape[0]).map(whole).collect();
         Ok(self.heads.iter().flat_map(|head| images.iter().flat_map(|image| head.forward(&OnHost, image))).collect())
     }
 }
@@ -65,7 +69,7 @@ pub fn rehearse(config: &NetworkConfig, device: &Device) {
 
 impl Foldable for Backbone {
     type On<E: Engine> = FoldedBackbone<E>;
-    type Weights<'a> = (&'a NetworkConfig, &'a StateDict);
+    type Weights<'a> = (&'a NetworkConfig, &'a dyn Arrays);
 
     fn on<E: Engine>((config, state): Self::Weights<'_>, engine: &E) -> Result<FoldedBackbone<E>, WeightsError> {
         config.check().map_err(|error| WeightsError::Manifest(error.to_string()))?;
@@ -217,7 +221,7 @@ impl<E: Engine> FoldedBackbone<E> {
     }
 }
 
-impl StateDict {
+impl dyn Arrays + '_ {
     /// A convolution with what comes behind it folded in: its kernel, `[out, in, side, side]` of this shape, and its bias,
     /// `[out]`, zeros where it has none. With BatchNorm: w' = w g / sqrt(v + eps), b' = (b - m) g / sqrt(v + eps) + beta, per
     /// output channel.
@@ -231,9 +235,9 @@ impl StateDict {
         shape: [usize; 4],
     ) -> Result<(Vec<f32>, Vec<f32>), WeightsError> {
         let [out, channels, side, _] = shape;
-        let mut weight = self.shaped(&format!("{conv}.weight"), &shape)?.to_vec();
+        let mut weight = self.shaped(&format!("{conv}.weight"), &shape)?.into_owned();
         let name = format!("{conv}.bias");
-        let mut bias = if self.0.contains_key(&name) { self.shaped(&name, &[out])?.to_vec() } else { vec![0.0; out] };
+        let mut bias = if self.holds(&name) { self.shaped(&name, &[out])?.into_owned() } else { vec![0.0; out] };
         if let Some(norm) = norm {
             let scale = self.fold_norm(norm, &mut bias)?;
             for (kernel, scale) in weight.chunks_exact_mut(channels * side * side).zip(&scale) {
@@ -249,8 +253,8 @@ impl StateDict {
         let part = |field: &str| self.shaped(&format!("{name}.{field}"), &[bias.len()]);
         let (gamma, beta) = (part("weight")?, part("bias")?);
         let (mean, variance) = (part("running_mean")?, part("running_var")?);
-        let scale: Vec<f32> = gamma.iter().zip(variance).map(|(g, v)| g / (v + EPSILON).sqrt()).collect();
-        for (((bias, mean), scale), beta) in bias.iter_mut().zip(mean).zip(&scale).zip(beta) {
+        let scale: Vec<f32> = gamma.iter().zip(&*variance).map(|(g, v)| g / (v + EPSILON).sqrt()).collect();
+        for (((bias, mean), scale), beta) in bias.iter_mut().zip(&*mean).zip(&scale).zip(&*beta) {
             *bias = (*bias - mean) * scale + beta;
         }
         Ok(scale)
@@ -261,10 +265,10 @@ impl StateDict {
 #[cfg(feature = "tensors")]
 mod tests {
     use super::*;
-    use crate::AgeNet;
     use crate::backbone as modules;
     use crate::config::{Backbone, Projection, Rearrange};
     use crate::tensors::Tensors;
+    use crate::{AgeNet, StateDict};
     use burn::module::Module;
     use burn::tensor::{Distribution, Tensor};
 

@@ -14,6 +14,10 @@ use crate::routing::Answer;
 pub struct AgeGolden {
     /// Seed of the generated picture.
     pub seed: u32,
+    /// Side of the generated picture in pixels, where it is smaller than the network's input: visitors wait for this check, and
+    /// every layer is proven by a small picture too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side: Option<usize>,
     /// What the exported weights' vanilla classifier answers on the CPU. The mirror image is left out: it would go the same
     /// way, and visitors wait for this check.
     pub vanilla: Answer,
@@ -22,6 +26,11 @@ pub struct AgeGolden {
     /// Largest allowed difference of any probability. Years may differ by a hundred times as much.
     pub tolerance: f32,
 }
+
+/// The largest side of the picture that new manifests carry.
+///
+/// CHOICE: 64 pixels: two places of the last map side by side, so that each layer has an inside and an edge.
+pub const SIDE: usize = 64;
 
 /// The device computes what it should.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,7 +118,7 @@ mod tests {
     #[test]
     fn a_wrong_device_is_found_out() {
         let [vanilla, balanced] = answers(30.0);
-        let golden = AgeGolden { seed: 1, vanilla, balanced, tolerance: 1e-3 };
+        let golden = AgeGolden { seed: 1, side: None, vanilla, balanced, tolerance: 1e-3 };
         assert!(golden.compare(&answers(30.05)).is_ok());
         assert!(golden.compare(&answers(30.2)).is_err());
         assert!(golden.compare(&answers(f32::NAN)).is_err());

@@ -55,7 +55,7 @@ pub use manifest::{AgeManifest, Manifest, ManifestHead};
 #[cfg(feature = "network")]
 pub use network::AgeNet;
 pub use routing::{Answer, Readout, Route, Routing, Rules, Temperatures};
-pub use weights::{Precision, StateDict, WeightsError};
+pub use weights::{Arrays, Precision, StateDict, WeightsError, WeightsFile};
 
 /// Number of age classes: 0, 1, ..., 100 years.
 pub const AGES: usize = 101;

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::config::NetworkConfig;
 use crate::golden::AgeGolden;
 use crate::routing::{Readout, Routing, Rules, Temperatures};
-use crate::weights::{StateDict, WeightsError};
+use crate::weights::{WeightsError, WeightsFile};
 
 /// What every manifest says of its weights, whichever network they are of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,16 +77,16 @@ pub trait Manifest: DeserializeOwned {
         Ok(manifest)
     }
 
-    /// Reads the weights, if they are those that the manifest speaks of.
+    /// Opens the weights, if they are those that the manifest speaks of.
     ///
     /// # Errors
     /// Another SHA-256, or a damaged file.
-    fn open(&self, weights: &[u8]) -> Result<StateDict, WeightsError> {
+    fn file<'a>(&self, weights: &'a [u8]) -> Result<WeightsFile<'a>, WeightsError> {
         let (expected, found) = (&self.head().sha256, sha256(weights));
         if *expected != found {
             return Err(WeightsError::Checksum { expected: expected.clone(), found });
         }
-        StateDict::from_safetensors(weights)
+        WeightsFile::open(weights)
     }
 }
 
@@ -95,7 +95,7 @@ pub trait Manifest: DeserializeOwned {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgeManifest {
     /// Format 1; 2 where there is a mean per channel, a read-out, temperatures, a mixture or an origin; 3 where weights are i8
-    /// or MobileNet is without its last pair.
+    /// or MobileNet is without its last pair; 4 where the picture of `golden` is smaller than the input.
     #[serde(flatten)]
     pub head: ManifestHead,
     /// Architecture.
@@ -169,17 +169,21 @@ pub struct AgeMeasured {
 }
 
 impl Manifest for AgeManifest {
-    const NEWEST: u32 = 3;
+    const NEWEST: u32 = 4;
 
     fn head(&self) -> &ManifestHead {
         &self.head
     }
 
     fn check(&self) -> Result<(), WeightsError> {
-        if self.input.size == self.network.input_size {
-            return Ok(());
+        let wrong = |text: &str| Err(WeightsError::Manifest(text.to_owned()));
+        if self.input.size != self.network.input_size {
+            return wrong("`input.size` and `network.input_size` differ");
         }
-        Err(WeightsError::Manifest("`input.size` and `network.input_size` differ".to_owned()))
+        if self.golden.side.is_some_and(|side| !(1..=self.input.size).contains(&side)) {
+            return wrong("`golden.side` is 1 to `input.size` pixels");
+        }
+        Ok(())
     }
 }
 
@@ -238,7 +242,12 @@ mod mean {
 
 /// SHA-256 as lower-case hex.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    lower_hex(&Sha256::digest(bytes))
+}
+
+/// Two digits for each byte.
+pub fn lower_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod gradients;
 #[cfg(feature = "network")]
 mod module;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use half::f16;
@@ -102,18 +103,6 @@ impl StateDict {
         self.0.get(name).ok_or_else(|| WeightsError::Missing(name.to_owned()))
     }
 
-    /// The values of the array of this name and shape.
-    ///
-    /// # Errors
-    /// It is not there, or has another shape.
-    pub fn shaped(&self, name: &str, expected: &[usize]) -> Result<&[f32], WeightsError> {
-        let array = self.get(name)?;
-        if array.shape == expected {
-            return Ok(&array.values);
-        }
-        Err(WeightsError::Shape { name: name.to_owned(), found: array.shape.clone(), expected: expected.to_vec() })
-    }
-
     /// The part below a name, without that prefix: `part("backbone")` holds `conv1.weight`.
     pub fn part(&self, name: &str) -> Self {
         let prefix = format!("{name}.");
@@ -168,41 +157,114 @@ impl StateDict {
         safetensors::serialize(views, None).expect("names and shapes always serialise")
     }
 
-    /// Reads a safetensors file of f16 and f32 arrays, and of i8 arrays with their factors ([`Precision::Bytes`]). Counters are
-    /// passed over.
+    /// All arrays of a safetensors file, see [`WeightsFile`].
     ///
     /// # Errors
     /// The file is damaged or holds other types.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
-        let file = opened(bytes)?;
-        let mut arrays = BTreeMap::new();
-        let mut rounded = Vec::new();
-        for (name, view) in file.iter() {
-            let values: Vec<f32> = match view.dtype() {
-                Dtype::F16 => view.data().as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
-                Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-                Dtype::I8 => {
-                    rounded.push(name.to_owned());
-                    view.data().iter().map(|b| f32::from(b.cast_signed())).collect()
-                }
-                Dtype::U64 => continue,
-                other => return Err(WeightsError::File(format!("`{name}` has the type {other}, not F16, F32 or I8"))),
-            };
-            arrays.insert(name.to_owned(), Array { shape: view.shape().to_vec(), values });
-        }
-        for name in rounded {
-            let factors = arrays.remove(&format!("{name}{FACTORS}"));
-            let array: &mut Array = arrays.get_mut(&name).expect("it was read above");
-            let slices = array.shape.first().copied().unwrap_or(0);
-            let factors = factors.filter(|factors| slices > 0 && factors.values.len() == slices);
-            let factors = factors.ok_or_else(|| WeightsError::File(format!("`{name}` lacks the factors of its i8")))?;
-            let length = (array.values.len() / slices).max(1);
-            for (slice, factor) in array.values.chunks_exact_mut(length).zip(&factors.values) {
-                slice.iter_mut().for_each(|value| *value *= factor);
-            }
-        }
-        Ok(Self(arrays))
+        WeightsFile::open(bytes)?.all()
     }
+}
+
+/// Where the arrays of a network come from: all of them lie in memory, or each is read when it is asked for.
+pub trait Arrays {
+    /// Whether there is an array of this name.
+    fn holds(&self, name: &str) -> bool;
+
+    /// The values of the array of this name and shape.
+    ///
+    /// # Errors
+    /// It is not there, has another shape, or the file is damaged.
+    fn shaped(&self, name: &str, expected: &[usize]) -> Result<Cow<'_, [f32]>, WeightsError>;
+}
+
+impl Arrays for StateDict {
+    fn holds(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    fn shaped(&self, name: &str, expected: &[usize]) -> Result<Cow<'_, [f32]>, WeightsError> {
+        let array = self.get(name)?;
+        fits(name, &array.shape, expected)?;
+        Ok(Cow::Borrowed(&array.values))
+    }
+}
+
+/// A safetensors file of f16 and f32 arrays, and of i8 arrays with their factors ([`Precision::Bytes`]), which become f32 one by
+/// one: all at once they would need two to four times the file's memory beside it.
+#[derive(Debug)]
+pub struct WeightsFile<'a>(SafeTensors<'a>);
+
+impl<'a> WeightsFile<'a> {
+    /// # Errors
+    /// The file is damaged.
+    pub fn open(bytes: &'a [u8]) -> Result<Self, WeightsError> {
+        SafeTensors::deserialize(bytes).map(Self).map_err(|error| WeightsError::File(error.to_string()))
+    }
+
+    /// All arrays, without counters.
+    ///
+    /// # Errors
+    /// One of another type, or of i8 without factors.
+    pub fn all(&self) -> Result<StateDict, WeightsError> {
+        let factors = |name: &str| {
+            let array = name.strip_suffix(FACTORS).and_then(|array| self.0.tensor(array).ok());
+            array.is_some_and(|array| array.dtype() == Dtype::I8)
+        };
+        let arrays = self.0.iter().filter(move |(name, view)| view.dtype() != Dtype::U64 && !factors(name));
+        arrays.map(|(name, _)| Ok((name.to_owned(), self.get(name)?))).collect::<Result<_, _>>().map(StateDict)
+    }
+
+    /// The array of this name.
+    fn get(&self, name: &str) -> Result<Array, WeightsError> {
+        let view = self.0.tensor(name).map_err(|_| WeightsError::Missing(name.to_owned()))?;
+        let values = match view.dtype() {
+            Dtype::F16 => view.data().as_chunks::<2>().0.iter().map(|b| widened(u16::from_le_bytes(*b))).collect(),
+            Dtype::F32 => view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+            Dtype::I8 => {
+                let slices = view.shape().first().copied().unwrap_or(0);
+                let factors =
+                    self.get(&format!("{name}{FACTORS}")).ok().filter(|factors| factors.values.len() == slices);
+                let factors =
+                    factors.ok_or_else(|| WeightsError::File(format!("`{name}` lacks the factors of its i8")))?;
+                let slices = view.data().chunks_exact((view.data().len() / slices.max(1)).max(1)).zip(factors.values);
+                slices
+                    .flat_map(|(slice, factor)| slice.iter().map(move |b| f32::from(b.cast_signed()) * factor))
+                    .collect()
+            }
+            other => return Err(WeightsError::File(format!("`{name}` has the type {other}, not F16, F32 or I8"))),
+        };
+        Ok(Array { shape: view.shape().to_vec(), values })
+    }
+}
+
+impl Arrays for WeightsFile<'_> {
+    fn holds(&self, name: &str) -> bool {
+        self.0.tensor(name).is_ok()
+    }
+
+    fn shaped(&self, name: &str, expected: &[usize]) -> Result<Cow<'_, [f32]>, WeightsError> {
+        let Array { shape, values } = self.get(name)?;
+        fits(name, &shape, expected)?;
+        Ok(Cow::Owned(values))
+    }
+}
+
+/// An f16 by its bits, without a branch, so that several go through a register side by side: `half` widens one by one where the
+/// processor has no instruction for it, as in a browser, where a visitor waits for millions of them.
+fn widened(half: u16) -> f32 {
+    let half = u32::from(half);
+    // The exponents are 112 apart. A product by a power of two is exact, also of numbers that are not normal.
+    let size = f32::from_bits((half & 0x7fff) << 13) * f32::from_bits((112 + 127) << 23);
+    let infinite = u32::from(half & 0x7c00 == 0x7c00) * 0x7f80_0000;
+    f32::from_bits(size.to_bits() | infinite | (half & 0x8000) << 16)
+}
+
+fn fits(name: &str, found: &[usize], expected: &[usize]) -> Result<(), WeightsError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(WeightsError::Shape { name: name.to_owned(), found: found.to_vec(), expected: expected.to_vec() })
 }
 
 /// The integers of this name in a safetensors file; `None` if it holds none.
@@ -210,13 +272,9 @@ impl StateDict {
 /// # Errors
 /// The file is damaged.
 pub fn counters(bytes: &[u8], name: &str) -> Result<Option<Vec<u64>>, WeightsError> {
-    let file = opened(bytes)?;
+    let WeightsFile(file) = WeightsFile::open(bytes)?;
     let view = file.tensor(name).ok().filter(|view| view.dtype() == Dtype::U64);
     Ok(view.map(|view| view.data().as_chunks::<8>().0.iter().map(|b| u64::from_le_bytes(*b)).collect()))
-}
-
-fn opened(bytes: &[u8]) -> Result<SafeTensors<'_>, WeightsError> {
-    SafeTensors::deserialize(bytes).map_err(|error| WeightsError::File(error.to_string()))
 }
 
 /// BatchNorm's arrays stay in f32: variances span more than f16 holds.
@@ -237,6 +295,14 @@ mod tests {
         let short = StateDict::from_safetensors(&state.to_safetensors(Precision::Half)).unwrap();
         assert_eq!(short.0["a.bn1.weight"], state.0["a.bn1.weight"]);
         assert!((short.0["a.conv.weight"].values[1] - 1.0 / 3.0).abs() < 2e-4);
+    }
+
+    #[test]
+    fn every_f16_is_widened_as_by_half() {
+        for bits in 0..=u16::MAX {
+            let (own, expected) = (widened(bits), f16::from_bits(bits).to_f32());
+            assert!(own.to_bits() == expected.to_bits() || own.is_nan() && expected.is_nan(), "{bits:#06x}: {own}");
+        }
     }
 
     #[test]

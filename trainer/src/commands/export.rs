@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::read_sync;
 use glae_face::similarity::Similarity;
-use glae_model::golden::{AgeGolden, picture};
+use glae_model::golden::{AgeGolden, SIDE};
 use glae_model::manifest::{Crop, Input, sha256};
 
 use glae_model::{AgeManifest, Inference, ManifestHead, Precision, Rules, StateDict};
@@ -133,7 +133,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
     let name = arguments.out.file_name().context("--out needs a name")?.to_string_lossy();
     let new = rules != Rules::default() || config.mean != Input::paper(1).mean || !arguments.began_with.is_empty();
-    let format = if arguments.bytes || config.network.pairs.is_some() {
+    let golden = golden(&inference, config.network.input_size)?;
+    let format = if golden.side.is_some() {
+        4
+    } else if arguments.bytes || config.network.pairs.is_some() {
         3
     } else if new {
         2
@@ -151,7 +154,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         config_sha256: sha256(config.to_toml()?.as_bytes()),
         training_median,
         measured,
-        golden: golden(&inference, config.network.input_size)?,
+        golden,
     };
     exported::write(&arguments.out, &manifest, &bytes)?;
     if arguments.onnx {
@@ -202,9 +205,10 @@ fn mixed(start: &StateDict, end: &StateDict, share: f32) -> Result<StateDict> {
 
 /// A generated picture, and what the network answers to it.
 pub(super) fn golden(inference: &Inference, size: usize) -> Result<AgeGolden> {
-    let picture = picture(size, GOLDEN_SEED);
-    let [vanilla, balanced] = read_sync(inference.answers(&picture))?;
-    Ok(AgeGolden { seed: GOLDEN_SEED, vanilla, balanced, tolerance: GOLDEN_TOLERANCE })
+    let side = size.min(SIDE);
+    let [vanilla, balanced] = read_sync(inference.proof(side, GOLDEN_SEED))?;
+    let smaller = (side < size).then_some(side);
+    Ok(AgeGolden { seed: GOLDEN_SEED, side: smaller, vanilla, balanced, tolerance: GOLDEN_TOLERANCE })
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use decode::{Face, LEAST_VOTE, decode, distinct, suppress};
 use glae_model::engine::{DeviceError, Placed};
-use glae_model::{StateDict, WeightsError};
+use glae_model::{Arrays, StateDict, WeightsError};
 use golden::{DetectorGolden, picture};
 use network::{OUTPUTS, YuNet};
 use resize::resize;
@@ -86,7 +86,7 @@ impl Detector {
     /// # Errors
     /// An array of a network is missing or has another shape.
     pub fn new(state: &StateDict, device: &Device) -> Result<Self, WeightsError> {
-        let net = |state: &StateDict| Placed::new(state, device).map(Net);
+        let net = |state: &dyn Arrays| Placed::new(state, device).map(Net);
         let own = state.part(SECOND);
         let second = if own.0.is_empty() { None } else { Some(net(&own)?) };
         Ok(Self { first: net(state)?, second })

@@ -2,7 +2,7 @@
 
 use super::product::{Matrices, Rows};
 use super::{Map, View, all, cores, each, inside, winograd, within};
-use crate::layers::{Activation, Fit, Step, by_place};
+use crate::layers::{Activation, Fit, Step};
 use crate::wide;
 
 /// A convolution with its bias.
@@ -45,11 +45,9 @@ impl Conv {
         let [out, channels, side, _] = shape;
         assert_eq!((weight.len(), bias.len()), (out * channels * side * side, out), "weights do not fit their shape");
         let method = if winograd::serves(shape, step.stride, winograd::whole_tiles(maps.0, maps.1)) {
-            let planes = winograd::transformed(weight, [out, channels]);
-            Method::Winograd(Matrices::new(&planes, [winograd::PLACES, channels, out]))
+            Method::Winograd(winograd::transformed(weight, [out, channels]))
         } else {
-            let weight = Matrices::new(&by_place(weight, shape), [1, side * side * channels, out]);
-            Method::Patches { weight, window: Window { side, step } }
+            Method::Patches { weight: Matrices::of_kernel(weight, shape), window: Window { side, step } }
         };
         Self { method, bias }
     }

@@ -65,6 +65,9 @@ impl Processor {
     /// If the device is none of the processor ([`serves`]).
     pub fn new(device: &Device) -> Self {
         assert!(serves(device), "the device's memory is not the processor's");
+        // A browser that runs a program with such instructions has them.
+        #[cfg(all(feature = "relaxed", target_family = "wasm"))]
+        pulp_wasm_simd_flag::enable_relaxed_simd();
         Self(())
     }
 }

@@ -17,6 +17,9 @@ const HIGH: usize = if cfg!(target_family = "wasm") { 4 } else { 6 };
 /// The same for a single register of columns: where each row lies has to stay in a register, too.
 const HIGHER: usize = 8;
 
+/// Rows of a matrix that are laid out at a time.
+const ROWS: usize = 32;
+
 /// A batch of matrices, `[n, inside, columns]`.
 #[derive(Clone, Debug)]
 pub(super) struct Matrices {
@@ -42,30 +45,71 @@ pub(super) struct Rows<'a, S> {
 impl Matrices {
     /// # Panics
     /// If there are more or fewer numbers than the shape says.
+    #[cfg(any(feature = "loss", test))]
     pub(super) fn new(values: &[f32], shape: [usize; 3]) -> Self {
         let [n, inside, columns] = shape;
         assert_eq!(values.len(), n * inside * columns, "one number for each place");
+        Self::written(shape, |[row, column], width, pieces| {
+            for (piece, matrix) in pieces.iter_mut().zip(values.chunks_exact(inside * columns)) {
+                let rows = matrix[row * columns..].chunks_exact(columns);
+                for (to, from) in piece.chunks_exact_mut(width).zip(rows) {
+                    // One by one, which for so few is quicker than a call that copies them.
+                    to.iter_mut().zip(&from[column..]).for_each(|(to, from)| *to = *from);
+                }
+            }
+        })
+    }
+
+    /// The one matrix `[side * side * channels, out]` of a kernel, `[out, channels, side, side]` in row-major order.
+    ///
+    /// # Panics
+    /// If there are more or fewer numbers than the shape says.
+    pub(super) fn of_kernel(weight: &[f32], [out, channels, side, _]: [usize; 4]) -> Self {
+        let (places, size) = (side * side, channels * side * side);
+        assert_eq!(weight.len(), out * size, "one number for each place");
+        Self::written([1, size, out], |[row, column], width, pieces| {
+            for (to, kernel) in weight[column * size..].chunks_exact(size).take(width).enumerate() {
+                let (mut place, mut channel) = (row / channels, row % channels);
+                for to in pieces[0][to..].iter_mut().step_by(width) {
+                    *to = kernel[channel * places + place];
+                    channel += 1;
+                    if channel == channels {
+                        (place, channel) = (place + 1, 0);
+                    }
+                }
+            }
+        })
+    }
+
+    /// Matrices of this shape that `write` fills piece by piece. It gets the first row and the first column of a piece, how wide
+    /// the piece is, and that piece of each matrix, which may reach beyond the last column.
+    pub(super) fn written(shape: [usize; 3], write: impl Fn([usize; 2], usize, &mut [&mut [f32]]) + Sync) -> Self {
+        let [n, inside, columns] = shape;
         let lanes = widest(Lanes);
-        // First column and width of each panel.
+        // First column of each panel.
         let starts = std::iter::successors(Some(0), |first| Some(first + panel(columns - first, lanes)));
         let starts: Vec<usize> = starts.take_while(|first| *first < columns).collect();
         let mut panels = Buffer::unwritten(n * inside * columns.next_multiple_of(lanes));
-        let (mut pieces, mut rest) = (Vec::with_capacity(n * starts.len()), &mut panels[..]);
-        for matrix in values.chunks_exact(inside * columns) {
+        let corners = starts.iter().flat_map(|first| (0..inside).step_by(ROWS).map(move |row| [row, *first]));
+        let mut pieces: Vec<_> = corners.map(|corner| (corner, Vec::with_capacity(n))).collect();
+        let mut rest = &mut panels[..];
+        for _ in 0..n {
+            let mut pieces = pieces.iter_mut();
             for first in &starts {
-                let piece;
-                (piece, rest) = rest.split_at_mut(inside * panel(columns - first, lanes));
-                pieces.push((matrix, *first, piece));
+                let width = panel(columns - first, lanes);
+                let panel;
+                (panel, rest) = rest.split_at_mut(inside * width);
+                for (piece, (_, pieces)) in panel.chunks_mut(ROWS * width).zip(&mut pieces) {
+                    pieces.push(piece);
+                }
             }
         }
-        all(pieces, 1, |_, (matrix, first, piece)| {
-            let wide = piece.len() / inside;
-            let taken = wide.min(columns - first);
-            for (to, row) in piece.chunks_exact_mut(wide).zip(matrix.chunks_exact(columns)) {
-                // One by one, which for so few is quicker than a call that copies them.
-                to[..taken].iter_mut().zip(&row[first..]).for_each(|(to, from)| *to = *from);
-                to[taken..].fill(0.0);
+        all(pieces, 1, |_, (corner, mut pieces)| {
+            let width = panel(columns - corner[1], lanes);
+            if columns - corner[1] < width {
+                pieces.iter_mut().for_each(|piece| piece.fill(0.0));
             }
+            write(corner, width, &mut pieces);
         });
         Self { panels, shape }
     }

@@ -53,23 +53,27 @@ pub(super) const G: [[f32; 3]; SEEN] = [
     [0.0, 0.0, 1.0],
 ];
 
-/// G g G' for each pair of channels: `[36, channels, out]`.
-pub(super) fn transformed(weight: &[f32], [out, channels]: [usize; 2]) -> Vec<f32> {
-    let mut planes = vec![0f32; PLACES * channels * out];
-    all(blocks(&mut planes, out), 16, |channel, pieces| {
-        for own in (0..out).step_by(LANES) {
+/// G g G' for each pair of channels of a kernel, `[out, channels, 3, 3]` in row-major order: matrices `[36, channels, out]`.
+pub(super) fn transformed(weight: &[f32], [out, channels]: [usize; 2]) -> Matrices {
+    Matrices::written([PLACES, channels, out], |[row, column], width, pieces| {
+        let rows = pieces[0].len() / width;
+        for (index, first) in (0..rows).flat_map(|index| (0..width).step_by(LANES).map(move |first| (index, first))) {
+            // What a panel has behind the last column.
+            if column + first >= out {
+                continue;
+            }
             let kernel: [Lane; 9] = std::array::from_fn(|tap| {
-                std::array::from_fn(|lane| weight[((own + lane) * channels + channel) * 9 + tap])
+                let number = |lane| ((column + first + lane) * channels + row + index) * 9 + tap;
+                std::array::from_fn(|lane| weight[number(lane)])
             });
-            for (row, g) in G.iter().enumerate() {
+            for (y, g) in G.iter().enumerate() {
                 let line: [Lane; 3] = std::array::from_fn(|x| weighted([kernel[x], kernel[3 + x], kernel[6 + x]], g));
-                for (column, g) in G.iter().enumerate() {
-                    pieces[row * SEEN + column][own..][..LANES].copy_from_slice(&weighted(line, g));
+                for (x, g) in G.iter().enumerate() {
+                    pieces[y * SEEN + x][index * width + first..][..LANES].copy_from_slice(&weighted(line, g));
                 }
             }
         }
-    });
-    planes
+    })
 }
 
 /// The sum of some lanes, each with its weight.

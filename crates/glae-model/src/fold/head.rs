@@ -2,7 +2,7 @@
 
 use crate::AGES;
 use crate::config::{NetworkConfig, Projection, Rearrange};
-use crate::weights::{StateDict, WeightsError};
+use crate::weights::{Arrays, WeightsError};
 
 /// What classifiers compute with, image by image.
 pub trait HeadEngine {
@@ -50,11 +50,11 @@ impl Head {
     ///
     /// # Errors
     /// An array is missing or has another shape than the architecture.
-    pub fn both(config: &NetworkConfig, state: &StateDict) -> Result<[Self; 2], WeightsError> {
+    pub fn both(config: &NetworkConfig, state: &dyn Arrays) -> Result<[Self; 2], WeightsError> {
         Ok([Self::new(config, state, "vanilla")?, Self::new(config, state, "balanced")?])
     }
 
-    fn new(config: &NetworkConfig, state: &StateDict, name: &str) -> Result<Self, WeightsError> {
+    fn new(config: &NetworkConfig, state: &dyn Arrays, name: &str) -> Result<Self, WeightsError> {
         let setting = config.rearrange;
         let (depth, places) = (config.channels() / (setting.r * setting.r), config.map_side().pow(2));
         let outputs = config.outputs();
@@ -134,9 +134,9 @@ pub struct Dense {
 
 impl Dense {
     /// The layer of this name, `[from, to]`, with the BatchNorm behind it folded in.
-    fn new(state: &StateDict, linear: &str, norm: Option<&str>, [from, to]: [usize; 2]) -> Result<Self, WeightsError> {
-        let mut weight = state.shaped(&format!("{linear}.weight"), &[from, to])?.to_vec();
-        let mut bias = state.shaped(&format!("{linear}.bias"), &[to])?.to_vec();
+    fn new(state: &dyn Arrays, linear: &str, norm: Option<&str>, [from, to]: [usize; 2]) -> Result<Self, WeightsError> {
+        let mut weight = state.shaped(&format!("{linear}.weight"), &[from, to])?.into_owned();
+        let mut bias = state.shaped(&format!("{linear}.bias"), &[to])?.into_owned();
         if let Some(norm) = norm {
             let scale = state.fold_norm(norm, &mut bias)?;
             for row in weight.chunks_exact_mut(to) {

@@ -3,7 +3,7 @@
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Array, StateDict, WeightsError};
+use super::{Array, Arrays, StateDict, WeightsError};
 
 impl StateDict {
     /// Reads a module's state. BatchNorm's running statistics are only up to date in a module taken through

@@ -2,7 +2,7 @@
 
 use glae_model::engine::{Engine, Foldable};
 use glae_model::layers::{Activation, Pool, Step};
-use glae_model::{StateDict, WeightsError};
+use glae_model::{Arrays, WeightsError};
 
 use super::{OUTPUTS, STEM, WIDTH, YuNet};
 
@@ -29,9 +29,9 @@ struct Unit<E: Engine> {
 
 impl Foldable for YuNet {
     type On<E: Engine> = Folded<E>;
-    type Weights<'a> = &'a StateDict;
+    type Weights<'a> = &'a dyn Arrays;
 
-    fn on<E: Engine>(state: &StateDict, engine: &E) -> Result<Folded<E>, WeightsError> {
+    fn on<E: Engine>(state: &dyn Arrays, engine: &E) -> Result<Folded<E>, WeightsError> {
         let unit = |name: &str, from: usize, to: usize| {
             let (point, bias) = state.folded(&format!("{name}.conv1"), None, [to, from, 1, 1])?;
             let point = engine.conv(&point, bias, [to, from, 1, 1], Step::half(1), 0);
@@ -132,6 +132,7 @@ mod tests {
     use super::*;
     use crate::detector::network::answers;
     use burn::tensor::{Device, Distribution, Tensor};
+    use glae_model::StateDict;
     use glae_model::engine::Placed;
     use glae_model::tensors::Tensors;
     use glae_model::weights::mapped;
@@ -158,7 +159,7 @@ mod tests {
         let (state, pixels) = (StateDict::of(&net), input.to_data().try_to_vec::<f32>().unwrap());
         let tensors = Tensors::new(&device);
         let by_tensors = Box::new(YuNet::on(&state, &tensors).unwrap());
-        for net in [Placed::<YuNet>::Tensors(tensors, by_tensors), Placed::new(&state, &device).unwrap()] {
+        for net in [Placed::<YuNet>::Tensors(tensors, by_tensors), Placed::<YuNet>::new(&state, &device).unwrap()] {
             let levels = pollster::block_on(net.forward(&pixels, input.dims())).unwrap();
             assert_same(&answers(&levels, 2), &unfolded);
         }
