@@ -4,6 +4,8 @@
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     if std::env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|family| family == "wasm") {
-        println!("cargo::rustc-link-arg-bin=inference=--export=__wasm_call_ctors");
+        for program in ["inference", "processor", "processor_relaxed"] {
+            println!("cargo::rustc-link-arg-bin={program}=--export=__wasm_call_ctors");
+        }
     }
 }

@@ -103,11 +103,12 @@ function newcomers(plan, network) {
 }
 
 function aims(networks, [page]) {
-  const ratios = networks.flatMap(({ title }) => [
-    [`${title}, WebGPU`, 3],
-    [`${title}, first answer, WebGPU`, 4],
-    [`${title}, CPU, 1 thread`, 1.5],
-    [`${title}, CPU, 2 threads`, 1.3],
+  const ratios = networks.flatMap(({ title, side }) => [
+    [`${title}, WebGPU`, side >= LARGE ? 5 : 7],
+    [`${title}, first answer, WebGPU`, side >= LARGE ? 4 : 6],
+    [`${title}, CPU, 1 thread`, 1.8],
+    [`${title}, CPU, 2 threads`, 1.6],
+    [`${title}, first answer, CPU`, 1.3],
   ]);
   return [
     ...ratios.map(([group, least]) => ({ kind: "ratio", group, least })),

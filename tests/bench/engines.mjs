@@ -81,7 +81,7 @@ export class Worker {
     const bytes = Buffer.from(await photo.arrayBuffer()).toString("base64");
     await browser.run(
       `(start, text) => {
-        const worker = new Worker("/inference_loader.js");
+        const worker = new Worker("/inference_loader.js", { name: "${this.device === "cpu" ? "processor" : "inference"}" });
         const waiting = new Map();
         const failures = ["Broken", "CannotStart", "Refused"];
         worker.onmessage = ({ data: [reply] }) => {

@@ -57,9 +57,10 @@ export class NewPage {
   /** What a path of the server belongs to. */
   part(path) {
     if (path.startsWith("/weights/")) return "weights";
-    if (path.startsWith("/inference")) return "program";
+    const [program, other] = this.device === "cpu" ? ["/processor", "/inference"] : ["/inference", "/processor"];
+    if (path.startsWith(program) || path === "/inference_loader.js") return "program";
     // What shows boards and scores files is fetched by the service worker, and so is that.
-    return /^\/(scorer|leaderboard|service-worker)/.test(path) ? "later" : "shell";
+    return /^\/(scorer|leaderboard|service-worker)/.test(path) || path.startsWith(other) ? "later" : "shell";
   }
 }
 

@@ -9,10 +9,20 @@ const BESIDE = "beside";
 
 // Held open: in a private window WebKit (WebKitGTK 2.50) empties a cache with the last page that had it open, and takes nothing
 // into it from then on. A page that puts something into a cache and is reloaded shows it; the weights would be gone.
-const WEIGHTS = caches.open("glae-weights").catch(() => {});
+const HELD = ["glae-weights", BESIDE].map((name) => caches.open(name).catch(() => {}));
+
+importScripts("/inference_loader.js");
+
+// Whether a program that computes ages can run here: nobody downloads the others.
+const PROGRAMS = { inference: "gpu" in navigator, processor: !self.relaxed, processor_relaxed: self.relaxed };
+const runs = (file) => PROGRAMS[/^\/(\w+?)(_bg\.wasm|\.js)$/.exec(file)?.[1]] ?? true;
+
+// How long it waits before it fetches the whole page anew, in milliseconds: whoever has just come has a first answer to wait for.
+const PATIENCE = 4000;
 
 self.addEventListener("install", (event) => {
-  const kept = caches.open(PAGE).then((cache) => cache.addAll(["/", ...FILES]));
+  const calm = new Promise((resolve) => setTimeout(resolve, PATIENCE));
+  const kept = calm.then(() => caches.open(PAGE)).then((cache) => cache.addAll(["/", ...FILES.filter(runs)]));
   event.waitUntil(kept.then(() => self.skipWaiting()));
 });
 

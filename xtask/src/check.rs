@@ -24,7 +24,7 @@ pub(crate) fn run(project: &Project, steps: &mut Steps) -> Result<()> {
         let native = ["--workspace", "--exclude", "web", "--all-targets", "--features", "portal/s3"];
         cargo(&[&["clippy", "--locked"], &native, &["--", "-D", "warnings"]])?;
         // As its programs are built.
-        for feature in ["ui", "inference"] {
+        for feature in ["ui", "inference", "relaxed", "graphics"] {
             let only = ["--no-default-features", "--features", feature];
             cargo(&[&["clippy", "--locked"], &PAGE, &only, &["--", "-D", "warnings"]])?;
         }

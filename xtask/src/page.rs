@@ -30,28 +30,42 @@ pub(crate) struct Program {
 }
 
 /// All of them. Those of one feature are compiled together.
-pub(crate) const PROGRAMS: [Program; 4] = [
+pub(crate) const PROGRAMS: [Program; 6] = [
     Program { name: "shell", feature: "ui", kind: "module" },
     Program { name: "leaderboard", feature: "ui", kind: "script" },
     Program { name: "scorer", feature: "ui", kind: "script" },
-    Program { name: "inference", feature: "inference", kind: "script" },
+    Program { name: "processor", feature: "inference", kind: "script" },
+    Program { name: "processor_relaxed", feature: "relaxed", kind: "script" },
+    Program { name: "inference", feature: "graphics", kind: "script" },
 ];
 
 /// Builds `web/dist` and returns its path. The wasm target and the native programs must be there.
 pub(crate) fn build(project: &Project, steps: &mut Steps, quality: Quality) -> Result<PathBuf> {
-    compile(project, steps)?;
+    compile(project, steps, quality)?;
     lay_out(project, steps, quality, false)
 }
 
-/// Compiles all programs; what did not change is not compiled again.
-pub(crate) fn compile(project: &Project, steps: &mut Steps) -> Result<()> {
-    for (feature, why) in [("ui", "what is drawn and what scores"), ("inference", "what computes ages")] {
+/// Compiles all programs; what did not change is not compiled again. What is published is optimised as a whole, which makes what
+/// is drawn a tenth smaller, and half a minute is nothing to wait for there; on a page that is worked on it would be.
+pub(crate) fn compile(project: &Project, steps: &mut Steps, quality: Quality) -> Result<()> {
+    let builds = [
+        ("ui", "what is drawn and what scores"),
+        ("inference", "what computes ages on the processor"),
+        ("relaxed", "the same for browsers with fused arithmetic"),
+        ("graphics", "what computes ages on graphics cards too"),
+    ];
+    for (feature, why) in builds {
         steps.run(&format!("page, {feature}"), &format!("compiles {why} to wasm (minutes when cold)"), || {
             let mut cargo = project.cargo(&["build", "--locked", "--package", "web", "--target", TARGET]);
             cargo.args(["--profile", PROFILE, "--no-default-features", "--features", feature]);
-            if feature == "inference" {
+            let wishes: &[&str] = match (feature, quality) {
+                ("ui", Quality::Best) => &["lto=\"fat\"", "incremental=false"],
+                ("ui", Quality::Quick) => &[],
                 // What is drawn shall be small, what computes quick, and both are one package.
-                cargo.arg("--config").arg(format!("profile.{PROFILE}.package.web.opt-level=3"));
+                _ => &["package.web.opt-level=3"],
+            };
+            for wish in wishes {
+                cargo.arg("--config").arg(format!("profile.{PROFILE}.{wish}"));
             }
             for program in PROGRAMS.iter().filter(|program| program.feature == feature) {
                 cargo.args(["--bin", program.name]);

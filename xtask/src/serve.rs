@@ -35,7 +35,7 @@ pub(crate) fn build(project: &Project, steps: &mut Steps, reload: bool) -> Resul
     }
     tools::install(project, steps)?;
     let server = Beside::start(project)?;
-    page::compile(project, steps)?;
+    page::compile(project, steps, Quality::Quick)?;
     server.finish(steps)?;
     page::lay_out(project, steps, Quality::Quick, reload)
 }

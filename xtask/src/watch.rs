@@ -63,7 +63,7 @@ pub(crate) fn run(project: &Project, mut portal: Command) -> Result<()> {
 
 fn build(project: &Project) -> Result<()> {
     let mut steps = Steps::new();
-    page::compile(project, &mut steps)?;
+    page::compile(project, &mut steps, Quality::Quick)?;
     page::lay_out(project, &mut steps, Quality::Quick, true)?;
     Ok(())
 }

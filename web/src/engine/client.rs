@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 
 use super::recovery::{Recovery, after_breaking, patience};
+use crate::browser::property;
 use crate::estimate::wording::EngineState;
 use crate::inference::protocol::{DeviceChoice, DeviceKind, DeviceReport, Measured, Reply, Request};
 use crate::settings::AddressSettings;
@@ -14,8 +15,8 @@ use crate::weights::Wanted;
 use crate::worker::bridge::{Bridge, BridgeLimits, Life, Received};
 use crate::worker::port::WorkerPort;
 
-/// Built beside the page; see `inference_loader.js`.
-const PROGRAM: &str = "/inference_loader.js";
+/// Built beside the page.
+const LOADER: &str = "/inference_loader.js";
 
 /// How often the worker's silence is looked at, in seconds.
 const TICK: u32 = 5;
@@ -126,7 +127,7 @@ impl WorkerHandle {
             inner.clock.get_or_insert_with(|| Interval::new(TICK * 1000, move || self.tick()));
             let number = inner.bridge.close();
             let heard = move |reply, buffer| self.receive(number, reply, buffer);
-            inner.bridge.open(WorkerPort::open(PROGRAM, "inference", heard)?);
+            inner.bridge.open(WorkerPort::open(LOADER, program(&inner.choice), heard)?);
             let (device, weights) = (inner.choice.clone(), inner.settings.weights.clone());
             let measured = storage::read([storage::lasting(), None], MEASURED);
             let measured = measured.and_then(|text| Measured::from_text(&text));
@@ -214,5 +215,16 @@ impl WorkerHandle {
             inner.bridge.close();
         });
         self.stage.set(EngineState::Failed(sentence));
+    }
+}
+
+/// The program that a worker gets, by which it is named; see `inference_loader.js`. Where there is no WebGPU to ask for, the
+/// smaller one.
+fn program(choice: &DeviceChoice) -> &'static str {
+    let offered = || property(&window().navigator(), "gpu").is_truthy();
+    match choice {
+        DeviceChoice::Auto if offered() => "inference",
+        DeviceChoice::WebGpu => "inference",
+        DeviceChoice::Auto | DeviceChoice::Cpu { .. } => "processor",
     }
 }

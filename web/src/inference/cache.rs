@@ -12,14 +12,21 @@ use crate::browser::{scope, within};
 
 const NAME: &str = "glae-weights";
 
+/// The service worker's own name for lists and manifests.
+const BESIDE: &str = "beside";
+
 /// How long the storage may take, in seconds, before it counts as missing.
 const SECONDS: u32 = 10;
 
 /// The cache, where there is one.
 pub(crate) async fn open() -> Option<Cache> {
+    named(NAME).await
+}
+
+async fn named(name: &str) -> Option<Cache> {
     // Insecure addresses have no such property, and reading it gives `undefined` instead of an error.
     let caches = scope().caches().ok().filter(|caches| !caches.is_falsy())?;
-    within(SECONDS, JsFuture::from(caches.open(NAME))).await?.ok()?.dyn_into().ok()
+    within(SECONDS, JsFuture::from(caches.open(name))).await?.ok()?.dyn_into().ok()
 }
 
 /// The bytes kept under `url`.
@@ -52,6 +59,14 @@ pub(crate) fn put<F: Fn(&str) -> bool>(
             }
         }
     }
+}
+
+/// Fetches these files once more, and keeps them where the service worker (`web/assets/service-worker.js`) finds them when there is
+/// no network. `None` where that is not possible.
+pub(crate) async fn keep_beside(urls: &[String]) -> Option<()> {
+    let cache = named(BESIDE).await?;
+    let urls: Array = urls.iter().map(JsValue::from).collect();
+    JsFuture::from(cache.add_all_with_str_sequence(&urls)).await.ok().map(drop)
 }
 
 /// Forgets what is kept under `url`.

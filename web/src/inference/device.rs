@@ -1,4 +1,4 @@
-//! The devices of the browser. The only place of the page that names a backend.
+//! The devices of the browser, but for the one that `graphics` opens.
 
 use burn::tensor::Device;
 use js_sys::{Function, Object, Promise, Reflect};
@@ -6,9 +6,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use super::adapter::AdapterInfo;
-use super::protocol::Reply;
 use crate::browser::{property, scope, within};
-use crate::worker::host::post;
 
 /// The processor: Burn's Flex backend with 128-bit SIMD.
 pub fn cpu() -> Device {
@@ -26,7 +24,7 @@ pub enum Without {
 
 /// How long a browser may take to name an adapter, and to open a device, in seconds each. Those that answer do so in less
 /// than two.
-const ADAPTER_SECONDS: u32 = 15;
+pub(super) const ADAPTER_SECONDS: u32 = 15;
 
 /// Asks the browser which adapter Burn will get, by the same preference.
 ///
@@ -67,25 +65,7 @@ pub async fn adapter() -> Result<AdapterInfo, Without> {
     })
 }
 
-/// Opens WebGPU.
-///
-/// From here on a lost device is reported to the page as it happens, not only when the next estimate fails. Validation
-/// errors that nobody catches panic inside Burn, and the panic hook reports them too.
-///
-/// # Errors
-/// Why it cannot be opened.
-pub async fn web_gpu() -> Result<Device, Without> {
-    let opened = within(ADAPTER_SECONDS, Device::wgpu_options().init_with_setup_async()).await;
-    let (device, setup) = opened.ok_or_else(|| Without::Wrong(silent("device")))?.map_err(|error| {
-        Without::Wrong(format!("WebGPU could not be opened: {}.", error.to_string().trim_end_matches('.')))
-    })?;
-    // In browsers this adds a listener beside Burn's own; it does not replace it.
-    setup.device.set_device_lost_callback(|_, message| {
-        post(&Reply::Broken(if message.is_empty() { "the device was lost".into() } else { message }));
-    });
-    Ok(device)
-}
-
-fn silent(what: &str) -> String {
+/// What an adapter or a device that never answers is told of, as a sentence.
+pub(super) fn silent(what: &str) -> String {
     format!("The graphics {what} did not answer within {ADAPTER_SECONDS} seconds.")
 }

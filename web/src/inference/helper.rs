@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use futures_channel::oneshot;
 use glae_model::engine::DeviceError;
-use glae_model::{AgeManifest, EstimateError, Estimator, StateDict};
+use glae_model::{AgeManifest, EstimateError, Estimator, WeightsFile};
 use js_sys::{ArrayBuffer, Float32Array, Uint8Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
@@ -18,11 +18,12 @@ use crate::worker::host::{self, post, post_with};
 use crate::worker::port::WorkerPort;
 use crate::worker::{self, About};
 
-/// The same program as that of the worker which starts it.
-const PROGRAM: &str = "/inference_loader.js";
+/// What starts it.
+const LOADER: &str = "/inference_loader.js";
 
-/// The name by which a worker knows that it is one.
-const NAME: &str = "helper";
+/// What the name of a worker ends with that is one; before that stands the program's name, the same as of the worker that
+/// starts it.
+const ROLE: &str = " helper";
 
 /// How long a helper may take over anything, in seconds: loading on a slow phone takes ten. One that is late is not asked
 /// again.
@@ -93,7 +94,7 @@ impl Helper {
         let helper = Self::default();
         let number = helper.0.borrow_mut().close();
         let bridge = Rc::downgrade(&helper.0);
-        let port = WorkerPort::open(PROGRAM, NAME, move |reply, beside| {
+        let port = WorkerPort::open(LOADER, &format!("{}{ROLE}", own_name()), move |reply, beside| {
             let Some(bridge) = bridge.upgrade() else { return };
             let received = bridge.borrow_mut().receive(number, reply);
             match received {
@@ -148,7 +149,11 @@ impl Helper {
 
 /// Whether this worker is a helper.
 pub(super) fn is_this() -> bool {
-    property(&scope(), "name").as_string().as_deref() == Some(NAME)
+    own_name().ends_with(ROLE)
+}
+
+fn own_name() -> String {
+    property(&scope(), "name").as_string().unwrap_or_default()
 }
 
 /// The helper's own side: loads what it is sent, and answers images with logits.
@@ -176,8 +181,9 @@ pub(super) fn serve() {
 
 async fn load(manifest: AgeManifest, weights: &JsValue) -> Result<Estimator, String> {
     // The estimator has checked the hash.
-    let state = StateDict::from_safetensors(&Uint8Array::new(weights).to_vec()).map_err(|error| error.to_string())?;
-    let estimator = Estimator::new(manifest, &state, &device::cpu()).map_err(|error| error.to_string())?;
+    let weights = Uint8Array::new(weights).to_vec();
+    let file = WeightsFile::open(&weights).map_err(|error| error.to_string())?;
+    let estimator = Estimator::new(manifest, &file, &device::cpu()).map_err(|error| error.to_string())?;
     estimator.golden_check().await.map_err(|error| error.to_string())?;
     Ok(estimator)
 }

@@ -8,6 +8,11 @@ mod decode;
 #[cfg(all(target_arch = "wasm32", feature = "inference"))]
 pub mod device;
 pub mod foreign;
+#[cfg(all(target_arch = "wasm32", feature = "graphics"))]
+mod graphics;
+#[cfg(all(target_arch = "wasm32", feature = "inference", not(feature = "graphics")))]
+#[path = "no_graphics.rs"]
+mod graphics;
 #[cfg(all(target_arch = "wasm32", feature = "inference"))]
 mod helper;
 #[cfg(all(target_arch = "wasm32", feature = "inference"))]

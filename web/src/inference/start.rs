@@ -5,13 +5,13 @@ use futures_util::future::{join, try_join};
 use glae_estimate::{Finder, Pipeline, WholeSquares};
 use glae_face::detector::Detector;
 use glae_face::detector::manifest::DetectorManifest;
-use glae_model::fold::rehearse;
 use glae_model::manifest::Crop;
-use glae_model::{AgeManifest, Estimator, StateDict, WeightsError};
+use glae_model::{AgeManifest, Estimator, StateDict, WeightsError, WeightsFile};
 
 use super::device::{self, Without};
+use super::graphics::{self, rehearse};
 use super::protocol::{DeviceChoice, DeviceKind, DeviceReport, Measured, Reply};
-use super::weights;
+use super::weights::{self, WeightsSource};
 use crate::browser::{now, within};
 use crate::estimate::wording::{self, sentence, short};
 use crate::weights::Wanted;
@@ -31,6 +31,8 @@ const NEVER_MS: f64 = 1e9;
 struct FinderWeights {
     manifest: DetectorManifest,
     state: StateDict,
+    /// Whence they are, and the file.
+    fetched: (WeightsSource, Vec<u8>),
 }
 
 /// A device that was proven with the detector.
@@ -52,14 +54,14 @@ struct Loaded {
 pub(super) struct Started {
     pub(super) pipeline: Pipeline,
     pub(super) device: DeviceReport,
-    /// The age network's file.
-    pub(super) weights: Vec<u8>,
+    /// The files they are of, the age network's last.
+    pub(super) files: [(WeightsSource, Vec<u8>); 2],
 }
 
 /// Fetches the weights, loads them onto the first device that works, and proves that it computes correctly.
 ///
-/// WebGPU takes its time: it is opened while the manifests arrive, and proven with the detector while the age network's
-/// weights do. Unless it is forced, it is left alone where it is a program, or where `measured` or a measurement now says
+/// A device takes its time: WebGPU is opened while the manifests arrive, and what was chosen proven with the detector while the
+/// age network's weights do. Unless it is forced, it is left alone where it is a program, or where `measured` or a measurement now says
 /// that the processor answers sooner.
 ///
 /// # Errors
@@ -74,8 +76,9 @@ pub(super) async fn start(choice: DeviceChoice, wanted: Wanted, measured: Option
         return Err(sentence(&WholeSquares { name: manifest.head.name }.to_string()));
     }
     let begin = async {
-        let state = StateDict::from_safetensors(&finder_source.checked().await?).map_err(damaged)?;
-        let finder = FinderWeights { manifest: finder, state };
+        let bytes = finder_source.checked().await?;
+        let state = StateDict::from_safetensors(&bytes).map_err(damaged)?;
+        let finder = FinderWeights { manifest: finder, state, fetched: (finder_source, bytes) };
         let proven = match web_gpu {
             Ok((device, detail)) => {
                 let known = forced || measured.is_some_and(|measured| measured.adapter == detail);
@@ -89,33 +92,23 @@ pub(super) async fn start(choice: DeviceChoice, wanted: Wanted, measured: Option
             }
             Err(because) => Err(because),
         };
+        let proven = match proven {
+            Ok(proven) => proven,
+            Err(because) => finder.fall_back(because, forced).await?,
+        };
         Ok((finder, proven))
     };
-    let ((finder, web_gpu), bytes) = try_join(begin, source.checked()).await?;
+    let ((finder, proven), bytes) = try_join(begin, source.checked()).await?;
     let parts = Loaded { finder, manifest, bytes };
-    let loaded = match web_gpu {
-        Ok(proven) => or_break(seconds, parts.load(proven)).await.map_err(unusable),
-        Err(because) => Err(because),
+    let loaded = match proven.report.kind {
+        DeviceKind::WebGpu => match or_break(seconds, parts.load(proven)).await {
+            Ok(loaded) => Ok(loaded),
+            Err(sentence) => parts.load(parts.finder.fall_back(unusable(sentence), forced).await?).await,
+        },
+        DeviceKind::Cpu => parts.load(proven).await,
     };
-    let because = match loaded {
-        Ok(loaded) => return Ok(parts.started(loaded)),
-        Err(Without::Fine(because)) if forced => return Err(remedy(&sentence(&because))),
-        Err(Without::Wrong(sentence)) if forced => return Err(remedy(&sentence)),
-        Err(Without::Fine(because)) => because,
-        Err(Without::Wrong(sentence)) => {
-            post(&Reply::FellBack(format!("{sentence} The CPU computes instead.")));
-            short(&sentence)
-        }
-    };
-    let report = DeviceReport { kind: DeviceKind::Cpu, detail: because };
-    let loaded = match parts.finder.prove(device::cpu(), report).await {
-        Ok(proven) => parts.load(proven).await,
-        Err(sentence) => Err(sentence),
-    };
-    let loaded = loaded.map_err(|sentence| {
-        format!("The CPU cannot be used either. {sentence} Update the browser, or try another one.")
-    })?;
-    Ok(parts.started(loaded))
+    let (pipeline, device) = loaded.map_err(|sentence| neither(&sentence))?;
+    Ok(Started { pipeline, device, files: [parts.finder.fetched, (source, parts.bytes)] })
 }
 
 /// An open device with its adapter's name, where WebGPU is wanted and worth it.
@@ -133,7 +126,7 @@ async fn web_gpu(choice: &DeviceChoice, measured: Option<&Measured>) -> Result<(
             return Err(Without::Fine(wording::slower(measured)));
         }
     }
-    Ok((device::web_gpu().await?, name))
+    Ok((graphics::open().await?, name))
 }
 
 /// What `answer` gives. A device that never gives it may hold this worker's memory and time, so the page is told to end
@@ -171,6 +164,21 @@ impl FinderWeights {
         Ok(now() - begin)
     }
 
+    /// The processor in place of WebGPU, and why; nothing where WebGPU is `forced`.
+    async fn fall_back(&self, because: Without, forced: bool) -> Result<Proven, String> {
+        let detail = match because {
+            Without::Fine(because) if forced => return Err(remedy(&sentence(&because))),
+            Without::Wrong(sentence) if forced => return Err(remedy(&sentence)),
+            Without::Fine(because) => because,
+            Without::Wrong(sentence) => {
+                post(&Reply::FellBack(format!("{sentence} The CPU computes instead.")));
+                short(&sentence)
+            }
+        };
+        let proven = self.prove(device::cpu(), DeviceReport { kind: DeviceKind::Cpu, detail }).await;
+        proven.map_err(|sentence| neither(&sentence))
+    }
+
     /// The detector on a device, proven with its golden input.
     async fn prove(&self, device: Device, report: DeviceReport) -> Result<Proven, String> {
         let detector = Detector::new(&self.state, &device).map_err(damaged)?;
@@ -181,22 +189,21 @@ impl FinderWeights {
 }
 
 impl Loaded {
-    fn started(self, (pipeline, device): (Pipeline, DeviceReport)) -> Started {
-        Started { pipeline, device, weights: self.bytes }
-    }
-
     /// The age network beside the detector, proven with its golden input.
     async fn load(&self, proven: Proven) -> Result<(Pipeline, DeviceReport), String> {
         let Proven { device, report, detector } = proven;
         post(&Reply::Checking(report.clone()));
-        let state = StateDict::from_safetensors(&self.bytes).map_err(damaged)?;
-        let estimator = Estimator::new(self.manifest.clone(), &state, &device).map_err(damaged)?;
-        drop(state);
+        let file = WeightsFile::open(&self.bytes).map_err(damaged)?;
+        let estimator = Estimator::new(self.manifest.clone(), &file, &device).map_err(damaged)?;
         estimator.golden_check().await.map_err(|error| error.to_string())?;
         let finder = Finder::new(detector, self.finder.manifest.settings);
         let pipeline = Pipeline::new(finder, estimator).map_err(|error| sentence(&error.to_string()))?;
         Ok((pipeline, report))
     }
+}
+
+fn neither(sentence: &str) -> String {
+    format!("The CPU cannot be used either. {sentence} Update the browser, or try another one.")
 }
 
 fn unusable(sentence: String) -> Without {

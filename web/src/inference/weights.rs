@@ -3,9 +3,9 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use futures_util::future::try_join;
+use futures_util::future::{join, try_join};
 use glae_face::detector::manifest::DetectorManifest;
-use glae_model::manifest::sha256;
+use glae_model::manifest::{lower_hex, sha256};
 use glae_model::{AgeManifest, Manifest, ManifestHead};
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
@@ -19,6 +19,9 @@ use crate::estimate::wording::sentence;
 use crate::weights::{Index, Wanted, named};
 use crate::worker::host::post;
 
+/// The list of all weights.
+const INDEX: &str = "/weights/index.json";
+
 const RETRY: &str = "Check the connection and reload the page.";
 
 /// The weights of one network that have been found and not fetched yet.
@@ -30,6 +33,10 @@ pub(crate) struct WeightsSource {
     /// Names of all weights on this site.
     names: Vec<String>,
     progress: Rc<Received>,
+    /// Where weights are kept, if they can be.
+    cache: Option<Cache>,
+    /// Whether they were fetched and are to be kept.
+    fresh: Cell<bool>,
 }
 
 /// How far all weights together have arrived.
@@ -55,7 +62,8 @@ impl Received {
 pub(crate) async fn find(
     wanted: Wanted,
 ) -> Result<((DetectorManifest, WeightsSource), (AgeManifest, WeightsSource)), String> {
-    let index = text("/weights/index.json").await?;
+    let (index, cache) = join(text(INDEX), cache::open()).await;
+    let index = index?;
     let index = js_sys::JSON::parse(&index).map_err(|error| reason(&error));
     let index: Index = index
         .and_then(|value| serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string()))
@@ -74,6 +82,8 @@ pub(crate) async fn find(
         total: head.bytes,
         names: names.clone(),
         progress: Rc::clone(&progress),
+        cache: cache.clone(),
+        fresh: Cell::new(false),
     };
     let (finder, manifest): (DetectorManifest, AgeManifest) =
         try_join(manifest(&index.detector), manifest(&name)).await?;
@@ -81,36 +91,37 @@ pub(crate) async fn find(
     Ok(((finder, sources.0), (manifest, sources.1)))
 }
 
+fn manifest_of(name: &str) -> String {
+    format!("/weights/{name}/manifest.json")
+}
+
 async fn manifest<M: Manifest>(name: &str) -> Result<M, String> {
-    let text = text(&format!("/weights/{name}/manifest.json")).await?;
+    let text = text(&manifest_of(name)).await?;
     M::parse(&text).map_err(|error| format!("{} {RETRY}", sentence(&error.to_string())))
 }
 
 impl WeightsSource {
-    /// The weights, proven to be the manifest's, and kept for the next visit.
+    /// The weights, proven to be the manifest's.
     ///
     /// # Errors
     /// A sentence and the remedy.
     pub(crate) async fn checked(&self) -> Result<Vec<u8>, String> {
-        let cache = cache::open().await;
-        if let Some(cache) = &cache
+        if let Some(cache) = &self.cache
             && let Some(bytes) = cache::get(cache, &self.url).await
         {
-            if sha256(&bytes) == self.sha256 {
+            if hash(&bytes).await == self.sha256 {
                 return Ok(bytes);
             }
             cache::remove(cache, &self.url).await;
         }
         let bytes = self.fetch().await?;
-        if sha256(&bytes) != self.sha256 {
+        if hash(&bytes).await != self.sha256 {
             return Err(format!(
                 "The weights “{}” arrived damaged. Reload the page; if it happens again, tell whoever runs this site.",
                 self.name
             ));
         }
-        if let Some(cache) = cache {
-            self.keep(cache, &bytes);
-        }
+        self.fresh.set(true);
         Ok(bytes)
     }
 
@@ -139,15 +150,33 @@ impl WeightsSource {
     }
 
     /// Keeps checked weights for the next visit, while this one goes on. Entries of weights this site no longer has, and
-    /// older ones of the same name, go.
-    fn keep(&self, cache: Cache, bytes: &[u8]) {
+    /// older ones of the same name, go. What is copied for it takes tens of milliseconds.
+    pub(crate) fn keep(&self, bytes: &[u8]) {
+        let Some(cache) = self.cache.clone().filter(|_| self.fresh.take()) else { return };
         let (url, names, own) = (self.url.clone(), self.names.clone(), format!("/weights/{}/", self.name));
         let outdated =
             move |url: &str| url.contains(&own) || !names.iter().any(|name| url.contains(&format!("/weights/{name}/")));
-        // Begun here and not in the task, which gets its turn only once the networks have computed: a visitor who leaves
-        // with the first answer would leave nothing behind.
-        spawn_local(cache::put(cache, url, bytes, outdated));
+        // Begun here and not in the task, which gets its turn only once the networks have computed: a visitor who leaves soon
+        // would leave nothing behind.
+        let kept = cache::put(cache, url, bytes, outdated);
+        // They were read before the service worker, which would have kept them, was there.
+        let beside = [INDEX.to_owned(), manifest_of(&self.name)];
+        spawn_local(async move {
+            kept.await;
+            let _ = cache::keep_beside(&beside).await;
+        });
     }
+}
+
+/// SHA-256 as lower-case hex: by the browser, which takes a third of the time, where its address is secure enough for that.
+async fn hash(bytes: &[u8]) -> String {
+    let subtle = scope().crypto().map(|crypto| crypto.subtle()).ok().filter(|subtle| !subtle.is_falsy());
+    let begun = subtle.and_then(|subtle| subtle.digest_with_str_and_u8_array("SHA-256", bytes).ok());
+    let digest = match begun {
+        Some(begun) => JsFuture::from(begun).await.ok(),
+        None => None,
+    };
+    digest.map_or_else(|| sha256(bytes), |digest| lower_hex(&Uint8Array::new(&digest).to_vec()))
 }
 
 /// A small text file, revalidated with the server.

@@ -16,6 +16,7 @@ use super::host::{Task, Workers};
 use super::protocol::{Decoder, DeviceKind, Making, Reply, Request, Work};
 use super::queue::{Job, Newest};
 use super::start::{Started, start};
+use super::weights::WeightsSource;
 use crate::browser::{next_turn, now};
 use crate::worker::host::{self, post, post_with};
 
@@ -48,8 +49,16 @@ struct State {
     enough: Option<u32>,
     /// Whether a task is computing, and will look at the queue again.
     computing: bool,
-    /// Weights for a helper that is still to be called.
-    call: Option<Vec<u8>>,
+    /// What waits until the first answer is given: until then both cores have enough to do.
+    later: Option<Later>,
+}
+
+/// Work behind the first answer.
+struct Later {
+    /// To be kept for the next visit; the age network's last.
+    files: [(WeightsSource, Vec<u8>); 2],
+    /// Whether to call a helper.
+    helps: bool,
 }
 
 #[derive(Clone)]
@@ -91,12 +100,12 @@ impl Worker {
                 let worker = self.clone();
                 spawn_local(async move {
                     match start(device, weights, measured).await {
-                        Ok(Started { pipeline, device, weights }) => {
+                        Ok(Started { pipeline, device, files }) => {
                             let (template, kind) = (pipeline.template(), device.kind);
                             let mut state = worker.state.borrow_mut();
                             state.pipeline = Some(Rc::new(pipeline));
-                            // Not before the first answer: until then both cores have enough to do.
-                            state.call = (kind == DeviceKind::Cpu && !alone && Helper::is_welcome()).then_some(weights);
+                            let helps = kind == DeviceKind::Cpu && !alone && Helper::is_welcome();
+                            state.later = Some(Later { files, helps });
                             drop(state);
                             post(&Reply::Ready { device, template });
                             worker.compute();
@@ -200,13 +209,16 @@ impl Worker {
                     Err(reason) => post(&Reply::Broken(reason)),
                 }
             }
-            let call = {
+            let later = {
                 let mut state = worker.state.borrow_mut();
                 state.computing = false;
-                state.call.take()
+                state.later.take()
             };
-            if let Some(weights) = call {
-                workers.call_for_help(&pipeline, &weights).await;
+            let Some(Later { files, helps }) = later else { return };
+            files.iter().for_each(|(source, bytes)| source.keep(bytes));
+            if helps {
+                let [_, (_, weights)] = &files;
+                workers.call_for_help(&pipeline, weights).await;
             }
         });
     }

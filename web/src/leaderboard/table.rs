@@ -47,7 +47,7 @@ pub(super) fn Ranking() -> impl IntoView {
             <Filter external/>
             <div id="ranking-rows" class="scroll-x ranking-box" tabindex="0" role="region" aria-label="Table of methods">
                 <table class="ranking" data-testid="leaderboard-table">
-                    <caption>{caption(&board, here, external)}</caption>
+                    <caption><span>{caption(&board, here, external)}</span></caption>
                     <thead>
                         <tr>
                             <th scope="col" class="place"><abbr title="Rank by the board's own column">"#"</abbr></th>

@@ -56,7 +56,7 @@ pub(crate) fn start(project: &Project) -> Result<()> {
     parts.push(part("`cargo xtask serve` again, with nothing changed", |steps| served(&fresh, steps))?);
     change(&fresh.path(CHANGED.0))?;
     parts.push(part("one file of what is drawn changes (`serve --watch`)", |steps| {
-        page::compile(&fresh, steps)?;
+        page::compile(&fresh, steps, Quality::Quick)?;
         page::lay_out(&fresh, steps, Quality::Quick, true).map(drop)
     })?);
     parts.push(part("the native build of `cargo xtask test` after it", |steps| native::build(&fresh, steps))?);

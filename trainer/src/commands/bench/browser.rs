@@ -138,7 +138,7 @@ fn write_drawn(folder: &Path, crop: Crop, device: &Device) -> Result<()> {
     let state = StateDict::from_safetensors(&bytes)?;
     let inference = Inference::new(&network, &state, input, Rules::default(), device)?;
     let manifest = AgeManifest {
-        head: ManifestHead::new(1, DRAWN, &bytes, NOTHING, "MIT OR Apache-2.0"),
+        head: ManifestHead::new(4, DRAWN, &bytes, NOTHING, "MIT OR Apache-2.0"),
         golden: golden(&inference, network.input_size)?,
         network,
         input,

@@ -108,7 +108,7 @@ impl Ours {
     pub(super) fn new(state: &StateDict, picture: RgbImage, device: &Device) -> Result<Self> {
         let net = state.load_into(YuNet::new(device))?;
         let (planes, width, height) = planes(&picture);
-        let (placed, detector) = (Placed::new(state, device)?, Detector::new(state, device)?);
+        let (placed, detector) = (Placed::<YuNet>::new(state, device)?, Detector::new(state, device)?);
         let settings =
             DetectorSettings { longest_side: picture.width(), second_look: false, ..DetectorSettings::default() };
         Ok(Self { net, placed, detector, picture, planes, shape: [1, 3, height, width], settings })

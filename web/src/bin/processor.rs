@@ -1,0 +1,11 @@
+//! What computes on the processor alone: `inference` without WebGPU.
+
+#[cfg(target_arch = "wasm32")]
+fn main() {
+    web::inference::worker::run();
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() {
+    eprintln!("This program runs in a browser's Web Worker. Build and serve the page with `cargo xtask serve`.");
+}
