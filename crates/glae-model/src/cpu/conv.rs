@@ -1,7 +1,8 @@
 //! Convolutions that see all channels.
 
 use super::product::{Matrices, Rows};
-use super::{Map, View, all, cores, each, inside, winograd, within};
+use super::winograd::Tile;
+use super::{Map, View, all, cores, each, inside, within};
 use crate::layers::{Activation, Fit, Step};
 use crate::wide;
 
@@ -26,7 +27,7 @@ enum Method {
     /// One product with what each place of the output sees; `[1, side * side * channels, out]`.
     Patches { weight: Matrices, window: Window },
     /// 3 x 3, stride 1, padding 1.
-    Winograd(Matrices),
+    Winograd { weight: Matrices, tile: Tile },
 }
 
 /// So many numbers are seen at a time: 1 MB, which stays close to the processor.
@@ -44,10 +45,9 @@ impl Conv {
     pub fn new(weight: &[f32], bias: Vec<f32>, shape: [usize; 4], step: Step, maps: (usize, [usize; 2])) -> Self {
         let [out, channels, side, _] = shape;
         assert_eq!((weight.len(), bias.len()), (out * channels * side * side, out), "weights do not fit their shape");
-        let method = if winograd::serves(shape, step.stride, winograd::whole_tiles(maps.0, maps.1)) {
-            Method::Winograd(winograd::transformed(weight, [out, channels]))
-        } else {
-            Method::Patches { weight: Matrices::of_kernel(weight, shape), window: Window { side, step } }
+        let method = match Tile::of(shape, step.stride, maps) {
+            Some(tile) => Method::Winograd { weight: tile.transformed(weight, [out, channels]), tile },
+            None => Method::Patches { weight: Matrices::of_kernel(weight, shape), window: Window { side, step } },
         };
         Self { method, bias }
     }
@@ -80,7 +80,7 @@ impl Conv {
     pub fn forward<V: AsRef<[f32]>>(&self, x: &Map<V>, finish: Finish) -> Map {
         let x = x.view();
         match &self.method {
-            Method::Winograd(weight) => winograd::forward(x, weight, &self.bias, finish),
+            Method::Winograd { weight, tile } => tile.forward(x, weight, &self.bias, finish),
             Method::Patches { weight, window } => {
                 let [height, width] = window.output(&x);
                 let mut output = x.unwritten(height, width, self.bias.len());
@@ -239,6 +239,10 @@ mod tests {
     fn winograds_way_is_burns_whatever_the_size() {
         // So many images that there are enough tiles.
         for (images, [height, width]) in [(64, [4, 4]), (64, [7, 7]), (32, [5, 9]), (6, [16, 14]), (2, [34, 33])] {
+            compare([16, 8, 3, 3], Step::half(1), [images, 8, height, width]);
+        }
+        // So few that tiles of two are taken, whole ones and others.
+        for (images, [height, width]) in [(2, [7, 7]), (4, [5, 9]), (16, [2, 3]), (1, [14, 14])] {
             compare([16, 8, 3, 3], Step::half(1), [images, 8, height, width]);
         }
         // More tiles than one block has, and a depth that a register of sixteen does not divide.

@@ -5,12 +5,21 @@ use std::ops::Range;
 use super::conv::Window;
 use super::outer::outer;
 use super::product::{Matrices, Rows};
-use super::winograd::{self, Before, G, LANES, Lane, Line, PLACES, SEEN, TILE, Tiles, times, weighted};
+use super::winograd::{Before, FOUR, LANES, Lane, Line, Tile, Tiles, blocks, times, weighted};
 use super::{Buffer, Conv, Map, Simd, View, all, inside};
 use crate::layers::{Activation, Step};
 
 /// Tiles that are transformed by one core in a row.
 const BLOCK: usize = 64;
+
+/// Side of the output that one tile gives.
+const TILE: usize = 4;
+
+/// Side of what a tile sees.
+const SEEN: usize = TILE + 2;
+
+/// Places of a tile, each with a matrix product of its own.
+const PLACES: usize = SEEN * SEEN;
 
 /// The gradient towards the kernel, `[out, channels, side, side]` in row-major order, of a convolution.
 ///
@@ -20,7 +29,7 @@ pub fn of_kernel(x: View, upstream: View, side: usize, step: Step) -> Vec<f32> {
     let window = Window { side, step };
     let shape = [upstream.channels, x.channels, side, side];
     assert_eq!([upstream.height, upstream.width], window.output(&x), "the gradient does not fit the output");
-    if winograd::serves(shape, step.stride, winograd::whole_tiles(x.batch, [x.height, x.width])) {
+    if Tile::of(shape, step.stride, (x.batch, [x.height, x.width])) == Some(Tile::Four) {
         return by_tiles(x, upstream);
     }
     let framed = window.framed(x);
@@ -126,17 +135,17 @@ impl Window {
 
 /// By the adjoint of Winograd's way: with dY the gradient and V = B' d B, dg = G' [sum over tiles of V * (A dY A')] G.
 fn by_tiles(x: View, upstream: View) -> Vec<f32> {
-    let tiles = Tiles::new(&x);
+    let tiles = Tiles::new(&x, TILE);
     let (channels, out, count) = (x.channels, upstream.channels, tiles.lines * tiles.columns);
     let per_block = tiles.per_block(BLOCK);
     let block = |index: usize| tiles.block(index, per_block);
     let mut seen = Buffer::unwritten(PLACES * count * channels);
-    all(winograd::blocks(&mut seen, per_block * tiles.columns * channels), 1, |index, mut pieces| {
-        block(index).transformed::<Before, SEEN>(x, &mut pieces);
+    all(blocks(&mut seen, PLACES, per_block * tiles.columns * channels), 1, |index, mut pieces| {
+        block(index).transformed::<Before, SEEN, SEEN>(x, &mut pieces);
     });
     let mut gradients = Buffer::unwritten(PLACES * count * out);
-    all(winograd::blocks(&mut gradients, per_block * tiles.columns * out), 1, |index, mut pieces| {
-        block(index).transformed::<Spread, TILE>(upstream, &mut pieces);
+    all(blocks(&mut gradients, PLACES, per_block * tiles.columns * out), 1, |index, mut pieces| {
+        block(index).transformed::<Spread, TILE, SEEN>(upstream, &mut pieces);
     });
     let mut products: Vec<Buffer> = (0..PLACES).map(|_| Vec::new().into()).collect();
     let places = seen.chunks_exact(count * channels).zip(gradients.chunks_exact(count * out));
@@ -151,11 +160,11 @@ fn by_tiles(x: View, upstream: View) -> Vec<f32> {
             let place = |row: usize, column: usize| *lane(&products[row * SEEN + column][from..]);
             let half: [[Lane; 3]; SEEN] = std::array::from_fn(|row| {
                 let line = std::array::from_fn(|column| place(row, column));
-                std::array::from_fn(|tap| weighted(line, &G.map(|g| g[tap])))
+                std::array::from_fn(|tap| weighted(line, &FOUR.map(|g| g[tap])))
             });
             for tap in 0..9 {
                 let line = std::array::from_fn(|row| half[row][tap % 3]);
-                let taps: Lane = weighted(line, &G.map(|g| g[tap / 3]));
+                let taps: Lane = weighted(line, &FOUR.map(|g| g[tap / 3]));
                 taps.iter().enumerate().for_each(|(own, value)| kernel[(own * channels + channel) * 9 + tap] = *value);
             }
         }

@@ -1,20 +1,12 @@
-//! 3x3 convolutions by Winograd's F(4x4, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015):
-//! 36 products of matrices for 16 places of the output, where there were 144. Tiles of 6 x 6 numbers overlap by two.
+//! 3x3 convolutions by Winograd's F(4x4, 3x3) and F(2x2, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks",
+//! 2015): 36 products of matrices for 16 places of the output, where there were 144, or 16 for 4 places, where there were 36.
+//! Tiles of 6 x 6 or 4 x 4 numbers overlap by two.
 
 use std::marker::PhantomData;
 
 use super::conv::{Finish, finished};
 use super::product::Matrices;
 use super::{Buffer, Map, Simd, View, WithSimd, all, cores, inside, load, store, widest};
-
-/// Side of the output that one tile gives.
-pub(super) const TILE: usize = 4;
-
-/// Side of what a tile sees.
-pub(super) const SEEN: usize = TILE + 2;
-
-/// Places of a tile, each with a matrix product of its own.
-pub(super) const PLACES: usize = SEEN * SEEN;
 
 /// Channels that are transformed side by side.
 pub(super) const LANES: usize = 8;
@@ -25,26 +17,71 @@ const BLOCK: usize = 64;
 pub(super) type Lane = [f32; LANES];
 
 /// The same piece of each place's plane.
-pub(super) type Pieces<'a> = [&'a mut [f32]; PLACES];
+pub(super) type Pieces<'a> = Vec<&'a mut [f32]>;
 
-/// From so many tiles on this way is the quicker one. It reads four times as many weights as the kernel has numbers, which few
-/// tiles do not repay where the processor multiplies faster than it reads; browsers multiply more slowly.
-const LEAST_TILES: usize = if cfg!(target_family = "wasm") { 1 } else { 64 };
-
-/// Tiles that lie wholly in so many maps of this height and width: what others give is in part thrown away.
-pub(super) fn whole_tiles(batch: usize, [height, width]: [usize; 2]) -> usize {
-    batch * (height / TILE) * (width / TILE)
+/// Side of the output that one tile gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tile {
+    /// Sees four by four numbers. Reads not twice as many weights as the kernel has numbers.
+    Two,
+    /// Sees six by six. Reads four times as many weights, which few tiles do not repay.
+    Four,
 }
 
-/// Whether a convolution of this shape (`[out, channels, side, side]`) is Winograd's, on maps with so many whole tiles in all: the
-/// depths are worked on lane by lane.
-pub(super) fn serves([out, channels, side, _]: [usize; 4], stride: usize, tiles: usize) -> bool {
-    let fits = (side, stride) == (3, 1) && channels.is_multiple_of(LANES) && out.is_multiple_of(LANES);
-    fits && tiles >= LEAST_TILES
+impl Tile {
+    /// The tiles for a convolution of this shape (`[out, channels, side, side]`), on so many maps of this height and width at a
+    /// time; `None` where another way is quicker. The depths are worked on lane by lane. Tiles count that lie wholly in the maps:
+    /// what others give is in part thrown away.
+    pub(super) fn of(
+        [out, channels, side, _]: [usize; 4],
+        stride: usize,
+        (batch, [height, width]): (usize, [usize; 2]),
+    ) -> Option<Self> {
+        let fits = (side, stride) == (3, 1) && channels.is_multiple_of(LANES) && out.is_multiple_of(LANES);
+        let enough = |tile: &Self| batch * (height / tile.side()) * (width / tile.side()) >= tile.least();
+        [Self::Four, Self::Two].into_iter().find(|tile| fits && enough(tile))
+    }
+
+    fn side(self) -> usize {
+        match self {
+            Self::Two => 2,
+            Self::Four => 4,
+        }
+    }
+
+    /// From so many tiles on this way is quicker than the next one. Browsers multiply more slowly, and read as fast.
+    fn least(self) -> usize {
+        match self {
+            Self::Two if cfg!(target_family = "wasm") => 1,
+            Self::Four if cfg!(target_family = "wasm") => 4,
+            Self::Two => 16,
+            Self::Four => 64,
+        }
+    }
+
+    /// G g G' for each pair of channels of a kernel, `[out, channels, 3, 3]` in row-major order: matrices `[places of a tile,
+    /// channels, out]`.
+    pub(super) fn transformed(self, weight: &[f32], channels: [usize; 2]) -> Matrices {
+        match self {
+            Self::Two => transformed(weight, channels, &TWO),
+            Self::Four => transformed(weight, channels, &FOUR),
+        }
+    }
+
+    /// The convolution, with what comes behind it.
+    pub(super) fn forward(self, x: View, weight: &Matrices, bias: &[f32], finish: Finish) -> Map {
+        match self {
+            Self::Two => forward::<2, 4>(x, weight, bias, finish),
+            Self::Four => forward::<4, 6>(x, weight, bias, finish),
+        }
+    }
 }
 
-/// G of [`transformed`].
-pub(super) const G: [[f32; 3]; SEEN] = [
+/// G of F(2x2, 3x3).
+const TWO: [[f32; 3]; 4] = [[1.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.0, 0.0, 1.0]];
+
+/// G of F(4x4, 3x3).
+pub(super) const FOUR: [[f32; 3]; 6] = [
     [1.0 / 4.0, 0.0, 0.0],
     [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
     [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
@@ -53,9 +90,8 @@ pub(super) const G: [[f32; 3]; SEEN] = [
     [0.0, 0.0, 1.0],
 ];
 
-/// G g G' for each pair of channels of a kernel, `[out, channels, 3, 3]` in row-major order: matrices `[36, channels, out]`.
-pub(super) fn transformed(weight: &[f32], [out, channels]: [usize; 2]) -> Matrices {
-    Matrices::written([PLACES, channels, out], |[row, column], width, pieces| {
+fn transformed<const SEEN: usize>(weight: &[f32], [out, channels]: [usize; 2], g: &[[f32; 3]; SEEN]) -> Matrices {
+    Matrices::written([SEEN * SEEN, channels, out], |[row, column], width, pieces| {
         let rows = pieces[0].len() / width;
         for (index, first) in (0..rows).flat_map(|index| (0..width).step_by(LANES).map(move |first| (index, first))) {
             // What a panel has behind the last column.
@@ -66,9 +102,10 @@ pub(super) fn transformed(weight: &[f32], [out, channels]: [usize; 2]) -> Matric
                 let number = |lane| ((column + first + lane) * channels + row + index) * 9 + tap;
                 std::array::from_fn(|lane| weight[number(lane)])
             });
-            for (y, g) in G.iter().enumerate() {
-                let line: [Lane; 3] = std::array::from_fn(|x| weighted([kernel[x], kernel[3 + x], kernel[6 + x]], g));
-                for (x, g) in G.iter().enumerate() {
+            for (y, line) in g.iter().enumerate() {
+                let line: [Lane; 3] =
+                    std::array::from_fn(|x| weighted([kernel[x], kernel[3 + x], kernel[6 + x]], line));
+                for (x, g) in g.iter().enumerate() {
                     pieces[y * SEEN + x][index * width + first..][..LANES].copy_from_slice(&weighted(line, g));
                 }
             }
@@ -85,20 +122,23 @@ pub(super) fn weighted<const N: usize>(lanes: [Lane; N], weights: &[f32; N]) -> 
     sum
 }
 
-/// Cuts the planes of all places into blocks of so many numbers; each gets its piece of each plane.
-pub(super) fn blocks(planes: &mut [f32], length: usize) -> Vec<Pieces<'_>> {
-    let plane = planes.len() / PLACES;
+/// Cuts the planes of so many places into blocks of so many numbers; each gets its piece of each plane.
+pub(super) fn blocks(planes: &mut [f32], places: usize, length: usize) -> Vec<Pieces<'_>> {
+    let plane = planes.len() / places;
     let mut cut: Vec<_> = planes.chunks_exact_mut(plane).map(|plane| plane.chunks_mut(length)).collect();
-    let pieces = |_| std::array::from_fn(|place| cut[place].next().expect("all planes have the same length"));
-    (0..plane.div_ceil(length)).map(pieces).collect()
+    let mut pieces = || cut.iter_mut().map(|plane| plane.next().expect("all planes have the same length")).collect();
+    (0..plane.div_ceil(length)).map(|_| pieces()).collect()
 }
 
-/// The convolution, with what comes behind it.
-pub(super) fn forward(x: View, weight: &Matrices, bias: &[f32], finish: Finish) -> Map {
-    let [_, channels, out] = weight.shape();
+fn forward<const TILE: usize, const SEEN: usize>(x: View, weight: &Matrices, bias: &[f32], finish: Finish) -> Map
+where
+    Before: Line<SEEN, SEEN>,
+    Behind: Line<SEEN, TILE>,
+{
+    let [places, channels, out] = weight.shape();
     assert_eq!(channels, x.channels, "the convolution takes another depth");
     let mut output = x.unwritten(x.height, x.width, out);
-    let tiles = Tiles::new(&x);
+    let tiles = Tiles::new(&x, TILE);
     // A block is some rows of tiles, of one image or of several: what it gives lies in one piece of the output.
     let (lines, per_block) = (tiles.lines, tiles.per_block(BLOCK));
     let start = |line: usize| (line / tiles.rows * x.height + line % tiles.rows * TILE) * x.width * out;
@@ -111,13 +151,13 @@ pub(super) fn forward(x: View, weight: &Matrices, bias: &[f32], finish: Finish) 
     }
     all(pieces, 1, |index, piece| {
         let block = tiles.block(index, per_block);
-        let mut planes = Buffer::unwritten(PLACES * block.count() * channels);
-        for pieces in &mut blocks(&mut planes, block.count() * channels) {
-            block.transformed::<Before, SEEN>(x, pieces);
+        let mut planes = Buffer::unwritten(places * block.count() * channels);
+        for pieces in &mut blocks(&mut planes, places, block.count() * channels) {
+            block.transformed::<Before, SEEN, SEEN>(x, pieces);
         }
         let products = weight.multiplied(&planes, block.count());
         let size = [x.height, x.width];
-        widest(Untransformed { block: &block, products: &products, output: piece, size, out });
+        widest(Untransformed::<TILE, SEEN> { block: &block, products: &products, output: piece, size, out });
         let shortcut = finish.shortcut.map(|map| &map.values[start(block.first)..][..piece.len()]);
         finished(piece, bias, shortcut, finish.then);
     });
@@ -127,6 +167,8 @@ pub(super) fn forward(x: View, weight: &Matrices, bias: &[f32], finish: Finish) 
 /// How many tiles cover the images.
 #[derive(Clone, Copy)]
 pub(super) struct Tiles {
+    /// Side of the output that one gives.
+    side: usize,
     /// In an image.
     rows: usize,
     pub(super) columns: usize,
@@ -135,9 +177,9 @@ pub(super) struct Tiles {
 }
 
 impl Tiles {
-    pub(super) fn new(x: &View) -> Self {
-        let rows = x.height.div_ceil(TILE);
-        Self { rows, columns: x.width.div_ceil(TILE), lines: x.batch * rows }
+    pub(super) fn new(x: &View, side: usize) -> Self {
+        let rows = x.height.div_ceil(side);
+        Self { side, rows, columns: x.width.div_ceil(side), lines: x.batch * rows }
     }
 
     /// Rows of tiles in a block of about so many tiles; no core is left without a block where there are rows for all.
@@ -166,33 +208,37 @@ impl Block {
 
     /// Image, first row and first column of each tile.
     pub(super) fn places(&self) -> impl Iterator<Item = [usize; 3]> {
-        let Tiles { rows, columns, .. } = self.tiles;
+        let Tiles { side, rows, columns, .. } = self.tiles;
         (self.first..self.first + self.lines)
-            .flat_map(move |line| (0..columns).map(move |column| [line / rows, line % rows * TILE, column * TILE]))
+            .flat_map(move |line| (0..columns).map(move |column| [line / rows, line % rows * side, column * side]))
     }
 
-    /// L d L' for the `SIDE` x `SIDE` numbers of each tile and channel, of which [`TILE`] x [`TILE`] lie in the middle: `[tiles,
-    /// channels]` for each place. Outside of the map there are zeros.
-    pub(super) fn transformed<L: Line<SIDE, SEEN>, const SIDE: usize>(&self, x: View, pieces: &mut Pieces) {
-        widest(Transformed::<L, SIDE> { block: self, x, pieces, line: PhantomData });
+    /// L d L' for the `SIDE` x `SIDE` numbers of each tile and channel, in the middle of which lies what the tile gives: `[tiles,
+    /// channels]` for each of `SEEN` x `SEEN` places. Outside of the map there are zeros.
+    pub(super) fn transformed<L: Line<SIDE, SEEN>, const SIDE: usize, const SEEN: usize>(
+        &self,
+        x: View,
+        pieces: &mut Pieces,
+    ) {
+        widest(Transformed::<L, SIDE, SEEN> { block: self, x, pieces, line: PhantomData });
     }
 }
 
 /// [`Block::transformed`], compiled as [`crate::wide`] does.
-struct Transformed<'a, 'b, L, const SIDE: usize> {
+struct Transformed<'a, 'b, L, const SIDE: usize, const SEEN: usize> {
     block: &'a Block,
     x: View<'a>,
     pieces: &'a mut Pieces<'b>,
     line: PhantomData<L>,
 }
 
-impl<L: Line<SIDE, SEEN>, const SIDE: usize> WithSimd for Transformed<'_, '_, L, SIDE> {
+impl<L: Line<SIDE, SEEN>, const SIDE: usize, const SEEN: usize> WithSimd for Transformed<'_, '_, L, SIDE, SEEN> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { block, x, pieces, .. } = self;
-        let (channels, padding) = (x.channels, (SIDE - TILE) / 2);
+        let (channels, padding) = (x.channels, (SIDE - block.tiles.side) / 2);
         let outside = Buffer::zeros(channels);
         for (tile, [image, top, left]) in block.places().enumerate() {
             // Column by column.
@@ -222,9 +268,9 @@ impl<L: Line<SIDE, SEEN>, const SIDE: usize> WithSimd for Transformed<'_, '_, L,
 }
 
 /// A' m A for each tile and channel, into the rows of the output that the block covers.
-struct Untransformed<'a> {
+struct Untransformed<'a, const TILE: usize, const SEEN: usize> {
     block: &'a Block,
-    /// `[36, tiles, out]`
+    /// `[places, tiles, out]`
     products: &'a [f32],
     output: &'a mut [f32],
     /// Height and width of the output.
@@ -232,7 +278,10 @@ struct Untransformed<'a> {
     out: usize,
 }
 
-impl WithSimd for Untransformed<'_> {
+impl<const TILE: usize, const SEEN: usize> WithSimd for Untransformed<'_, TILE, SEEN>
+where
+    Behind: Line<SEEN, TILE>,
+{
     type Output = ();
 
     #[inline(always)]
@@ -245,7 +294,7 @@ impl WithSimd for Untransformed<'_> {
             let (rows, columns) = (TILE.min(height - top), TILE.min(width - left));
             for first in (0..out).step_by(S::F32_LANES) {
                 let mut seen = [[simd.splat_f32s(0.0); SEEN]; SEEN];
-                for place in 0..PLACES {
+                for place in 0..SEEN * SEEN {
                     let products = &products[place * plane + tile * out..][..out];
                     seen[place % SEEN][place / SEEN] = load(simd, products, first);
                 }
@@ -293,9 +342,16 @@ pub(super) fn times<S: Simd>(simd: S, factor: f32, value: S::f32s, rest: S::f32s
 /// B'
 pub(super) struct Before;
 
-impl Line<SEEN, SEEN> for Before {
+impl Line<4, 4> for Before {
     #[inline(always)]
-    fn of<S: Simd>(simd: S, [a, b, c, d, e, f]: [S::f32s; SEEN]) -> [S::f32s; SEEN] {
+    fn of<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 4] {
+        [simd.sub_f32s(a, c), simd.add_f32s(b, c), simd.sub_f32s(c, b), simd.sub_f32s(b, d)]
+    }
+}
+
+impl Line<6, 6> for Before {
+    #[inline(always)]
+    fn of<S: Simd>(simd: S, [a, b, c, d, e, f]: [S::f32s; 6]) -> [S::f32s; 6] {
         let (even, odd) = (times(simd, -4.0, c, e), times(simd, -4.0, b, d));
         let (near, far) = (simd.sub_f32s(e, c), simd.sub_f32s(d, b));
         [
@@ -312,9 +368,16 @@ impl Line<SEEN, SEEN> for Before {
 /// A'
 struct Behind;
 
-impl Line<SEEN, TILE> for Behind {
+impl Line<4, 2> for Behind {
     #[inline(always)]
-    fn of<S: Simd>(simd: S, [a, b, c, d, e, f]: [S::f32s; SEEN]) -> [S::f32s; TILE] {
+    fn of<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 2] {
+        [simd.add_f32s(a, simd.add_f32s(b, c)), simd.sub_f32s(simd.sub_f32s(b, c), d)]
+    }
+}
+
+impl Line<6, 4> for Behind {
+    #[inline(always)]
+    fn of<S: Simd>(simd: S, [a, b, c, d, e, f]: [S::f32s; 6]) -> [S::f32s; 4] {
         let (sum, difference) = (simd.add_f32s(b, c), simd.sub_f32s(b, c));
         let (far_sum, far_difference) = (simd.add_f32s(d, e), simd.sub_f32s(d, e));
         [

@@ -128,14 +128,21 @@ impl Engine for Graphics {
         let (height, width) = (rows.places, columns.places);
         let (fours, pieces) = (out / 4, width.div_ceil(PIXELS));
         let depth = if x.planes { x.channels } else { x.channels / 4 };
-        let ends = [number(then), usize::from(shortcut.is_some())];
-        let sizes =
-            [x.height, x.width, depth, height, width, fours, pieces, ends[0], ends[1], rows.before, columns.before];
+        let (then, added) = (number(then), usize::from(shortcut.is_some()));
+        let (program, sizes, count) = if (side, step.stride, x.planes) == (1, 1, false) {
+            let pixels = x.batch * height * width;
+            let sizes = vec![pixels, depth, fours, then, added];
+            (Program::Product, sizes, workgroups(fours, pixels.div_ceil(PIXELS), 1))
+        } else {
+            let mut sizes = vec![x.height, x.width, depth, height, width, fours, pieces];
+            sizes.extend([then, added, rows.before, columns.before]);
+            let program = Program::Convolution(Convolution { side, stride: step.stride, planes: x.planes });
+            (program, sizes, workgroups(fours, pieces * height, x.batch))
+        };
         let (sizes, values) = (self.sizes(&sizes), self.empty(x.batch * height * width * out));
         let shortcut = shortcut.unwrap_or(x);
         let buffers = vec![&x.values, &conv.weight, &conv.bias, &sizes, &shortcut.values, &values];
-        let program = Convolution { side, stride: step.stride, planes: x.planes };
-        self.launch(Program::Convolution(program), workgroups(fours, pieces * height, x.batch), buffers);
+        self.launch(program, count, buffers);
         Map { batch: x.batch, height, width, channels: out, planes: false, values }
     }
 
@@ -191,6 +198,7 @@ impl DeviceEngine for Graphics {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Program {
     Convolution(Convolution),
+    Product,
     Depthwise(Depth),
     MaxPool,
     AddDoubled,
@@ -200,6 +208,7 @@ impl KernelSource for Program {
     fn source(&self) -> SourceTemplate {
         SourceTemplate::new(match self {
             Self::Convolution(convolution) => convolution.text(),
+            Self::Product => shader::product(),
             Self::Depthwise(depth) => depth.text(),
             Self::MaxPool => shader::max_pool(),
             Self::AddDoubled => shader::add_doubled(),

@@ -73,8 +73,39 @@ impl Convolution {
             }
         }
         line(format_args!("}}\n}}"));
-        text + &end(["rows", "columns"], 7, Some(8))
+        text + &end("columns", "(image * rows + row) * columns", 7, Some(8))
     }
+}
+
+/// A 1x1 convolution of stride 1 of maps whose channels come last, in fours: a matrix product in which images and rows need not
+/// be told apart. Buffers: x, weight `[channels, out]`, bias `[out]`, sizes (pixels of all images, fours of channels, fours of
+/// output channels, 1 for ReLU and 2 for ReLU6, 1 for a shortcut), the shortcut, or any buffer where there is none, y.
+pub(crate) fn product() -> String {
+    let fours = "vec4<f32>";
+    let inputs = [("x", fours), ("weight", fours), ("bias", fours), ("sizes", "i32"), ("shortcut", fours)];
+    let mut text = bindings(&inputs, ("y", fours)) + &start("piece");
+    let mut line = |words: std::fmt::Arguments| writeln!(text, "{words}").expect("a text takes what is written");
+    line(format_args!("let pixels = sizes[0]; let channels = sizes[1]; let fours = sizes[2];"));
+    line(format_args!("let left = piece * {PIXELS};"));
+    line(format_args!("if (own >= fours || left >= pixels) {{ return; }}"));
+    for pixel in 0..PIXELS {
+        line(format_args!("var sum{pixel} = bias[own];"));
+    }
+    line(format_args!("for (var channel = 0; channel < channels; channel++) {{"));
+    line(format_args!("let start = left * channels + channel;"));
+    for pixel in 0..PIXELS {
+        // Pixels behind the last one are those that the browser gives for places outside of a buffer; nothing keeps their sums.
+        line(format_args!("let x{pixel} = x[start + {pixel} * channels];"));
+    }
+    line(format_args!("let first = channel * 4 * fours + own;"));
+    for (lane, name) in ["x", "y", "z", "w"].iter().enumerate() {
+        line(format_args!("let w{lane} = weight[first + {lane} * fours];"));
+        for pixel in 0..PIXELS {
+            line(format_args!("sum{pixel} += x{pixel}.{name} * w{lane};"));
+        }
+    }
+    line(format_args!("}}"));
+    text + &end("pixels", "0", 3, Some(4))
 }
 
 /// Max-pooling of maps whose channels come last, in fours. Buffers: x, sizes (height, width, fours, output's height and width,
@@ -136,7 +167,7 @@ impl Depth {
             }
         }
         line(format_args!("}}"));
-        text + &end(["rows", "columns"], 6, None)
+        text + &end("columns", "(image * rows + row) * columns", 6, None)
     }
 }
 
@@ -165,15 +196,16 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {{
     )
 }
 
-/// Where a convolution ends: its sums go to the piece of a row that starts at `left`, with the activation that `sizes` names at
-/// `then` (0 none, 1 ReLU, 2 ReLU6), and before it with the shortcut where `sizes` has a 1 there.
-fn end([rows, columns]: [&str; 2], then: usize, shortcut: Option<usize>) -> String {
+/// Where a convolution ends: its sums go to the pixels from `left` on of a row of so many `columns`, before which there are so many
+/// others, with the activation that `sizes` names at `then` (0 none, 1 ReLU, 2 ReLU6), and before it with the shortcut where
+/// `sizes` has a 1 there.
+fn end(columns: &str, before: &str, then: usize, shortcut: Option<usize>) -> String {
     let added =
         shortcut.map_or_else(String::new, |flag| format!("if (sizes[{flag}] == 1) {{ found += shortcut[to]; }}\n"));
     let store = |pixel: usize| {
         format!(
             "if (left + {pixel} < {columns}) {{
-let to = ((image * {rows} + row) * {columns} + left + {pixel}) * fours + own;
+let to = ({before} + left + {pixel}) * fours + own;
 var found = sum{pixel};
 {added}y[to] = clamp(found, vec4<f32>(least), vec4<f32>(most));
 }}
@@ -200,11 +232,9 @@ mod tests {
 
     /// The programs of the backbones and of the detector, and others that could be asked for.
     fn all() -> Vec<String> {
-        let mut texts = vec![max_pool(), add_doubled()];
+        let mut texts = vec![product(), max_pool(), add_doubled()];
         texts.extend([1, 2].map(|stride| Depth { stride }.text()));
-        for (side, stride, planes) in
-            [(7, 2, true), (3, 1, false), (3, 2, false), (1, 1, false), (1, 2, false), (3, 2, true)]
-        {
+        for (side, stride, planes) in [(7, 2, true), (3, 1, false), (3, 2, false), (1, 2, false), (3, 2, true)] {
             texts.push(Convolution { side, stride, planes }.text());
         }
         texts
