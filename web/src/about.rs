@@ -1,14 +1,14 @@
 //! The page "About".
 
 use glae_model::manifest::{AgeMeasured, ManifestHead};
+use js_sys::JSON;
 use leptos::prelude::*;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::Response;
+use wasm_bindgen::JsValue;
+use web_sys::RequestCache;
 
-use crate::browser::within;
+use crate::browser::{answered, get};
 use crate::engine::WorkerHandle;
 use crate::inference::protocol::FETCH_SECONDS;
 use crate::weights::{Index, Wanted};
@@ -273,9 +273,8 @@ async fn manifests(wanted: Wanted) -> Option<Manifests> {
 
 /// A JSON file of the site.
 async fn fetched(url: &str) -> Option<JsValue> {
-    let response = within(FETCH_SECONDS, JsFuture::from(window().fetch_with_str(url))).await?;
-    let response: Response = response.ok()?.unchecked_into();
-    within(FETCH_SECONDS, JsFuture::from(response.ok().then(|| response.json())?.ok()?)).await?.ok()
+    let response = get(url, RequestCache::Default, FETCH_SECONDS).await.ok()?;
+    JSON::parse(&answered(FETCH_SECONDS, response.text()).await.ok()?).ok()
 }
 
 fn read<T: DeserializeOwned>(value: &JsValue) -> Option<T> {

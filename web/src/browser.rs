@@ -3,10 +3,11 @@
 use std::pin::pin;
 
 use futures_util::future::{Either, select};
+use gloo_net::http::{Request, Response};
 use gloo_timers::future::TimeoutFuture;
 use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
-use web_sys::DedicatedWorkerGlobalScope;
+use web_sys::{DedicatedWorkerGlobalScope, RequestCache};
 
 /// The worker's global object.
 pub(crate) fn scope() -> DedicatedWorkerGlobalScope {
@@ -21,6 +22,43 @@ pub(crate) async fn within<T>(seconds: u32, answer: impl Future<Output = T>) -> 
         Either::Left((answer, _)) => Some(answer),
         Either::Right(_) => None,
     }
+}
+
+/// Why a request has no answer, in words that go into brackets.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum NoAnswer {
+    /// It was waited for so many seconds.
+    #[error("it did not arrive within {0} seconds")]
+    Late(u32),
+    /// The browser's own words.
+    #[error("{0}")]
+    Failed(String),
+    /// The HTTP status of an answer that is none of success.
+    #[error("the server answered {0}")]
+    Refused(u16),
+}
+
+impl From<gloo_net::Error> for NoAnswer {
+    fn from(error: gloo_net::Error) -> Self {
+        Self::Failed(match error {
+            gloo_net::Error::JsError(error) => error.message,
+            other => other.to_string(),
+        })
+    }
+}
+
+/// The answer to a GET request for an address of this site, one of success; what it holds is still to be read.
+pub(crate) async fn get(url: &str, cache: RequestCache, seconds: u32) -> Result<Response, NoAnswer> {
+    let response = answered(seconds, Request::get(url).cache(cache).send()).await?;
+    if response.ok() { Ok(response) } else { Err(NoAnswer::Refused(response.status())) }
+}
+
+/// What is asked of the network, or why there is nothing after so many seconds.
+pub(crate) async fn answered<T>(
+    seconds: u32,
+    answer: impl Future<Output = Result<T, gloo_net::Error>>,
+) -> Result<T, NoAnswer> {
+    Ok(within(seconds, answer).await.ok_or(NoAnswer::Late(seconds))??)
 }
 
 /// Milliseconds since the worker began.

@@ -224,9 +224,9 @@ pub(crate) async fn folder_in_ids(session: &Session) -> Result<()> {
 pub(crate) async fn proxy_refuses(session: &Session) -> Result<()> {
     const PROXY: &str = "
         const fetch = window.fetch;
-        window.fetch = async (address, options) => {
-            if (options?.method !== 'POST' || !String(address).includes('/submissions')) return fetch(address, options);
-            const file = options.body.get('predictions');
+        window.fetch = async (asked, ...rest) => {
+            if (asked.method !== 'POST' || !asked.url.includes('/submissions')) return fetch(asked, ...rest);
+            const file = (await asked.formData()).get('predictions');
             window.sent = [file.type, file.size, ...new Uint8Array(await file.slice(0, 2).arrayBuffer())];
             return new Response('<html><h1>413</h1></html>', { status: 413, headers: { 'content-type': 'text/html' } });
         };";
@@ -253,13 +253,18 @@ pub(crate) async fn proxy_refuses(session: &Session) -> Result<()> {
     page.press("Forget the token here").await
 }
 
-/// What works at an insecure address: the score, a team, and a token that is copied without the browser's clipboard.
+/// What works at an insecure address: the score, a team, and a token that is copied without the browser's clipboard. One that was
+/// copied wrongly is refused with a sentence.
 pub(crate) async fn insecure_address(session: &Session) -> Result<()> {
     let page = Page::on_screen(session);
     session.driver.goto(format!("{}/leaderboard/{BOARD}", session.lan)).await?;
     page.wait_for("[data-testid=leaderboard-table] tbody tr[data-row]", LIMIT).await?;
     give(&page, "predictions-input", &shipped(session, "vanilla")).await?;
     page.wait_for("[data-testid=metric-cmae][data-value]", LIMIT).await?;
+    // A token that no header can hold.
+    page.wait_for("#team-token", LIMIT).await?.send_keys("grüße✓").await?;
+    page.press("Use this token").await?;
+    page.says("team", "The token has characters that no token has.").await?;
     page.wait_for("#team-name", LIMIT).await?.send_keys("Laboratory").await?;
     page.press("Create the team").await?;
     let token = page.wait_for("[data-testid=token]", LIMIT).await?.prop("value").await?.unwrap_or_default();

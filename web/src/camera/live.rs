@@ -1,5 +1,6 @@
 //! Starting and stopping the camera, and the loop from picture to answer.
 
+use gloo_events::EventListener;
 use js_sys::{Array, Object, Reflect};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -50,6 +51,8 @@ pub struct Camera {
 #[derive(Default)]
 struct Inner {
     stream: Option<MediaStream>,
+    /// Hears of the end of its track.
+    ended: Option<EventListener>,
     video: Option<HtmlVideoElement>,
     canvas: Option<(HtmlCanvasElement, CanvasRenderingContext2d)>,
     tracks: Tracks,
@@ -153,13 +156,13 @@ impl Camera {
         self.mirrored.set(facing.as_deref() != Some("environment"));
         if let Some(track) = track {
             // Not when we stop it, only when it ends by itself.
-            let ended = Closure::once_into_js(move || {
+            let ended = EventListener::once(&track, "ended", move |_| {
                 if self.phase.get_untracked() == CameraState::On {
                     self.stop();
                     self.engine.refusal.set(Some(refusal::LOST.into()));
                 }
             });
-            track.set_onended(Some(ended.unchecked_ref()));
+            self.inner.update_value(|inner| inner.ended = Some(ended));
         }
         self.inner.update_value(|inner| inner.stream = Some(stream));
         self.phase.set(CameraState::On);

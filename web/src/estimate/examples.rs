@@ -1,16 +1,15 @@
 //! Drawn faces for visitors without a photograph at hand, one click each.
 
-use js_sys::Array;
+use gloo_file::File;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, File, FilePropertyBag, Response};
+use web_sys::RequestCache;
 
 use super::workplace::Workplace;
 use crate::batch::files::{Given, Named};
-use crate::browser::reason;
+use crate::browser::{NoAnswer, answered, get};
 use crate::engine::WorkerHandle;
+use crate::inference::protocol::FETCH_SECONDS;
 
 /// Name of the file below `/examples/`, and its place in words.
 const EXAMPLES: [(&str, &str); 3] = [("drawn-1", "first"), ("drawn-2", "second"), ("drawn-3", "third")];
@@ -32,9 +31,8 @@ pub(super) fn Examples() -> impl IntoView {
                         let photos = vec![Named { name: file.name(), file }];
                         bench.take(Given { photos, left_out: None });
                     }
-                    Err(error) => engine.refusal.set(Some(format!(
-                        "The example could not be fetched ({}). Check the connection, or choose a photo of your own.",
-                        reason(&error)
+                    Err(why) => engine.refusal.set(Some(format!(
+                        "The example could not be fetched ({why}). Check the connection, or choose a photo of your own.",
                     ))),
                 }
             });
@@ -53,13 +51,9 @@ pub(super) fn Examples() -> impl IntoView {
     }
 }
 
-async fn fetched(name: &str, address: &str) -> Result<File, JsValue> {
-    let response: Response = JsFuture::from(window().fetch_with_str(address)).await?.unchecked_into();
-    if !response.ok() {
-        return Err(format!("the server answered {}", response.status()).into());
-    }
-    let blob: Blob = JsFuture::from(response.blob()?).await?.unchecked_into();
-    let options = FilePropertyBag::new();
-    options.set_type("image/png");
-    File::new_with_blob_sequence_and_options(&Array::of1(&blob), &format!("{name}.png"), &options)
+async fn fetched(name: &str, address: &str) -> Result<web_sys::File, NoAnswer> {
+    let response = get(address, RequestCache::Default, FETCH_SECONDS).await?;
+    let bytes = answered(FETCH_SECONDS, response.binary()).await?;
+    let file = File::new_with_options(&format!("{name}.png"), bytes.as_slice(), Some("image/png"), None);
+    Ok(AsRef::<web_sys::File>::as_ref(&file).clone())
 }

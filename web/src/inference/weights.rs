@@ -7,14 +7,15 @@ use futures_util::future::{join, try_join};
 use glae_face::detector::manifest::DetectorManifest;
 use glae_model::manifest::{lower_hex, sha256};
 use glae_model::{AgeManifest, Manifest, ManifestHead};
+use gloo_net::http::Response;
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Cache, ReadableStreamDefaultReader, RequestCache, RequestInit, Response};
+use web_sys::{Cache, ReadableStreamDefaultReader, RequestCache};
 
 use super::cache;
 use super::protocol::{FETCH_SECONDS, Reply};
-use crate::browser::{property, reason, scope, within};
+use crate::browser::{NoAnswer, answered, get, property, reason, scope, within};
 use crate::estimate::wording::sentence;
 use crate::weights::{Index, Wanted, named};
 use crate::worker::host::post;
@@ -129,7 +130,7 @@ impl WeightsSource {
     async fn fetch(&self) -> Result<Vec<u8>, String> {
         self.progress.add(0, self.total);
         // `no-store`: they go to Cache Storage, a second copy in the HTTP cache would only take room.
-        let response = get(&self.url, RequestCache::NoStore).await?;
+        let response = fetched(&self.url, RequestCache::NoStore).await?;
         let body = response.body().ok_or_else(|| format!("The weights are empty. {RETRY}"))?;
         let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
         let mut bytes = Vec::with_capacity(usize::try_from(self.total).unwrap_or(0));
@@ -181,28 +182,17 @@ async fn hash(bytes: &[u8]) -> String {
 
 /// A small text file, revalidated with the server.
 async fn text(url: &str) -> Result<String, String> {
-    let unreadable = |error: JsValue| format!("“{}” could not be read ({}). {RETRY}", named(url), reason(&error));
-    let response = get(url, RequestCache::NoCache).await?;
-    let text = within(FETCH_SECONDS, JsFuture::from(response.text().map_err(unreadable)?)).await;
-    let text = text.ok_or_else(|| late(url))?.map_err(unreadable)?;
-    Ok(text.as_string().unwrap_or_default())
+    let response = fetched(url, RequestCache::NoCache).await?;
+    answered(FETCH_SECONDS, response.text()).await.map_err(|why| unfetched(url, &why))
 }
 
-async fn get(url: &str, cache: RequestCache) -> Result<Response, String> {
-    let init = RequestInit::new();
-    init.set_cache(cache);
-    let response = within(FETCH_SECONDS, JsFuture::from(scope().fetch_with_str_and_init(url, &init))).await;
-    let name = named(url);
-    let response: Response = response
-        .ok_or_else(|| late(url))?
-        .map_err(|error| format!("“{name}” could not be fetched ({}). {RETRY}", reason(&error)))?
-        .unchecked_into();
-    if !response.ok() {
-        return Err(format!("“{name}” could not be fetched (the server answered {}). {RETRY}", response.status()));
+async fn fetched(url: &str, cache: RequestCache) -> Result<Response, String> {
+    get(url, cache, FETCH_SECONDS).await.map_err(|why| unfetched(url, &why))
+}
+
+fn unfetched(url: &str, why: &NoAnswer) -> String {
+    match why {
+        NoAnswer::Late(seconds) => format!("“{}” did not arrive within {seconds} seconds. {RETRY}", named(url)),
+        why => format!("“{}” could not be fetched ({why}). {RETRY}", named(url)),
     }
-    Ok(response)
-}
-
-fn late(url: &str) -> String {
-    format!("“{}” did not arrive within {FETCH_SECONDS} seconds. {RETRY}", named(url))
 }

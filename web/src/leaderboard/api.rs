@@ -2,16 +2,16 @@
 
 use glae_api::stranger::explained;
 use glae_api::{FileProblem, Problem};
+pub(super) use gloo_net::http::Method;
+use gloo_net::http::{RequestBuilder, Response};
 use js_sys::JSON;
-use leptos::prelude::window;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{FormData, Headers, RequestInit, Response};
+use web_sys::FormData;
 
-use crate::browser::{reason, within};
+use crate::browser::{NoAnswer, answered};
 
 /// How long an answer may take, in seconds. The server counts itself late after 30.
 const ANSWER_SECONDS: u32 = 60;
@@ -33,9 +33,14 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    fn no_answer(why: &JsValue) -> Self {
-        let detail = format!("The server did not answer ({}). Check the connection and try again.", reason(why));
+    fn no_answer(why: &NoAnswer) -> Self {
+        let detail = format!("The server did not answer ({why}). Check the connection and try again.");
         Self { status: 0, title: "No answer".into(), detail, problems: Vec::new() }
+    }
+
+    fn impossible_token() -> Self {
+        let detail = "The token has characters that no token has. Copy it again from where it was shown.";
+        Self { status: 401, title: "Unknown token".into(), detail: detail.into(), problems: Vec::new() }
     }
 
     /// What came back was not a document of the API.
@@ -62,7 +67,7 @@ pub(super) enum Body {
 
 /// A request that is about to be sent.
 pub(super) struct Call<'a> {
-    pub(super) method: &'static str,
+    pub(super) method: Method,
     pub(super) address: &'a str,
     pub(super) token: Option<&'a str>,
     /// Makes sending the same thing twice harmless.
@@ -73,24 +78,28 @@ pub(super) struct Call<'a> {
 impl<'a> Call<'a> {
     /// Asks for a document.
     pub(super) fn get(address: &'a str, token: Option<&'a str>) -> Self {
-        Self { method: "GET", address, token, idempotency_key: None, body: Body::Empty }
+        Self { method: Method::GET, address, token, idempotency_key: None, body: Body::Empty }
     }
 
     /// Sends something.
-    pub(super) fn send(method: &'static str, address: &'a str, token: Option<&'a str>, body: Body) -> Self {
+    pub(super) fn send(method: Method, address: &'a str, token: Option<&'a str>, body: Body) -> Self {
         Self { method, address, token, idempotency_key: None, body }
     }
 
     /// The answer; `None` if it has no body or one that is not JSON.
     pub(super) async fn answer(self) -> Result<(u16, Option<JsValue>), Failure> {
-        let response = self.fetch().await.map_err(|error| Failure::no_answer(&error))?;
-        let kind = response.headers().get("content-type").ok().flatten().unwrap_or_default();
+        // What a header cannot hold would stop the page.
+        if self.token.is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(Failure::impossible_token());
+        }
+        let response = self.sent().await.map_err(|why| Failure::no_answer(&why))?;
+        let kind = response.headers().get("content-type").unwrap_or_default();
         if !kind.contains("json") {
             return Ok((response.status(), None));
         }
-        let json = response.json().map_err(|error| Failure::no_answer(&error))?;
+        let text = answered(ANSWER_SECONDS, response.text()).await.ok();
         // A static host may call a page JSON; what cannot be read is not the API's.
-        let json = within(ANSWER_SECONDS, JsFuture::from(json)).await.and_then(Result::ok);
+        let json = text.and_then(|text| JSON::parse(&text).ok());
         if response.ok() {
             return Ok((response.status(), json));
         }
@@ -112,31 +121,25 @@ impl<'a> Call<'a> {
         if (200..300).contains(&status) { Ok(()) } else { Err(Failure::not_the_api(status)) }
     }
 
-    async fn fetch(&self) -> Result<Response, JsValue> {
-        let headers = Headers::new()?;
-        headers.set("accept", "application/json")?;
-        if let Some(token) = self.token {
-            headers.set("authorization", &format!("Bearer {token}"))?;
+    async fn sent(&self) -> Result<Response, NoAnswer> {
+        let headers = [
+            Some(("accept", "application/json".to_owned())),
+            self.token.map(|token| ("authorization", format!("Bearer {token}"))),
+            self.idempotency_key.map(|key| ("idempotency-key", key.to_owned())),
+            matches!(self.body, Body::Json(_)).then(|| ("content-type", "application/json".to_owned())),
+        ];
+        let mut request = RequestBuilder::new(self.address).method(self.method.clone());
+        for (name, value) in headers.into_iter().flatten() {
+            request = request.header(name, &value);
         }
-        if let Some(key) = self.idempotency_key {
-            headers.set("idempotency-key", key)?;
-        }
-        let options = RequestInit::new();
-        options.set_method(self.method);
-        match &self.body {
-            Body::Empty => {}
-            Body::Json(text) => {
-                headers.set("content-type", "application/json")?;
-                options.set_body(&JsValue::from_str(text));
-            }
+        let request = match &self.body {
+            Body::Empty => request.build(),
+            Body::Json(text) => request.body(text.as_str()),
             // The browser writes the content type, which names the boundary between the parts.
-            Body::Form(form) => options.set_body(form),
-        }
-        options.set_headers(&headers);
+            Body::Form(form) => request.body(form),
+        }?;
         let seconds = if matches!(self.body, Body::Form(_)) { FILE_SECONDS } else { ANSWER_SECONDS };
-        let response = within(seconds, JsFuture::from(window().fetch_with_str_and_init(self.address, &options))).await;
-        let response = response.ok_or_else(|| JsValue::from(format!("waited for {seconds} seconds")))??;
-        Ok(response.unchecked_into())
+        answered(seconds, request.send()).await
     }
 }
 

@@ -6,7 +6,7 @@ use leptos::task::spawn_local;
 use serde::Serialize;
 
 use super::address::endpoint;
-use super::api::{Body, Call, json};
+use super::api::{Body, Call, Method, json};
 use super::board::{Here, focus};
 use super::field::{Outcome, Said, TextInput};
 use super::format::{counted, moment};
@@ -175,7 +175,8 @@ fn put(
     spawn_local(async move {
         let Some(board) = here.id.try_get_value() else { return };
         let (token, address) = (here.desk.token(), endpoint(&["boards", &board, what]));
-        let answer = Call::send("PUT", &address, token.as_deref(), Body::Json(json(&value, false))).value::<Entry>();
+        let answer =
+            Call::send(Method::PUT, &address, token.as_deref(), Body::Json(json(&value, false))).value::<Entry>();
         let outcome = answer.await.map(|now| {
             let text = sentence(&now);
             entry.try_set(Some(now));

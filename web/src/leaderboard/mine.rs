@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::address::endpoint;
-use super::api::{Body, Call, Failure, json};
+use super::api::{Body, Call, Failure, Method, json};
 use super::board::focus;
 use super::desk::Desk;
 use super::field::{Outcome, Said};
@@ -126,7 +126,7 @@ fn Item(
             let token = mine.desk.token();
             let address = endpoint(&["submissions", &id.get_value()]);
             let body = Body::Json(json(&change, false));
-            let answer = Call::send("PATCH", &address, token.as_deref(), body).value::<Row>().await;
+            let answer = Call::send(Method::PATCH, &address, token.as_deref(), body).value::<Row>().await;
             mine.finish(answer.map(|row| match row.visibility {
                 Visibility::Public => format!("{} is public.", row.method),
                 Visibility::Private => format!("Only your team sees {}.", row.method),
@@ -139,7 +139,7 @@ fn Item(
         spawn_local(async move {
             let token = mine.desk.token();
             let address = endpoint(&["submissions", &id.get_value()]);
-            let outcome = Call::send("DELETE", &address, token.as_deref(), Body::Empty).done().await;
+            let outcome = Call::send(Method::DELETE, &address, token.as_deref(), Body::Empty).done().await;
             mine.finish(outcome.map(|()| format!("{method} was withdrawn.")));
         });
     };

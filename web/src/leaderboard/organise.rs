@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::address::{endpoint, segment};
-use super::api::{Body, Call, json};
+use super::api::{Body, Call, Method, json};
 use super::board::focus;
 use super::field::{Outcome, Said, TextInput};
 use super::format::moment;
@@ -119,7 +119,7 @@ impl Office {
         spawn_local(async move {
             let body = Body::Json(json(&new, false));
             let address = endpoint(&["organise", "deeds"]);
-            let outcome = match Call::send("POST", &address, Some(&token), body).value::<Done>().await {
+            let outcome = match Call::send(Method::POST, &address, Some(&token), body).value::<Done>().await {
                 Ok(done) => {
                     self.reason.try_set(String::new());
                     let sentence = told(&new.deed, &done);

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::address::endpoint;
-use super::api::{Body, Call, Failure, json};
+use super::api::{Body, Call, Failure, Method, json};
 use super::board::{Here, focus};
 use super::draft::Draft;
 use super::field::{Outcome, Said};
@@ -160,7 +160,7 @@ fn Confirm(
         spawn_local(async move {
             let token = here.desk.token();
             let address = endpoint(&["submissions", &row.id]);
-            let outcome = Call::send("DELETE", &address, token.as_deref(), Body::Empty).done().await;
+            let outcome = Call::send(Method::DELETE, &address, token.as_deref(), Body::Empty).done().await;
             finish(here, said, outcome.map(|()| format!("{} was withdrawn.", row.method)));
         });
     };
@@ -179,7 +179,7 @@ fn change(here: Here, id: String, change: MetadataChange, said: Said) {
         let token = here.desk.token();
         let address = endpoint(&["submissions", &id]);
         let body = Body::Json(json(&change, false));
-        let answer = Call::send("PATCH", &address, token.as_deref(), body).value::<Row>().await;
+        let answer = Call::send(Method::PATCH, &address, token.as_deref(), body).value::<Row>().await;
         if answer.is_ok() {
             here.desk.drafts.keep(&id, None);
         }

@@ -10,7 +10,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, BlobPropertyBag, File, FormData, Response};
 
 use super::address::{Source, endpoint, segment};
-use super::api::{Body, Call, Failure, json};
+use super::api::{Body, Call, Failure, Method, json};
 use super::board::{Here, focus};
 use super::draft::{Draft, Field};
 use super::form::{MetadataFields, Wrong, show_wrong};
@@ -233,7 +233,7 @@ async fn send(here: Here, metadata: &Metadata, file: &File, key: &str) -> Result
     let (token, board) = (here.desk.token(), here.id.get_value());
     let form = parts(metadata, file).await.map_err(|_| Failure::not_the_api(0))?;
     let address = endpoint(&["boards", &board, "submissions"]);
-    let call = Call::send("POST", &address, token.as_deref(), Body::Form(form));
+    let call = Call::send(Method::POST, &address, token.as_deref(), Body::Form(form));
     Call { idempotency_key: Some(key), ..call }.value().await
 }
 

@@ -9,7 +9,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{HtmlDocument, HtmlInputElement};
 
 use super::address::endpoint;
-use super::api::{Body, Call, Failure, json};
+use super::api::{Body, Call, Failure, Method, json};
 use super::desk::Desk;
 use super::draft::team_name_problem;
 use super::field::TextInput;
@@ -164,7 +164,7 @@ fn Enter(
 
 async fn new_team(name: String) -> Result<Token, Failure> {
     let body = Body::Json(json(&NewTeam { name }, false));
-    Call::send("POST", &endpoint(&["teams"]), None, body).value().await
+    Call::send(Method::POST, &endpoint(&["teams"]), None, body).value().await
 }
 
 #[component]

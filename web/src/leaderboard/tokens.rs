@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::address::endpoint;
-use super::api::{Body, Call, Failure, json};
+use super::api::{Body, Call, Failure, Method, json};
 use super::board::focus;
 use super::desk::Desk;
 use super::field::{Outcome, Said, TextInput};
@@ -40,7 +40,7 @@ pub(super) fn Tokens() -> impl IntoView {
         spawn_local(async move {
             let token = desk.token();
             let address = endpoint(&["me", "token"]);
-            match Call::send("POST", &address, token.as_deref(), Body::Empty).value::<Token>().await {
+            match Call::send(Method::POST, &address, token.as_deref(), Body::Empty).value::<Token>().await {
                 Ok(new) => {
                     // Shown until it is kept; the first request with it ends the old one.
                     desk.fresh.set(Some(new.clone()));
@@ -61,7 +61,8 @@ pub(super) fn Tokens() -> impl IntoView {
         spawn_local(async move {
             let token = desk.token();
             let body = Body::Json(json(&NewToken { name: wanted }, false));
-            match Call::send("POST", &endpoint(&["me", "tokens"]), token.as_deref(), body).value::<Token>().await {
+            match Call::send(Method::POST, &endpoint(&["me", "tokens"]), token.as_deref(), body).value::<Token>().await
+            {
                 Ok(new) => {
                     desk.fresh.set(Some(new));
                     name.try_set(String::new());
@@ -76,7 +77,7 @@ pub(super) fn Tokens() -> impl IntoView {
         spawn_local(async move {
             let token = desk.token();
             let address = endpoint(&["me", "tokens", &id]);
-            let outcome = Call::send("DELETE", &address, token.as_deref(), Body::Empty).done().await;
+            let outcome = Call::send(Method::DELETE, &address, token.as_deref(), Body::Empty).done().await;
             load();
             tell(outcome.map(|()| "The token has ended.".into()));
         });
