@@ -112,7 +112,8 @@ impl Client {
     }
 }
 
-/// The two-part form, the file packed with gzip unless it already is.
+/// The two-part form, the file packed with gzip unless it already is. Written here, because the HTTP client's own forms are in the
+/// part of it that may change with any version (`ureq::unversioned`).
 fn form(boundary: &str, metadata: &Metadata, predictions: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut body = Vec::new();
     write!(body, "--{boundary}\r\nContent-Disposition: form-data; name=\"metadata\"\r\n")?;

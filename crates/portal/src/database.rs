@@ -3,6 +3,9 @@
 //! `sqlx::Any` takes `$1` for both, and the schema keeps to TEXT, BIGINT and DOUBLE PRECISION, so each statement exists
 //! once. Three things differ: how a writing transaction starts, how the schema is locked while it is brought up to date,
 //! and how one finds out whether a database is there at all.
+//!
+//! The schema is brought up to date here and not by `sqlx::migrate!`, which would begin a count of its own in databases that have
+//! counted their steps from the first version on.
 
 use std::{path::PathBuf, time::Duration};
 

@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 /// The headers that every answer carries, errors included.
 ///
 /// `page` is the text of `index.html`: its inline scripts (one starts the wasm module) are allowed
-/// by their SHA-256, no other inline script is.
+/// by their SHA-256, no other inline script is. They are inline because the first has to run before anything is painted, and
+/// a file of its own would be waited for.
 ///
 /// Camera frames and photos cannot leave the page: `connect-src 'self'` ends at this server, which takes no body, and
 /// `form-action 'none'` closes the way around it. COOP and COEP isolate the page from other windows, which browsers

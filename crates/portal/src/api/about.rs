@@ -35,9 +35,10 @@ pub async fn ready(State(portal): State<Portal>) -> ApiResult<&'static str> {
     }
 }
 
-/// Counters in Prometheus's text format.
+/// Counters in the OpenMetrics text format, which Prometheus reads.
 #[utoipa::path(get, path = "/metrics", tag = "about",
-    responses((status = 200, description = "The counters.", body = String, content_type = "text/plain")))]
+    responses((status = 200, description = "The counters.", body = String, content_type = "application/openmetrics-text")))]
 pub async fn metrics(State(portal): State<Portal>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], portal.metrics.text()).into_response()
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], portal.metrics.text())
+        .into_response()
 }

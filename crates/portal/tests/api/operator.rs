@@ -213,6 +213,8 @@ pub(crate) async fn health_and_metrics(app: TestApp) {
         "portal_requests_total{route=\"/api/v1/boards/{board}/submissions\",method=\"POST\",status=\"422\"} 1",
         "portal_submissions_total{outcome=\"scored\"} 1",
         "portal_submissions_total{outcome=\"failed\"} 1",
+        "portal_submissions_total{outcome=\"repeated\"} 0",
+        "portal_request_seconds_count{route=\"/api/v1/boards/{board}/submissions\"} 2",
         "portal_scored_rows_total 6",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
