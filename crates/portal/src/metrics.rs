@@ -88,7 +88,7 @@ impl Default for Metrics {
         registry.register("results_computed", "Reports and comparisons computed", metrics.results.clone());
         // Zero is told too.
         for outcome in [Outcome::Scored, Outcome::Failed, Outcome::Repeated] {
-            metrics.submissions.get_or_create(&OutcomeLabel { outcome });
+            let _ = metrics.submissions.get_or_create(&OutcomeLabel { outcome });
         }
         Self { registry, ..metrics }
     }
