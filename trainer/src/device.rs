@@ -1,4 +1,4 @@
-//! Where tensors live: the only place of the trainer that names a backend.
+//! Where tensors live: the only place of the trainer that names devices of a backend.
 
 use std::sync::mpsc::{Receiver, RecvError, RecvTimeoutError, TryRecvError};
 use std::sync::{Mutex, MutexGuard, PoisonError};
